@@ -1,0 +1,83 @@
+//! A conversation between a visitor (or customer), assistants and agents.
+//!
+//! What an inbox row shows (last message, preview, unread counts) is copied here in the statement that writes the
+//! message, so that a page of the inbox is one index range and never counts messages.
+
+use async_graphql::Enum;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{AssistantId, ConversationId, MessageId, SiteId, UserId, VisitorId},
+    message::AuthorKind,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "conversation")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ConversationId,
+    pub site_id: SiteId,
+    pub assistant_id: Option<AssistantId>,
+    /// Exactly one of `visitor_id` and `customer_id` is set.
+    pub visitor_id: Option<VisitorId>,
+    pub customer_id: Option<UserId>,
+    pub status: Status,
+    pub title: Option<String>,
+    /// The first 45 characters of the first message.
+    pub description: Option<String>,
+    pub assignee_id: Option<UserId>,
+    /// True while an agent has taken over: the assistant stays silent.
+    pub assistant_paused: bool,
+    /// Visitor and assistant while open, null when closed. Unique: there is one open conversation for both.
+    pub open_key: Option<String>,
+    /// Number of the newest message, 0 when there is none. Includes internal notes.
+    pub last_seq: i64,
+    /// The newest message that the visitor may see.
+    pub last_message_id: Option<MessageId>,
+    pub last_message_author: Option<AuthorKind>,
+    /// The first 140 characters of it.
+    pub last_message_preview: Option<String>,
+    /// When the newest message was sent, in microseconds since 1970; the inbox is sorted by it.
+    pub last_activity: i64,
+    /// Messages of the visitor that no agent has read.
+    pub unread_by_staff: i32,
+    /// Messages of agents and assistants that the visitor has not read.
+    pub unread_by_visitor: i32,
+    pub created_at: DateTimeUtc,
+    pub closed_at: Option<DateTimeUtc>,
+}
+
+/// Whether a conversation goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[graphql(name = "ConversationStatus")]
+pub enum Status {
+    /// Goes on.
+    Open,
+    /// Ended; can be reopened.
+    Closed,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(belongs_to = "super::visitor::Entity", from = "Column::VisitorId", to = "super::visitor::Column::Id")]
+    Visitor,
+    #[sea_orm(belongs_to = "super::user::Entity", from = "Column::AssigneeId", to = "super::user::Column::Id")]
+    Assignee,
+}
+
+impl Related<super::visitor::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Visitor.def()
+    }
+}
+
+impl Related<super::user::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Assignee.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

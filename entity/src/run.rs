@@ -1,0 +1,61 @@
+//! One answer of an assistant in the making: the row outlives connections and servers.
+
+use async_graphql::Enum;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AssistantId, ConversationId, MessageId, RunId, SiteId};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "run")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: RunId,
+    pub site_id: SiteId,
+    pub conversation_id: ConversationId,
+    pub assistant_id: AssistantId,
+    /// Number of the newest message that this run answers.
+    pub question_seq: i64,
+    pub status: RunStatus,
+    /// 1 for the first try; a server that dies in the middle leads to another.
+    pub attempt: i32,
+    /// The text so far, saved about every second and at the end.
+    #[sea_orm(column_type = "Text")]
+    pub text: String,
+    /// How many chunks `text` holds.
+    pub chunks: i32,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub citations: Json,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub usage: Option<Json>,
+    /// Why it failed, as an error reason of the API.
+    pub failure: Option<String>,
+    pub message_id: Option<MessageId>,
+    pub created_at: DateTimeUtc,
+    pub started_at: Option<DateTimeUtc>,
+    pub finished_at: Option<DateTimeUtc>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RunStatus {
+    /// Waits for a worker.
+    Queued,
+    /// Is being written.
+    Running,
+    /// Ended with a message.
+    Finished,
+    /// Ended without one.
+    Failed,
+    /// Was stopped by a participant; what was written stays, marked as interrupted.
+    Stopped,
+    /// Was given up because a human took over or a newer question came.
+    Cancelled,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

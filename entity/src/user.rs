@@ -1,0 +1,26 @@
+//! A person with an account.
+
+use sea_orm::entity::prelude::*;
+
+use crate::ids::UserId;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "user")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: UserId,
+    /// Lower-cased; unique.
+    pub email: String,
+    pub name: String,
+    /// argon2id, PHC string.
+    pub password_hash: String,
+    /// May do everything on every site.
+    pub superadmin: bool,
+    pub created_at: DateTimeUtc,
+    pub last_login_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

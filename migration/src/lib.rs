@@ -1,0 +1,29 @@
+//! The migrations, oldest first. Old ones never change, so they use nothing of ours.
+
+use sea_orm_migration::prelude::*;
+
+mod columns;
+mod m20261121_1_accounts;
+mod m20261121_2_sites;
+mod m20261121_3_assistants;
+mod m20261121_4_conversations;
+mod m20261121_5_runs;
+mod m20261121_6_knowledge;
+mod m20261121_7_journal;
+
+/// Applies and lists the migrations.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_1_accounts::Migration),
+            Box::new(m20261121_2_sites::Migration),
+            Box::new(m20261121_3_assistants::Migration),
+            Box::new(m20261121_4_conversations::Migration),
+            Box::new(m20261121_5_runs::Migration),
+            Box::new(m20261121_6_knowledge::Migration),
+            Box::new(m20261121_7_journal::Migration),
+        ]
+    }
+}
