@@ -1,1 +1,19 @@
+//! Yanıt: a self-hosted, AI-first customer-support server behind one typed GraphQL API.
+//!
+//! Where things are:
+//! - [`config`] reads the settings, [`app`] wires the program, [`schema`] merges the features' GraphQL roots.
+//! - [`server`] is transport: HTTP, WebSocket, SSE. It may use everything; nothing uses it.
+//! - [`features`] are what the product does, a folder each.
+//! - [`kernel`] is what all features use in the same way: context, access, transaction, journal, jobs, errors, pages.
+//! - [`ports`] are the outside: database, bus, scratch, vectors, embeddings, models.
+//!
+//! `server → features → kernel → entity`; the kernel's context carries the ports. A feature calls only earlier ones, in
+//! the order of [`features`], and reacts to the journal where an earlier one must not know it.
 
+pub mod app;
+pub mod config;
+pub mod features;
+pub mod kernel;
+pub mod ports;
+pub mod schema;
+pub mod server;

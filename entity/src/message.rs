@@ -22,6 +22,9 @@ pub struct Model {
     /// Markdown as it was written; empty once deleted.
     #[sea_orm(column_type = "Text")]
     pub body: String,
+    /// The body folded for search (lower case, without diacritics).
+    #[sea_orm(column_type = "Text")]
+    pub folded: String,
     /// The sender's own id of this message. Unique per site and author.
     pub client_id: Option<Uuid>,
     /// SHA-256 of what was sent with `client_id`: a repetition must be of the same content.

@@ -114,3 +114,8 @@ pub(crate) fn index(table: &'static str, columns: &[&'static str]) -> IndexCreat
 pub(crate) fn unique(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     index(table, columns).unique().take()
 }
+
+/// An index over those rows only in which `column` is set: most rows cost it nothing.
+pub(crate) fn where_set(mut index: IndexCreateStatement, column: &'static str) -> IndexCreateStatement {
+    index.and_where(Expr::col(Alias::new(column)).is_not_null()).take()
+}

@@ -38,12 +38,12 @@ impl MigrationTrait for Migration {
             &[("site_id", "site"), ("visitor_id", "visitor"), ("customer_id", "user")],
         ))
         .await?;
-        db.create_index(unique("conversation", &["open_key"])).await?;
+        db.create_index(where_set(unique("conversation", &["open_key"]), "open_key")).await?;
         db.create_index(index("conversation", &["site_id", "status", "last_activity", "id"])).await?;
         db.create_index(index("conversation", &["site_id", "last_activity", "id"])).await?;
-        db.create_index(index("conversation", &["visitor_id", "last_activity"])).await?;
-        db.create_index(index("conversation", &["customer_id", "last_activity"])).await?;
-        db.create_index(index("conversation", &["assignee_id", "last_activity"])).await?;
+        db.create_index(where_set(index("conversation", &["visitor_id"]), "visitor_id")).await?;
+        db.create_index(where_set(index("conversation", &["customer_id"]), "customer_id")).await?;
+        db.create_index(where_set(index("conversation", &["assignee_id"]), "assignee_id")).await?;
         db.create_table(table(
             "conversation_tag",
             [id("conversation_id"), text("tag"), id("site_id")],
@@ -63,6 +63,7 @@ impl MigrationTrait for Migration {
                 maybe_id("author_id"),
                 choice("audience"),
                 text("body"),
+                text("folded"),
                 maybe_id("client_id"),
                 maybe_bytes("content_hash"),
                 maybe_id("run_id"),
@@ -77,7 +78,7 @@ impl MigrationTrait for Migration {
         ))
         .await?;
         db.create_index(unique("message", &["conversation_id", "seq"])).await?;
-        db.create_index(unique("message", &["site_id", "author_id", "client_id"])).await?;
+        db.create_index(where_set(unique("message", &["site_id", "author_id", "client_id"]), "client_id")).await?;
         db.create_table(table(
             "message_revision",
             [id("message_id"), count("revision"), id("site_id"), text("body"), time("replaced_at")],

@@ -1,0 +1,297 @@
+//! The one error type. Clients branch on `code` and `reason`, never on the text.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+use async_graphql::{Enum, ErrorExtensionValues};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+/// Shorthand used everywhere.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of failure it is, in `extensions.code` of every error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum ErrorCode {
+    /// The document is not GraphQL. Do not retry.
+    GraphqlParseFailed,
+    /// The document does not fit the schema or exceeds a limit. Do not retry.
+    GraphqlValidationFailed,
+    /// An argument is wrong; `extensions.field` names it. Do not retry unchanged.
+    BadUserInput,
+    /// Sign in first, or again.
+    Unauthenticated,
+    /// Signed in, but not allowed.
+    Forbidden,
+    /// There is no such thing within your reach.
+    NotFound,
+    /// The state of things does not allow it; `extensions.reason` says why.
+    Conflict,
+    /// Too often; retry after `extensions.retryAfter` seconds.
+    RateLimited,
+    /// A service this needs does not answer at the moment; retry after `extensions.retryAfter` seconds.
+    Unavailable,
+    /// Our fault. Retrying may help; quote `extensions.requestId` when you report it.
+    InternalServerError,
+}
+
+/// Why exactly, in `extensions.reason` where there is more to say than the code. Never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
+pub enum ErrorReason {
+    /// An id of another kind was given, for example a message's where a conversation's belongs.
+    WrongIdKind,
+    /// Not an id of this server.
+    MalformedId,
+    /// A text is shorter than allowed.
+    TooShort,
+    /// A text, list or page is longer than allowed.
+    TooLong,
+    /// A number is outside its limits.
+    OutOfRange,
+    /// A text does not have the form that is needed.
+    InvalidFormat,
+    /// Not a cursor of this list or stream.
+    InvalidCursor,
+    /// Arguments that exclude each other, or an argument that is missing.
+    InvalidCombination,
+    /// The document nests too deeply.
+    TooDeep,
+    /// The document asks for too much.
+    TooComplex,
+    /// The document has too many aliases, directives, fields or tokens.
+    DocumentTooLarge,
+    /// The request took longer than allowed.
+    Timeout,
+    /// The request body or frame is larger than allowed.
+    BodyTooLarge,
+    /// More subscriptions on one connection than allowed.
+    TooManySubscriptions,
+    /// More connections than allowed.
+    TooManyConnections,
+    /// Address and password do not belong together.
+    InvalidCredentials,
+    /// The token is unreadable, of another server, or was tampered with.
+    InvalidToken,
+    /// The token has run out; get a new one.
+    TokenExpired,
+    /// The sign-in was ended.
+    SessionRevoked,
+    /// An old refresh token was used; all tokens of that sign-in were revoked.
+    RefreshTokenReused,
+    /// The page's origin is not among the site's allowed origins.
+    OriginNotAllowed,
+    /// Somebody already has that address.
+    EmailTaken,
+    /// The person is a member already.
+    AlreadyMember,
+    /// A site needs at least one admin.
+    LastAdmin,
+    /// The invitation has run out or was used.
+    InvitationInvalid,
+    /// The same client id came with other content.
+    IdempotencyMismatch,
+    /// The conversation is closed.
+    ConversationClosed,
+    /// The conversation is open already.
+    ConversationOpen,
+    /// Another open conversation of this visitor stands in the way.
+    OpenConversationExists,
+    /// The time for editing or deleting the message is over.
+    EditWindowExpired,
+    /// Only its author may do that.
+    NotAuthor,
+    /// The message was deleted.
+    MessageDeleted,
+    /// The assistant is switched off.
+    AssistantDisabled,
+    /// The run has ended already.
+    RunEnded,
+    /// The slug is taken in this site.
+    SlugTaken,
+    /// The article is not in a state that allows it.
+    ArticleState,
+    /// Nobody with that id is a member of the site.
+    NotMember,
+    /// The provider of the assistant's model failed.
+    ProviderFailed,
+    /// The provider cut the answer short.
+    ProviderTruncated,
+    /// No provider is configured for it.
+    ProviderNotConfigured,
+}
+
+/// A failure, cheap to clone.
+#[derive(Clone)]
+pub struct Error {
+    /// The kind.
+    pub code: ErrorCode,
+    /// The exact reason, where there is one.
+    pub reason: Option<ErrorReason>,
+    /// For people; says what to do. Never holds internals.
+    pub message: Cow<'static, str>,
+    /// The argument that is wrong: `input.email`.
+    pub field: Option<Cow<'static, str>>,
+    /// When trying again makes sense.
+    pub retry_after: Option<Duration>,
+    /// What happened inside; logged, never sent.
+    pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of a kind, with a text for people.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: None, message: message.into(), field: None, retry_after: None, source: None }
+    }
+
+    /// An argument is wrong. `field` is its path below the operation's arguments.
+    pub fn bad_input(field: impl Into<Cow<'static, str>>, reason: ErrorReason, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: Some(field.into()), ..Self::new(ErrorCode::BadUserInput, message).reason(reason) }
+    }
+
+    /// There is no such thing within the caller's reach.
+    pub fn not_found(what: &'static str) -> Self {
+        Self::new(ErrorCode::NotFound, format!("There is no such {what}, or it is not yours to see."))
+    }
+
+    /// Signed in, but not allowed.
+    pub fn forbidden() -> Self {
+        Self::new(ErrorCode::Forbidden, "Your role does not allow this.")
+    }
+
+    /// Nobody is signed in.
+    pub fn unauthenticated() -> Self {
+        Self::new(ErrorCode::Unauthenticated, "Sign in first: send `Authorization: Bearer <token>`.")
+    }
+
+    /// The state of things does not allow it.
+    pub fn conflict(reason: ErrorReason, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::Conflict, message).reason(reason)
+    }
+
+    /// Too often.
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        let seconds = retry_after.as_secs() + 1;
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(ErrorCode::RateLimited, format!("Too many requests; try again in {seconds} s."))
+        }
+    }
+
+    /// A service this needs does not answer.
+    pub fn unavailable(what: &'static str) -> Self {
+        Self {
+            retry_after: Some(Duration::from_secs(1)),
+            ..Self::new(ErrorCode::Unavailable, format!("The {what} does not answer at the moment; try again."))
+        }
+    }
+
+    /// Our fault; `source` goes to the log only.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(Arc::from(source.into())),
+            ..Self::new(ErrorCode::InternalServerError, "Something went wrong on our side.")
+        }
+    }
+
+    /// Adds the exact reason.
+    pub fn reason(mut self, reason: ErrorReason) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// True where trying the same again may help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.code, ErrorCode::Unavailable | ErrorCode::RateLimited | ErrorCode::InternalServerError)
+    }
+
+    /// The constraint that a row offended, when that is the failure.
+    pub fn unique_violation(&self) -> bool {
+        self.source.as_ref().and_then(|source| source.downcast_ref::<DbErr>()).is_some_and(|error| {
+            matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+        })
+    }
+
+    /// Replaces the error when it is a uniqueness violation: the database decides, the caller names it.
+    pub fn or_taken(self, other: impl FnOnce() -> Self) -> Self {
+        if self.unique_violation() { other() } else { self }
+    }
+
+    /// The extensions as clients see them, without the request id.
+    pub fn extensions(&self) -> ErrorExtensionValues {
+        let mut values = ErrorExtensionValues::default();
+        values.set("code", async_graphql::Value::from(name_of(self.code)));
+        if let Some(reason) = self.reason {
+            values.set("reason", async_graphql::Value::from(name_of(reason)));
+        }
+        if let Some(field) = &self.field {
+            values.set("field", field.as_ref());
+        }
+        if let Some(after) = self.retry_after {
+            values.set("retryAfter", after.as_secs_f64().ceil().max(1.0) as i64);
+        }
+        values
+    }
+}
+
+/// The name a value has in the schema.
+fn name_of<T: async_graphql::resolver_utils::EnumType>(value: T) -> String {
+    T::items().iter().find(|item| item.value == value).map(|item| item.name.to_owned()).unwrap_or_default()
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.code)?;
+        if let Some(reason) = self.reason {
+            write!(f, "({reason:?})")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(source) = &self.source {
+            write!(f, " caused by: {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for async_graphql::Error {
+    fn from(error: Error) -> Self {
+        Self {
+            message: error.message.to_string(),
+            extensions: Some(error.extensions()),
+            source: Some(Arc::new(error)),
+        }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        let unreachable = matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
+            || matches!(&error, DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) if is_io(e));
+        if unreachable {
+            Self { source: Some(Arc::new(error)), ..Self::unavailable("database") }
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
+/// True for failures of the connection rather than of the statement: the server went away or is starting.
+fn is_io(error: &sea_orm::SqlxError) -> bool {
+    use sea_orm::SqlxError::{BeginFailed, Database, Io, PoolClosed, PoolTimedOut, Protocol, WorkerCrashed};
+    if let Database(e) = error {
+        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now
+        return e.code().is_some_and(|code| code.starts_with("57P"));
+    }
+    matches!(error, Io(_) | PoolTimedOut | PoolClosed | WorkerCrashed | Protocol(_) | BeginFailed)
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(error)
+    }
+}

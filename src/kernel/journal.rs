@@ -1,0 +1,230 @@
+//! What happened in a site, in order, and how to follow it.
+//!
+//! The bus only wakes; the journal speaks. A follower listens first, then reads what stands after its cursor, then waits
+//! for a hint and reads again. Many hints, or lost ones, are one reason to read.
+
+use std::{fmt, str::FromStr};
+
+use ::entity::{ids::SiteId, journal, journal_head};
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_stream::try_stream;
+use bytes::Bytes;
+use futures_util::Stream;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use super::{Ctx, Error, ErrorReason, Result};
+use crate::ports::{
+    bus::{Heard, Topic},
+    db::Db,
+};
+
+pub use ::entity::journal::Model as Line;
+
+/// Lines read at once.
+const BATCH: u64 = 200;
+/// How long a follower waits before it asks a database again that did not answer.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+/// How often it asks before it gives up and ends the stream (the client resumes by its cursor).
+const ATTEMPTS: u32 = 120;
+
+/// A place in a site's journal. Opaque to clients; `beginning` stands before everything that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(pub i64);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "j{}", self.0)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "beginning" {
+            return Ok(Self(0));
+        }
+        text.strip_prefix('j').and_then(|seq| seq.parse().ok()).filter(|seq| *seq >= 0).map(Self).ok_or_else(|| {
+            Error::bad_input(
+                "after",
+                ErrorReason::InvalidCursor,
+                "Not a cursor of an event; send the `cursor` of the last event you received, or `beginning`.",
+            )
+        })
+    }
+}
+
+/// A place in a site's stream of events: the `cursor` of an event that was received. `beginning` replays everything
+/// that is kept. Opaque; do not take it apart.
+#[Scalar(name = "EventCursor")]
+impl ScalarType for Cursor {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        text.parse().map_err(|error: Error| {
+            InputValueError::custom(&error.message)
+                .with_extension("code", "BAD_USER_INPUT")
+                .with_extension("reason", "INVALID_CURSOR")
+        })
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.to_string())
+    }
+}
+
+/// What to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything in the site.
+    Site,
+    /// What is about one thing.
+    Subject(Uuid),
+}
+
+/// What a follower yields.
+#[derive(Clone, Debug)]
+pub enum Followed {
+    /// Lines in order, as many as were there at once. Never empty.
+    Lines(Vec<Line>),
+    /// Lines between the two places are gone (or the journal was reset): refetch, then go on from `to`.
+    Gap {
+        /// The last place known to the follower.
+        from: Cursor,
+        /// Where the stream goes on.
+        to: Cursor,
+    },
+    /// Something passing: typing, a chunk of an answer. Only when asked for.
+    Passed(Bytes),
+}
+
+/// The site's newest place.
+pub async fn head(db: &Db<'_>, site: SiteId) -> Result<Cursor> {
+    Ok(Cursor(head_row(db, site).await?.seq))
+}
+
+async fn head_row(db: &Db<'_>, site: SiteId) -> Result<journal_head::Model> {
+    journal_head::Entity::find_by_id(site).one(db).await?.ok_or_else(|| Error::not_found("site"))
+}
+
+/// Lines after a place, oldest first, at most `limit`.
+pub async fn read(db: &Db<'_>, site: SiteId, scope: Scope, after: Cursor, limit: u64) -> Result<Vec<Line>> {
+    let mut query = journal::Entity::find()
+        .filter(journal::Column::SiteId.eq(site))
+        .filter(journal::Column::Seq.gt(after.0))
+        .order_by_asc(journal::Column::Seq)
+        .limit(limit);
+    if let Scope::Subject(subject) = scope {
+        query = query.filter(journal::Column::Subject.eq(subject));
+    }
+    Ok(query.all(db).await?)
+}
+
+/// Follows the journal from `after`, or from now on: first what was missed, then what happens, with no gap and no
+/// double. With `passing`, passing payloads of that topic are yielded, too, in between.
+///
+/// A database that does not answer for a while delays the stream; it does not end it.
+pub fn follow(
+    cx: Ctx,
+    site: SiteId,
+    scope: Scope,
+    after: Option<Cursor>,
+    passing: Option<Topic>,
+) -> impl Stream<Item = Result<Followed>> + Send + use<> {
+    try_stream! {
+        let mut topics = vec![match scope {
+            Scope::Site => Topic::Site(site),
+            Scope::Subject(subject) => Topic::Subject(subject),
+        }];
+        topics.extend(passing);
+        // Listen first: what is committed from here on is either read below or wakes us.
+        let mut hints = cx.bus.listen(&topics);
+        let head = patiently(&cx, || head_row_of(&cx, site)).await?;
+        let mut at = after.unwrap_or(Cursor(head.seq));
+        if at.0 > head.seq || at.0 < head.trimmed && after != Some(Cursor(0)) {
+            let to = if at.0 > head.seq { Cursor(head.seq) } else { Cursor(head.trimmed) };
+            yield Followed::Gap { from: at, to };
+            at = to;
+        }
+        let mut behind = at.0 < head.seq;
+        loop {
+            while behind {
+                let lines = patiently(&cx, || read_of(&cx, site, scope, at)).await?;
+                behind = lines.len() as u64 == BATCH;
+                if let Some(last) = lines.last() {
+                    at = Cursor(last.seq);
+                    yield Followed::Lines(lines);
+                }
+            }
+            match hints.next().await {
+                Heard::Woken => behind = true,
+                Heard::Passed(payload) => yield Followed::Passed(payload),
+                Heard::Lagged => {
+                    behind = true;
+                    // So long that lines may have been trimmed before they were read?
+                    let head = patiently(&cx, || head_row_of(&cx, site)).await?;
+                    if at.0 < head.trimmed && at.0 > 0 {
+                        yield Followed::Gap { from: at, to: Cursor(head.trimmed) };
+                        at = Cursor(head.trimmed);
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn head_row_of(cx: &Ctx, site: SiteId) -> Result<journal_head::Model> {
+    head_row(&cx.db(), site).await
+}
+
+async fn read_of(cx: &Ctx, site: SiteId, scope: Scope, after: Cursor) -> Result<Vec<Line>> {
+    read(&cx.db(), site, scope, after, BATCH).await
+}
+
+/// Repeats a read while the database does not answer.
+async fn patiently<T, F: Future<Output = Result<T>>>(cx: &Ctx, read: impl Fn() -> F) -> Result<T> {
+    let mut tries = 0;
+    loop {
+        match read().await {
+            Err(error) if error.is_transient() && tries < ATTEMPTS => {
+                tries += 1;
+                if tries == 1 {
+                    tracing::warn!(error = ?error, "a follower waits for the database");
+                }
+                // The machine's time, also in tests: this is about an outage, not about a rule.
+                let _ = cx;
+                tokio::time::sleep(PATIENCE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Removes lines older than `before` and remembers how far, so that a follower with an older cursor is told of the gap.
+/// Returns how many went.
+pub async fn trim(cx: &Ctx, site: SiteId, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
+    let tx = cx.begin().await?;
+    let last = journal::Entity::find()
+        .filter(journal::Column::SiteId.eq(site))
+        .filter(journal::Column::At.lt(before))
+        .order_by_desc(journal::Column::Seq)
+        .one(&tx.db())
+        .await?;
+    let Some(last) = last else { return Ok(0) };
+    let gone = journal::Entity::delete_many()
+        .filter(journal::Column::SiteId.eq(site))
+        .filter(journal::Column::Seq.lte(last.seq))
+        .exec(&tx.db())
+        .await?;
+    journal_head::Entity::update_many()
+        .col_expr(journal_head::Column::Trimmed, last.seq.into())
+        .filter(journal_head::Column::SiteId.eq(site))
+        .exec(&tx.db())
+        .await?;
+    tx.commit().await?;
+    Ok(gone.rows_affected)
+}
+
+/// How many lines a site has; for operators and tests.
+pub async fn count(db: &Db<'_>, site: SiteId) -> Result<u64> {
+    Ok(journal::Entity::find().filter(journal::Column::SiteId.eq(site)).count(db).await?)
+}

@@ -1,0 +1,20 @@
+//! What every feature uses in the same way. The kernel knows no feature and no transport.
+
+pub mod access;
+pub mod clock;
+pub mod ctx;
+pub mod error;
+pub mod jobs;
+pub mod journal;
+pub mod page;
+pub mod readers;
+pub mod secret;
+pub mod shared;
+pub mod task;
+pub mod text;
+pub mod tx;
+
+pub use access::{Actor, Permission, Reach};
+pub use ctx::{Ctx, CtxExt};
+pub use error::{Error, ErrorReason, Result};
+pub use tx::Tx;

@@ -1,0 +1,190 @@
+//! Lists: Relay connections over keyset cursors, one way for all of them.
+//!
+//! A list is sorted by a number (a time in microseconds, a sequence number) and then by the id, so no two rows share a
+//! place and a page costs the same wherever it is.
+
+use std::sync::Arc;
+
+use async_graphql::{
+    Object, OutputType,
+    connection::{Connection, CursorType, Edge, EmptyFields},
+};
+use futures_util::future::BoxFuture;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
+use uuid::Uuid;
+
+use super::{Error, ErrorReason, Result};
+use crate::ports::db::Db;
+
+/// Items of a page when neither `first` nor `last` is given.
+const DEFAULT: i32 = 20;
+/// Most items of a page.
+const MAX: i32 = 100;
+
+/// A row's place in a list: sort key, then id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub i64, pub Uuid);
+
+impl CursorType for Place {
+    type Error = Error;
+
+    fn decode_cursor(text: &str) -> Result<Self> {
+        text.split_once('_')
+            .and_then(|(key, id)| Some(Self(key.parse().ok()?, Uuid::try_parse(id).ok()?)))
+            .ok_or_else(|| {
+                Error::bad_input(
+                    "after",
+                    ErrorReason::InvalidCursor,
+                    "Not a cursor of this list; send an edge's `cursor` or the page's `endCursor`.",
+                )
+            })
+    }
+
+    fn encode_cursor(&self) -> String {
+        format!("{}_{}", self.0, self.1.simple())
+    }
+}
+
+/// Which part of a list is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Paging {
+    /// Rows to show.
+    pub limit: u64,
+    /// True for the last rows (`last`) instead of the first.
+    pub backwards: bool,
+    after: Option<Place>,
+    before: Option<Place>,
+}
+
+impl Paging {
+    /// Checks the four Relay arguments.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` for sizes outside 1–100, `first` together with `last`, and cursors of other lists.
+    pub fn new(first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> Result<Self> {
+        let size = |field: &'static str, value: i32| {
+            if (1..=MAX).contains(&value) {
+                Ok(value.unsigned_abs().into())
+            } else {
+                Err(Error::bad_input(
+                    field,
+                    ErrorReason::OutOfRange,
+                    format!("`{field}` is {value}; a page has between 1 and {MAX} items."),
+                ))
+            }
+        };
+        let (limit, backwards) = match (first, last) {
+            (Some(_), Some(_)) => {
+                return Err(Error::bad_input("last", ErrorReason::InvalidCombination, "Give `first` or `last`, not both."));
+            }
+            (None, Some(last)) => (size("last", last)?, true),
+            (first, None) => (size("first", first.unwrap_or(DEFAULT))?, false),
+        };
+        let place = |field: &'static str, text: Option<String>| {
+            text.map(|text| Place::decode_cursor(&text).map_err(|error| Error { field: Some(field.into()), ..error }))
+                .transpose()
+        };
+        Ok(Self { limit, backwards, after: place("after", after)?, before: place("before", before)? })
+    }
+
+    /// Reads one page of `select`, sorted by `key` and `id`; `newest_first` turns the list round.
+    ///
+    /// One row more than asked for is read to know whether there is a next page.
+    pub async fn read<E: EntityTrait>(
+        &self,
+        db: &Db<'_>,
+        mut select: Select<E>,
+        (key, id): (E::Column, E::Column),
+        newest_first: bool,
+        convert: fn(i64) -> sea_orm::Value,
+    ) -> Result<Page<E::Model>> {
+        select = self.place(select, (key, id), newest_first, convert);
+        Ok(self.finish(select.limit(self.limit + 1).all(db).await?))
+    }
+
+    /// Adds this page's bounds and order to a query.
+    pub fn place<Q: QueryFilter + QueryOrder, C: ColumnTrait>(
+        &self,
+        mut select: Q,
+        (key, id): (C, C),
+        newest_first: bool,
+        convert: fn(i64) -> sea_orm::Value,
+    ) -> Q {
+        // `after` means further down the list as it is shown.
+        let past = |place: Place, up: bool| {
+            let (k, i) = (convert(place.0), sea_orm::Value::from(place.1));
+            let (beyond_key, beyond_id) =
+                if up { (key.gt(k.clone()), id.gt(i)) } else { (key.lt(k.clone()), id.lt(i)) };
+            // The first bound alone lets the index start at the right place.
+            let bound = if up { key.gte(k.clone()) } else { key.lte(k.clone()) };
+            Condition::all()
+                .add(bound)
+                .add(Condition::any().add(beyond_key).add(Condition::all().add(key.eq(k)).add(beyond_id)))
+        };
+        if let Some(after) = self.after {
+            select = select.filter(past(after, !newest_first));
+        }
+        if let Some(before) = self.before {
+            select = select.filter(past(before, newest_first));
+        }
+        let order = if newest_first == self.backwards { Order::Asc } else { Order::Desc };
+        select.order_by(key, order.clone()).order_by(id, order)
+    }
+
+    /// Turns rows read in the page's direction, one more than asked for, into a page in the order of the list.
+    pub fn finish<T>(&self, mut rows: Vec<T>) -> Page<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        if self.backwards {
+            rows.reverse();
+        }
+        Page {
+            rows,
+            has_next: if self.backwards { self.before.is_some() } else { more },
+            has_previous: if self.backwards { more } else { self.after.is_some() },
+        }
+    }
+}
+
+/// Rows of one page, in the order of the list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// There is more after it.
+    pub has_next: bool,
+    /// There is more before it.
+    pub has_previous: bool,
+}
+
+/// Counts a list when somebody asks for it.
+type Count = Arc<dyn Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync>;
+
+/// What every connection has besides edges.
+pub struct Total(Count);
+
+#[Object]
+impl Total {
+    /// How many items the whole list has. Counted only when asked for; leave it out of frequent queries.
+    async fn total_count(&self) -> Result<u64> {
+        (self.0)().await
+    }
+}
+
+/// A Relay connection.
+pub type List<T> = Connection<Place, T, Total, EmptyFields>;
+
+impl<T> Page<T> {
+    /// Makes the connection: `place` tells a row's place, `show` turns it into what the API shows.
+    pub fn connect<N: OutputType>(
+        self,
+        place: impl Fn(&T) -> Place,
+        show: impl Fn(T) -> N,
+        count: impl Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync + 'static,
+    ) -> List<N> {
+        let mut list = Connection::with_additional_fields(self.has_previous, self.has_next, Total(Arc::new(count)));
+        list.edges.extend(self.rows.into_iter().map(|row| Edge::new(place(&row), show(row))));
+        list
+    }
+}

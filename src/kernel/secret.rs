@@ -1,0 +1,43 @@
+//! Keys, tokens and their hashes. Nothing here is ever printed.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rand::Rng;
+use sha2::{Digest, Sha256};
+
+/// The server's own keys.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Signs access and visitor tokens (HMAC SHA-256); at least 32 bytes.
+    pub signing_key: Vec<u8>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
+
+/// A new random token: 32 bytes from the system's generator, as 43 URL-safe characters.
+pub fn token() -> String {
+    URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>())
+}
+
+/// A new random password that people can type: 20 characters without look-alikes, about 115 bits.
+pub fn password() -> String {
+    const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let mut rng = rand::rng();
+    (0..20).map(|_| char::from(LETTERS[rng.random_range(0..LETTERS.len())])).collect()
+}
+
+/// SHA-256: what is stored of a random token. (Passwords use argon2id instead; tokens are long and random.)
+pub fn hash(parts: &[&[u8]]) -> Vec<u8> {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        // The length first, so that ("ab", "c") and ("a", "bc") differ.
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().to_vec()
+}

@@ -1,0 +1,101 @@
+//! Checked texts: trimmed, within limits, without control characters; errors name the field, the limit and the fix.
+
+use super::error::{Error, ErrorReason, Result};
+
+/// A required one-line text of 1 to `max` characters. Returns it trimmed.
+pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
+    let value = value.trim();
+    if value.is_empty() {
+        return Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` must not be empty.")));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be a single line without control characters.")));
+    }
+    within(field, value, max)?;
+    Ok(value.to_owned())
+}
+
+/// An optional one-line text; an empty one counts as absent.
+pub fn maybe_line(field: &'static str, value: Option<&str>, max: usize) -> Result<Option<String>> {
+    match value.map(str::trim) {
+        None | Some("") => Ok(None),
+        Some(value) => line(field, value, max).map(Some),
+    }
+}
+
+/// A required text of several lines and 1 to `max` characters, kept as written.
+pub fn body(field: &'static str, value: &str, max: usize) -> Result<String> {
+    if value.trim().is_empty() {
+        return Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` must not be empty.")));
+    }
+    longer(field, value, max)
+}
+
+/// A text of several lines that may be empty.
+pub fn longer(field: &'static str, value: &str, max: usize) -> Result<String> {
+    if value.contains('\0') {
+        return Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must not contain NUL characters.")));
+    }
+    within(field, value, max)?;
+    Ok(value.to_owned())
+}
+
+fn within(field: &'static str, value: &str, max: usize) -> Result<()> {
+    let count = value.chars().count();
+    if count > max {
+        return Err(Error::bad_input(
+            field,
+            ErrorReason::TooLong,
+            format!("`{field}` has {count} characters; at most {max} are allowed."),
+        ));
+    }
+    Ok(())
+}
+
+/// An e-mail address, lower-cased. The check is the useful part of RFC 5321: one `@`, a dotted domain, no spaces.
+pub fn email(field: &'static str, value: &str) -> Result<String> {
+    let value = line(field, value, 255)?.to_lowercase();
+    let fine = value.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty()
+            && local.len() <= 64
+            && !domain.contains('@')
+            && domain.contains('.')
+            && domain.split('.').all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'))
+            && !value.chars().any(|c| c.is_whitespace() || matches!(c, '<' | '>' | '"' | ',' | ';'))
+    });
+    if fine { Ok(value) } else { Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be an e-mail address like name@example.com."))) }
+}
+
+/// A language tag such as `tr` or `en-GB` (BCP 47: letters, then alphanumeric subtags).
+pub fn language(field: &'static str, value: &str) -> Result<String> {
+    let value = line(field, value, 35)?;
+    let mut parts = value.split('-');
+    let fine = parts.next().is_some_and(|first| (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    if fine { Ok(value) } else { Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be a language tag like `tr` or `en-GB`."))) }
+}
+
+/// The first `max` characters (Unicode scalars), never in the middle of one.
+pub fn first(value: &str, max: usize) -> &str {
+    value.char_indices().nth(max).map_or(value, |(end, _)| &value[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_the_first_45_characters() {
+        let message = "Dün gece çok garip bir rüya gördüm ve uyandığımda şaşkındım";
+        assert_eq!(first(message, 45), "Dün gece çok garip bir rüya gördüm ve uyandığ");
+        assert_eq!(first(message, 45).len(), 52);
+    }
+
+    #[test]
+    fn addresses_are_lower_cased_and_checked() {
+        assert_eq!(email("email", " Ada@Example.COM ").unwrap(), "ada@example.com");
+        for bad in ["ada", "ada@", "@example.com", "a b@example.com", "ada@example", "a@b@c.de", "ada@example..com"] {
+            assert!(email("email", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The outside: one port a thing, each with a variant that needs no service.
+
+pub mod ai;
+pub mod bus;
+pub mod db;
+pub mod embedding;
+pub mod http;
+pub mod scratch;
+pub mod vectors;
