@@ -128,7 +128,9 @@ impl Drop for Listener {
         for topic in &self.topics {
             let mut shard = self.bus.shard(topic);
             if let Some(mailboxes) = shard.get_mut(topic) {
-                mailboxes.retain(|mailbox| !Arc::ptr_eq(mailbox, &self.mailbox));
+                if let Some(place) = mailboxes.iter().position(|mailbox| Arc::ptr_eq(mailbox, &self.mailbox)) {
+                    mailboxes.swap_remove(place);
+                }
                 if mailboxes.is_empty() {
                     shard.remove(topic);
                 }
