@@ -77,6 +77,8 @@
     [`${PREFIX}queries`]: blankJson,
     [`${PREFIX}favorites`]: blankJson,
   };
+  const HISTORY = [`${PREFIX}queries`, `${PREFIX}favorites`];
+  const KEEP_KEY = `${PREFIX}shouldPersistHeaders`; // the "Persist headers" switch of the settings
   const ownKeys = (store) => Object.keys(store).filter((key) => key.startsWith(PREFIX));
 
   const storage = {
@@ -84,7 +86,7 @@
     setItem(key, value) {
       const clean = lasting[key];
       if (!clean) return localStorage.setItem(key, value);
-      sessionStorage.setItem(key, value);
+      sessionStorage.setItem(key, storage.getItem(KEEP_KEY) === 'false' && HISTORY.includes(key) ? clean(value) : value);
       const kept = clean(value);
       if (kept != null) localStorage.setItem(key, kept);
     },
@@ -98,7 +100,7 @@
     get length() { return ownKeys(localStorage).length; },
   };
 
-  const keepHeaders = storage.getItem(`${PREFIX}shouldPersistHeaders`) !== 'false';
+  const keepHeaders = storage.getItem(KEEP_KEY) !== 'false';
 
   /** The tabs of the last visit; on a first visit the examples. GraphiQL reads them back from storage. */
   const prepareTabs = () => {
@@ -371,11 +373,13 @@
     try {
       definitions = GraphiQL.GraphQL.parse(params.query).definitions;
     } catch { /* the server explains the syntax error */ }
-    const operation = definitions.find((d) => d.kind === 'OperationDefinition'
-      && (!params.operationName || d.name?.value === params.operationName));
-    return operation?.operation === 'subscription'
-      ? overSocket(params, headers, definitions)
-      : overHttp(params, headers);
+    const operations = definitions.filter((d) => d.kind === 'OperationDefinition');
+    const named = operations.find((d) => d.name?.value === params.operationName);
+    // Just after a change of tab GraphiQL still gives the name of the tab before.
+    const request = named || !operations.length ? params : { ...params, operationName: undefined };
+    return (named ?? operations[0])?.operation === 'subscription'
+      ? overSocket(request, headers, definitions)
+      : overHttp(request, headers);
   };
 
   // -------------------------------------------------------------------- page
@@ -383,6 +387,11 @@
   const Examples = () => {
     const editor = useEditorContext({ nonNull: true });
     const execution = useExecutionContext({ nonNull: true });
+
+    // GraphiQL previews image addresses in a response by loading them, from wherever they are: off.
+    React.useEffect(() => {
+      editor.responseEditor?.setOption('info', false);
+    }, [editor.responseEditor]);
 
     const open = (example) => {
       execution.stop();
