@@ -1,0 +1,265 @@
+//! Chat models behind one trait, chosen by name in an assistant's settings.
+//!
+//! What every model promises, proved in `tests/api/contracts/ai.rs`: an answer comes in pieces as it is made, and a
+//! complete one ends with [`Piece::Done`]; an answer that was cut is an error, never a short success; dropping the
+//! stream stops the work at the vendor; the error says whether trying again makes sense; nothing that is logged holds a
+//! key or the text of a message.
+
+mod openai_compatible;
+mod scripted;
+mod sse;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{self, BoxFuture},
+    stream::{self, BoxStream},
+};
+use rand::Rng;
+
+pub use openai_compatible::OpenaiCompatible;
+pub use scripted::{Call, Calls, Scripted};
+
+use crate::{
+    config::{Config, ConfigError},
+    ports::http,
+};
+
+/// An answer as it is made. It ends after [`Piece::Done`] or after the first error. Dropping it stops the work, at the
+/// vendor as well.
+pub type Reply = BoxStream<'static, Result<Piece, ModelError>>;
+
+/// A language model that answers a conversation.
+pub trait ChatModel: Send + Sync {
+    /// The answer, piece by piece. Vendors are asked when the stream is polled first.
+    fn reply(&self, prompt: Prompt) -> Reply;
+
+    /// Whether the model can be reached and takes our key. Costs no tokens.
+    fn health(&self) -> BoxFuture<'static, Result<(), ModelError>> {
+        future::ready(Ok(())).boxed()
+    }
+}
+
+/// Who says a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// The person who asks.
+    Visitor,
+    /// The model, or whoever answered in its place.
+    Assistant,
+}
+
+/// One message of the conversation so far.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Who says it.
+    pub speaker: Speaker,
+    /// What is said.
+    pub text: String,
+}
+
+/// What a model is asked.
+#[derive(Clone, PartialEq)]
+pub struct Prompt {
+    /// Instructions and sources; left out when empty.
+    pub system: String,
+    /// The conversation, oldest first; the last turn is the one to answer.
+    pub turns: Vec<Turn>,
+    /// The vendor's name of the model; `None` takes the configured one.
+    pub model: Option<String>,
+    /// 0 for the likeliest words, up to 2 for the wildest.
+    pub temperature: f64,
+    /// Longest answer, in the model's own tokens (about 3.5 characters each).
+    pub max_tokens: u32,
+}
+
+/// Why a complete answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The model had said everything.
+    Stop,
+    /// `max_tokens` or the model's context was used up: the text breaks off.
+    Length,
+    /// The vendor's filter stopped it.
+    ContentFilter,
+}
+
+/// What an answer cost, as counted by the vendor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: u32,
+    /// Tokens of the answer, including thoughts that are not shown.
+    pub completion_tokens: u32,
+}
+
+/// A part of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The next words; never empty.
+    Text(String),
+    /// The answer is complete. Always the last piece.
+    Done {
+        /// Why it ended.
+        finish: Finish,
+        /// What it cost, where the vendor says so.
+        usage: Option<Usage>,
+    },
+}
+
+/// Why there is no (complete) answer. `what` is for the log: it holds neither keys nor texts of messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelError {
+    /// Nothing was said, and the same request may succeed later.
+    Retry {
+        /// How long the vendor asks to wait, where it does.
+        after: Option<Duration>,
+        /// What happened.
+        what: String,
+    },
+    /// The same request would fail again: a wrong key, an unknown model, a request that is refused.
+    GiveUp {
+        /// What happened.
+        what: String,
+    },
+    /// The answer broke off. Keep what was said, marked as incomplete.
+    Truncated {
+        /// What happened.
+        what: String,
+    },
+}
+
+impl ModelError {
+    /// What happened, for the log.
+    pub fn what(&self) -> &str {
+        match self {
+            Self::Retry { what, .. } | Self::GiveUp { what } | Self::Truncated { what } => what,
+        }
+    }
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Retry { .. } => "the model cannot answer now",
+            Self::GiveUp { .. } => "the model refuses the request",
+            Self::Truncated { .. } => "the model's answer broke off",
+        };
+        write!(f, "{kind}: {}", self.what())
+    }
+}
+
+impl std::error::Error for ModelError {}
+
+impl fmt::Debug for Turn {
+    /// The text is left out: it is a visitor's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({} bytes)", self.speaker, self.text.len())
+    }
+}
+
+impl fmt::Debug for Prompt {
+    /// The texts are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prompt")
+            .field("turns", &self.turns)
+            .field("model", &self.model)
+            .field("temperature", &self.temperature)
+            .field("max_tokens", &self.max_tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// From the request to the first byte of the body. A local server may load the model in that time.
+    pub first_byte: Duration,
+    /// From one read to the next; comments that keep the connection alive count.
+    pub gap: Duration,
+    /// Before the second try, where the vendor names no time; a random half of it is added.
+    pub backoff: Duration,
+    /// The second try is left to the caller where the vendor asks to wait longer than this.
+    pub longest_wait: Duration,
+    /// For the whole answer to "are you there?".
+    pub health: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first_byte: Duration::from_secs(30),
+            gap: Duration::from_secs(20),
+            backoff: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(5),
+            health: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Patience {
+    /// How long to wait before the second try, or `None` where that is too long.
+    fn pause(&self, asked: Option<Duration>) -> Option<Duration> {
+        match asked {
+            Some(asked) => (asked <= self.longest_wait).then_some(asked),
+            None => Some(self.backoff.mul_f64(rand::rng().random_range(1.0..1.5))),
+        }
+    }
+}
+
+/// Plays `attempt`, and once more if it can be retried before anything was said. What fails then is left to the caller.
+fn tried_twice(patience: Patience, attempt: impl Fn() -> Reply + Send + 'static) -> Reply {
+    let tries = async move {
+        let mut answer = attempt();
+        let mut first = answer.next().await;
+        if let Some(Err(ModelError::Retry { after, what })) = &first
+            && let Some(pause) = patience.pause(*after)
+        {
+            tracing::debug!(pause_ms = pause.as_millis(), what, "The model is asked a second time");
+            drop(answer);
+            tokio::time::sleep(pause).await;
+            answer = attempt();
+            first = answer.next().await;
+        }
+        stream::iter(first).chain(answer)
+    };
+    tries.flatten_stream().boxed()
+}
+
+/// The models this server can use, by the name of their port.
+#[derive(Clone, Default)]
+pub struct Models {
+    openai_compatible: Option<Arc<dyn ChatModel>>,
+}
+
+impl Models {
+    /// The models that the settings name; none is fine.
+    ///
+    /// # Errors
+    /// Names the setting that cannot be used.
+    pub fn from_config(config: &Config) -> Result<Self, ConfigError> {
+        let Some(url) = &config.openai_url else { return Ok(Self::default()) };
+        let fail = |what: String| ConfigError(format!("YANIT_OPENAI_URL: {what}"));
+        let http = http::client().map_err(|error| fail(format!("no HTTP client: {}", http::describe(error))))?;
+        let url = url.trim().parse().map_err(|error| fail(format!("is not an address: {error}")))?;
+        let key = config.openai_api_key.clone();
+        Ok(Self::with_openai_compatible(Arc::new(OpenaiCompatible::new(http, url, key, config.openai_model.clone()))))
+    }
+
+    /// With `model` in the place of an OpenAI-compatible endpoint.
+    pub fn with_openai_compatible(model: Arc<dyn ChatModel>) -> Self {
+        Self { openai_compatible: Some(model) }
+    }
+
+    /// The OpenAI-compatible endpoint, if one is configured.
+    pub fn openai_compatible(&self) -> Option<Arc<dyn ChatModel>> {
+        self.openai_compatible.clone()
+    }
+}
+
+impl fmt::Debug for Models {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Models").field("openai_compatible", &self.openai_compatible.is_some()).finish()
+    }
+}
