@@ -1,0 +1,193 @@
+//! Every write on people and their sign-ins.
+//!
+//! Accounts belong to no site, so there is no journal to write these facts into; they go to the log, by ids.
+
+use std::sync::Arc;
+
+use ::entity::{
+    ids::{SessionId, UserId},
+    session, user,
+};
+use chrono::{DateTime, Utc};
+
+use super::{
+    limits::{self, SignIns},
+    model::{self, NewPerson, RefreshToken, Unusable},
+    passwords::Passwords,
+    store,
+    token::{self, Bearer, Claims},
+};
+use crate::{
+    kernel::{Actor, Ctx, Error, Result, Tx, access::SignedIn},
+    ports::bus::Topic,
+};
+
+/// A pair of tokens and whom they are for.
+pub struct Issued {
+    /// The person.
+    pub user: user::Model,
+    /// Goes into `Authorization: Bearer …`.
+    pub access_token: String,
+    /// When it counts no more.
+    pub access_token_expires_at: DateTime<Utc>,
+    /// Gets the next pair, once.
+    pub refresh_token: String,
+    /// When it counts no more.
+    pub refresh_token_expires_at: DateTime<Utc>,
+}
+
+/// Makes an account for whoever asks, and signs them in.
+pub(super) async fn register(cx: &Ctx, email: &str, password: &str, name: &str) -> Result<Issued> {
+    limits::registration(cx).await?;
+    let person = NewPerson::check(email, password, name)?;
+    let hash = passwords(cx).hash(person.password.clone()).await?;
+    let mut tx = cx.begin().await?;
+    let user = insert_in(&mut tx, person, hash, false).await?;
+    let issued = sign_in_in(&mut tx, user).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %issued.user.id, "an account was made");
+    Ok(issued)
+}
+
+/// Makes an account without signing in: for commands, demos and tests.
+pub async fn create(cx: &Ctx, person: NewPerson, superadmin: bool) -> Result<user::Model> {
+    let hash = passwords(cx).hash(person.password.clone()).await?;
+    let mut tx = cx.begin().await?;
+    let user = insert_in(&mut tx, person, hash, superadmin).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// The hash of a new person's password. Takes its time; never call it inside a transaction.
+pub async fn hash_password(cx: &Ctx, person: &NewPerson) -> Result<String> {
+    passwords(cx).hash(person.password.clone()).await
+}
+
+/// Inserts a person whose password was hashed before the transaction began.
+///
+/// # Errors
+/// `CONFLICT` with `EMAIL_TAKEN`.
+pub async fn insert_in(tx: &mut Tx, person: NewPerson, password_hash: String, superadmin: bool) -> Result<user::Model> {
+    let user = user::Model {
+        id: tx.cx().id(UserId),
+        email: person.email,
+        name: person.name,
+        password_hash,
+        superadmin,
+        created_at: tx.cx().clock.now(),
+        last_login_at: None,
+    };
+    store::insert(&tx.db(), &user).await?;
+    Ok(user)
+}
+
+/// Begins a sign-in: a new family of refresh tokens.
+pub async fn sign_in_in(tx: &mut Tx, user: user::Model) -> Result<Issued> {
+    let cx = tx.cx().clone();
+    let now = cx.clock.now();
+    let refresh = RefreshToken::new(cx.id(SessionId));
+    let session = session::Model {
+        id: refresh.session,
+        user_id: user.id,
+        refresh_hash: refresh.hash(),
+        expires_at: now + model::REFRESH_LIFE,
+        user_agent: model::user_agent(cx.request.user_agent.as_deref()),
+        created_at: now,
+        last_used_at: now,
+        revoked_at: None,
+    };
+    store::insert_session(&tx.db(), &session).await?;
+    store::set_last_login(&tx.db(), user.id, now).await?;
+    issue(&cx, user::Model { last_login_at: Some(now), ..user }, &session, &refresh)
+}
+
+/// Signs in with address and password. Wrong ones are answered in the same way and time as unknown ones.
+pub(super) async fn login(cx: &Ctx, email: &str, password: &str) -> Result<Issued> {
+    let (email, password) = model::credentials(email, password)?;
+    let limits = SignIns::new(cx, &email);
+    limits.ask(cx).await?;
+    let found = store::lookup_by_email(&cx.db(), &email).await?;
+    let turn = passwords(cx).turn().await?;
+    // Others may have failed while this one waited for its turn.
+    limits.ask(cx).await?;
+    let (fits, turn) = turn.verify(password, found.as_ref().map(|user| user.password_hash.clone())).await?;
+    let Some(user) = found.filter(|_| fits) else {
+        limits.failed(cx).await?;
+        // Only now is it the next one's turn, so that the failure is counted before they ask.
+        drop(turn);
+        return Err(model::wrong_credentials());
+    };
+    drop(turn);
+    let mut tx = cx.begin().await?;
+    store::forget_sessions(&tx.db(), user.id, cx.clock.now() - model::FORGET_AFTER).await?;
+    let issued = sign_in_in(&mut tx, user).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %issued.user.id, "signed in");
+    Ok(issued)
+}
+
+/// Exchanges a refresh token for a new pair. Using one twice ends the sign-in.
+pub(super) async fn refresh(cx: &Ctx, refresh_token: &str) -> Result<Issued> {
+    let old = RefreshToken::parse(refresh_token)?;
+    let new = RefreshToken::new(old.session);
+    let now = cx.clock.now();
+    let mut tx = cx.begin().await?;
+    let times = (now, now + model::REFRESH_LIFE);
+    let Some(session) = store::exchange(&tx.db(), old.session, old.hash(), new.hash(), times).await? else {
+        let row = store::session_for_update(&tx.db(), old.session).await?;
+        let unusable = Unusable::of(row.as_ref(), now);
+        if let (Unusable::Reused, Some(row)) = (&unusable, row) {
+            store::revoke(&tx.db(), row.id, now).await?;
+            tx.hint(Topic::Access(row.user_id.0));
+            tx.commit().await?;
+            tracing::warn!(user.id = %row.user_id, session.id = %row.id, "a refresh token was used twice; the sign-in was ended");
+        }
+        return Err(unusable.into());
+    };
+    let user = store::find(&tx.db(), session.user_id).await?;
+    tx.commit().await?;
+    issue(cx, user, &session, &new)
+}
+
+/// Ends one of the caller's own sign-ins; without a name the one the request came with.
+pub(super) async fn revoke_session(cx: &Ctx, session: Option<SessionId>) -> Result<session::Model> {
+    let person = signed_in(&cx.actor)?;
+    let id = session.unwrap_or(person.session);
+    let now = cx.clock.now();
+    let mut tx = cx.begin().await?;
+    let row = store::session_for_update(&tx.db(), id).await?.filter(|row| row.user_id == person.user);
+    let row = row.ok_or_else(|| Error::not_found("session"))?;
+    store::revoke(&tx.db(), id, now).await?;
+    tx.hint(Topic::Access(person.user.0));
+    tx.commit().await?;
+    tracing::info!(user.id = %person.user, session.id = %id, "a sign-in was ended");
+    Ok(session::Model { revoked_at: row.revoked_at.or(Some(now)), ..row })
+}
+
+/// The caller as a person with an account.
+///
+/// # Errors
+/// `UNAUTHENTICATED` for nobody, `FORBIDDEN` for visitors and the server itself.
+pub fn signed_in(actor: &Actor) -> Result<&Arc<SignedIn>> {
+    match actor {
+        Actor::User(person) => Ok(person),
+        Actor::Anonymous => Err(Error::unauthenticated()),
+        Actor::Visitor { .. } | Actor::System => Err(Error::forbidden()),
+    }
+}
+
+fn passwords(cx: &Ctx) -> Arc<Passwords> {
+    cx.shared.get()
+}
+
+fn issue(cx: &Ctx, user: user::Model, session: &session::Model, refresh: &RefreshToken) -> Result<Issued> {
+    let bearer = Bearer::User { sub: user.id, sid: session.id };
+    let claims = Claims::new(bearer, cx.clock.now(), model::ACCESS_LIFE);
+    Ok(Issued {
+        access_token: token::sign(&cx.secrets, &claims)?,
+        access_token_expires_at: claims.expires_at(),
+        refresh_token: refresh.text(),
+        refresh_token_expires_at: session.expires_at,
+        user,
+    })
+}

@@ -1,0 +1,120 @@
+//! Changes to one's account and sign-ins.
+
+use ::entity::ids::SessionId;
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+
+use super::types::{AuthPayload, Session};
+use crate::{
+    features::accounts::{actions, limits},
+    kernel::{CtxExt, Result},
+};
+
+/// A new account.
+#[derive(InputObject)]
+pub(super) struct RegisterInput {
+    /// The e-mail address to sign in with; capitals make no difference.
+    email: String,
+    /// 10 to 256 characters, and not the e-mail address.
+    #[graphql(secret)]
+    password: String,
+    /// The name others see, up to 120 characters.
+    name: String,
+}
+
+/// Who wants to sign in.
+#[derive(InputObject)]
+pub(super) struct LoginInput {
+    /// The e-mail address of the account; capitals make no difference.
+    email: String,
+    /// The password of the account.
+    #[graphql(secret)]
+    password: String,
+}
+
+/// What gets the next pair of tokens.
+#[derive(InputObject)]
+pub(super) struct RefreshSessionInput {
+    /// The refresh token of the last pair.
+    #[graphql(secret)]
+    refresh_token: String,
+}
+
+/// Which sign-in to end.
+#[derive(InputObject)]
+pub(super) struct RevokeSessionInput {
+    /// One of your own sessions.
+    session_id: SessionId,
+}
+
+/// The end of the sign-in the request came with.
+#[derive(SimpleObject)]
+pub(super) struct LogoutPayload {
+    /// The session that was ended.
+    session: Session,
+}
+
+/// The end of a sign-in.
+#[derive(SimpleObject)]
+pub(super) struct RevokeSessionPayload {
+    /// The session that was ended.
+    session: Session,
+}
+
+/// Changes to the caller's account and sign-ins.
+#[derive(Default)]
+pub struct AccountsMutation;
+
+/// Changes to the caller's account and sign-ins.
+#[Object]
+impl AccountsMutation {
+    /// Makes an account and signs in. A new account is a customer's; roles in sites come by `createSite` or an
+    /// invitation. Refused with `EMAIL_TAKEN` when the address has an account. May stand once in a document; limited
+    /// per address of the network.
+    async fn register(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new account.")] input: RegisterInput,
+    ) -> Result<AuthPayload> {
+        limits::once(ctx, "register")?;
+        Ok(actions::register(ctx.cx(), &input.email, &input.password, &input.name).await?.into())
+    }
+
+    /// Signs in. Refused with `INVALID_CREDENTIALS` when address and password do not belong together; after five
+    /// failures within an hour with `RATE_LIMITED`. May stand once in a document.
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who wants to sign in.")] input: LoginInput,
+    ) -> Result<AuthPayload> {
+        limits::once(ctx, "login")?;
+        Ok(actions::login(ctx.cx(), &input.email, &input.password).await?.into())
+    }
+
+    /// Exchanges a refresh token for a new pair; the old one counts no more. Using one twice ends the whole sign-in
+    /// (`REFRESH_TOKEN_REUSED`), because then somebody has a copy: let one tab refresh for all. Needs no access token.
+    /// May stand once in a document.
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What gets the next pair.")] input: RefreshSessionInput,
+    ) -> Result<AuthPayload> {
+        limits::once(ctx, "refreshSession")?;
+        Ok(actions::refresh(ctx.cx(), &input.refresh_token).await?.into())
+    }
+
+    /// Ends the sign-in this request came with: its access and refresh tokens count no more, and its streams end.
+    async fn logout(&self, ctx: &Context<'_>) -> Result<LogoutPayload> {
+        let session = actions::revoke_session(ctx.cx(), None).await?;
+        Ok(LogoutPayload { session: Session::new(session, &ctx.cx().actor) })
+    }
+
+    /// Ends one of your sign-ins, for example that of a lost device.
+    async fn revoke_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: RevokeSessionInput,
+    ) -> Result<RevokeSessionPayload> {
+        let session = actions::revoke_session(ctx.cx(), Some(input.session_id)).await?;
+        Ok(RevokeSessionPayload { session: Session::new(session, &ctx.cx().actor) })
+    }
+}

@@ -1,0 +1,135 @@
+//! Queries on people and their sign-ins. Accounts belong to no site: what a caller reaches here is their own, so these
+//! take the person's id where queries of other features take a reach.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    ids::{SessionId, UserId},
+    session, user,
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Select, sea_query::Expr,
+};
+
+use crate::{
+    kernel::{
+        Error, ErrorReason, Result,
+        page::{Page, Paging},
+    },
+    ports::db::{Db, for_update},
+};
+
+pub(super) async fn find(db: &Db<'_>, id: UserId) -> Result<user::Model> {
+    user::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::not_found("person"))
+}
+
+/// `email` is lower-cased.
+pub(super) async fn lookup_by_email(db: &Db<'_>, email: &str) -> Result<Option<user::Model>> {
+    Ok(user::Entity::find().filter(user::Column::Email.eq(email)).one(db).await?)
+}
+
+pub(super) async fn by_ids(db: &Db<'_>, ids: &[UserId]) -> Result<HashMap<UserId, user::Model>> {
+    let rows = user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+pub(super) async fn insert(db: &Db<'_>, row: &user::Model) -> Result<()> {
+    let row = user::Entity::insert(row.clone().into_active_model());
+    row.exec_without_returning(db).await.map_err(|error| {
+        Error::from(error).or_taken(|| {
+            Error::conflict(ErrorReason::EmailTaken, "There is an account with this address already; sign in instead.")
+                .at("input.email")
+        })
+    })?;
+    Ok(())
+}
+
+pub(super) async fn set_last_login(db: &Db<'_>, id: UserId, now: DateTime<Utc>) -> Result<()> {
+    user::Entity::update_many()
+        .col_expr(user::Column::LastLoginAt, Expr::value(Some(now)))
+        .filter(user::Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn lookup_session(db: &Db<'_>, id: SessionId) -> Result<Option<session::Model>> {
+    Ok(session::Entity::find_by_id(id).one(db).await?)
+}
+
+pub(super) async fn session_for_update(db: &Db<'_>, id: SessionId) -> Result<Option<session::Model>> {
+    Ok(for_update(session::Entity::find_by_id(id)).one(db).await?)
+}
+
+pub(super) async fn insert_session(db: &Db<'_>, row: &session::Model) -> Result<()> {
+    session::Entity::insert(row.clone().into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Puts a new refresh token in the place of an old one, if that is the one that counts now. Of several at once, one wins.
+pub(super) async fn exchange(
+    db: &Db<'_>,
+    id: SessionId,
+    old: Vec<u8>,
+    new: Vec<u8>,
+    (now, expires_at): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Option<session::Model>> {
+    let exchanged = session::Entity::update_many()
+        .set(session::ActiveModel {
+            refresh_hash: Set(new),
+            expires_at: Set(expires_at),
+            last_used_at: Set(now),
+            ..Default::default()
+        })
+        .filter(session::Column::Id.eq(id))
+        .filter(session::Column::RefreshHash.eq(old))
+        .filter(session::Column::RevokedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(now))
+        .exec_with_returning(db)
+        .await?;
+    Ok(exchanged.into_iter().next())
+}
+
+/// Ends a sign-in; one that has ended keeps its time.
+pub(super) async fn revoke(db: &Db<'_>, id: SessionId, now: DateTime<Utc>) -> Result<()> {
+    session::Entity::update_many()
+        .col_expr(session::Column::RevokedAt, Expr::value(Some(now)))
+        .filter(session::Column::Id.eq(id))
+        .filter(session::Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Removes the person's sign-ins that ran out before a time.
+pub(super) async fn forget_sessions(db: &Db<'_>, user: UserId, before: DateTime<Utc>) -> Result<()> {
+    session::Entity::delete_many()
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::ExpiresAt.lt(before))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// The person's sign-ins that count, newest first.
+pub(super) async fn list_sessions(
+    db: &Db<'_>,
+    user: UserId,
+    now: DateTime<Utc>,
+    paging: &Paging,
+) -> Result<Page<session::Model>> {
+    let columns = (session::Column::CreatedAt, session::Column::Id);
+    paging.read(db, live_sessions(user, now), columns, true, super::instant).await
+}
+
+pub(super) async fn count_sessions(db: &Db<'_>, user: UserId, now: DateTime<Utc>) -> Result<u64> {
+    Ok(live_sessions(user, now).count(db).await?)
+}
+
+fn live_sessions(user: UserId, now: DateTime<Utc>) -> Select<session::Entity> {
+    session::Entity::find()
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::RevokedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(now))
+}

@@ -1,0 +1,139 @@
+//! Every write on sites and their members. Invitations are in `invitations.rs`.
+
+use ::entity::{
+    ids::{MembershipId, SiteId, UserId},
+    membership::{self, Role},
+    site,
+};
+
+use super::{
+    facts::SiteFact,
+    model::{self, NewSite, SiteChanges},
+    reach_in, reach_to, store,
+};
+use crate::{
+    features::accounts,
+    kernel::{Ctx, Error, Permission, Result, Tx},
+    ports::bus::Topic,
+};
+
+/// Makes a site; whoever does becomes its admin.
+pub(super) async fn create(cx: &Ctx, new: NewSite) -> Result<site::Model> {
+    let person = accounts::signed_in(&cx.actor)?.user;
+    let mut tx = cx.begin().await?;
+    let site = insert_in(&mut tx, new).await?;
+    join_in(&mut tx, site.id, person, Role::Admin).await?;
+    tx.commit().await?;
+    Ok(site)
+}
+
+/// Inserts a site without members, with the beginning of its journal.
+pub async fn insert_in(tx: &mut Tx, new: NewSite) -> Result<site::Model> {
+    let site = row(tx.cx(), new, None);
+    store::insert(&tx.db(), &site).await?;
+    tx.record(site.id, site.id.0, &SiteFact::Created { owner: None })?;
+    Ok(site)
+}
+
+/// Makes a person a member.
+///
+/// # Errors
+/// `CONFLICT` with `ALREADY_MEMBER`.
+pub async fn join_in(tx: &mut Tx, site: SiteId, user: UserId, role: Role) -> Result<membership::Model> {
+    let (id, created_at) = (tx.cx().id(MembershipId), tx.cx().clock.now());
+    let member = membership::Model { id, site_id: site, user_id: user, role, created_at };
+    store::insert_member(&tx.db(), &member).await?;
+    tx.record(site, user.0, &SiteFact::MemberJoined { user, role })?;
+    tx.hint(Topic::Access(user.0));
+    Ok(member)
+}
+
+/// The private space of a customer, made at its first use. Several calls at once find the same one.
+///
+/// Opens a transaction of its own: never call it inside one.
+pub async fn personal(cx: &Ctx, owner: UserId) -> Result<SiteId> {
+    if let Some(site) = store::lookup_personal(&cx.db(), owner).await? {
+        return Ok(site);
+    }
+    let new = NewSite::check("Personal", &[], None)?;
+    let mut tx = cx.begin().await?;
+    let site = row(cx, new, Some(owner));
+    if store::insert(&tx.db(), &site).await? {
+        tx.record(site.id, site.id.0, &SiteFact::Created { owner: Some(owner) })?;
+        tx.commit().await?;
+        return Ok(site.id);
+    }
+    let made_meanwhile = store::lookup_personal(&tx.db(), owner).await?;
+    made_meanwhile.ok_or_else(|| Error::internal("a private space that is and is not there"))
+}
+
+pub(super) async fn update(cx: &Ctx, id: SiteId, changes: SiteChanges) -> Result<site::Model> {
+    let reach = reach_in(cx, Permission::SitesManage, id)?;
+    let mut tx = cx.begin().await?;
+    let mut site = store::find_for_update(&tx.db(), &reach, id).await?;
+    let changed = model::change(&mut site, changes)?;
+    if !changed.is_empty() {
+        store::save(&tx.db(), &site).await?;
+        tx.record(id, id.0, &SiteFact::Updated { changed })?;
+    }
+    tx.commit().await?;
+    Ok(site)
+}
+
+/// Replaces the public key. The old one starts no sessions any more; tokens that were issued go on.
+pub(super) async fn rotate_key(cx: &Ctx, id: SiteId) -> Result<site::Model> {
+    let reach = reach_in(cx, Permission::SitesManage, id)?;
+    let mut tx = cx.begin().await?;
+    let site = store::find_for_update(&tx.db(), &reach, id).await?;
+    let site = site::Model { public_key: model::public_key(), ..site };
+    store::save(&tx.db(), &site).await?;
+    tx.record(id, id.0, &SiteFact::KeyRotated)?;
+    tx.commit().await?;
+    Ok(site)
+}
+
+pub(super) async fn change_role(cx: &Ctx, id: MembershipId, role: Role) -> Result<membership::Model> {
+    let seen = store::find_member(&cx.db(), &reach_to(cx, Permission::SitesRead, "member")?, id).await?;
+    let reach = reach_in(cx, Permission::MembersManage, seen.site_id)?;
+    let mut tx = cx.begin().await?;
+    store::find_for_update(&tx.db(), &reach, seen.site_id).await?;
+    let member = store::find_member(&tx.db(), &reach, id).await?;
+    model::keeps_an_admin(&member, Some(role), store::count_admins(&tx.db(), member.site_id).await?)?;
+    if member.role != role {
+        store::set_role(&tx.db(), id, role).await?;
+        let (user, from) = (member.user_id, member.role);
+        tx.record(member.site_id, user.0, &SiteFact::MemberRoleChanged { user, from, to: role })?;
+        tx.hint(Topic::Access(user.0));
+    }
+    tx.commit().await?;
+    Ok(membership::Model { role, ..member })
+}
+
+/// Removes a member. Admins may remove anybody; everybody may leave.
+pub(super) async fn remove_member(cx: &Ctx, id: MembershipId) -> Result<membership::Model> {
+    let staff = reach_to(cx, Permission::SitesRead, "member")?;
+    let seen = store::find_member(&cx.db(), &staff, id).await?;
+    let leaves = cx.actor.user() == Some(seen.user_id);
+    let reach = if leaves { staff } else { reach_in(cx, Permission::MembersManage, seen.site_id)? };
+    let mut tx = cx.begin().await?;
+    store::find_for_update(&tx.db(), &reach, seen.site_id).await?;
+    let member = store::find_member(&tx.db(), &reach, id).await?;
+    model::keeps_an_admin(&member, None, store::count_admins(&tx.db(), member.site_id).await?)?;
+    store::delete_member(&tx.db(), id).await?;
+    tx.record(member.site_id, member.user_id.0, &SiteFact::MemberRemoved { user: member.user_id })?;
+    tx.hint(Topic::Access(member.user_id.0));
+    tx.commit().await?;
+    Ok(member)
+}
+
+fn row(cx: &Ctx, new: NewSite, owner_id: Option<UserId>) -> site::Model {
+    site::Model {
+        id: cx.id(SiteId),
+        name: new.name,
+        public_key: model::public_key(),
+        allowed_origins: site::Origins(new.allowed_origins),
+        locale: new.locale,
+        owner_id,
+        created_at: cx.clock.now(),
+    }
+}

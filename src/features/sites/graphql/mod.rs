@@ -1,0 +1,7 @@
+//! Sites in the API.
+
+mod mutation;
+mod query;
+mod types;
+
+pub use self::{mutation::SitesMutation, query::SitesQuery, types::Site};

@@ -1,0 +1,129 @@
+//! Sites: the tenants, their settings and their members.
+//!
+//! What always holds:
+//! - Anybody with an account can make a site and becomes its admin; a site keeps at least one admin.
+//! - A site has a public key (in the page that carries the widget; it proves nothing) and, if it wants, a list of
+//!   origins from which visitor sessions may be started and used.
+//! - A journal head is made with each site.
+//! - A customer's private space is a site with an owner: found by [`personal`] only, without members or visitors, and
+//!   in no list.
+//! - Whoever is not a member gets `NOT_FOUND`; a member whose role does not allow it gets `FORBIDDEN`.
+//!
+//! Later features use: [`reach_in`] and [`reach_to`] to check a caller on one site; [`find`] for a site within reach; [`personal`];
+//! [`by_key`], [`admits`] and [`admits_start`] for visitors; [`roles_of`] for sign-ins; [`insert_in`] and [`join_in`]
+//! to make sites; [`member_role`] to check an assignee.
+
+mod actions;
+mod facts;
+mod graphql;
+mod invitations;
+mod model;
+mod origin;
+mod store;
+
+use ::entity::{
+    ids::{SiteId, UserId},
+    membership::Role,
+    site,
+};
+
+pub use self::{
+    actions::{insert_in, join_in, personal},
+    facts::SiteFact,
+    graphql::{Site, SitesMutation, SitesQuery},
+    model::NewSite,
+};
+use crate::{
+    kernel::{Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, error::ErrorCode},
+    ports::db::Db,
+};
+
+/// The caller's reach for something on one site of which they name the id.
+///
+/// # Errors
+/// `UNAUTHENTICATED` for nobody, `FORBIDDEN` for visitors and for members whose role does not allow it, `NOT_FOUND`
+/// for everybody else, so that the existence of sites does not leak.
+pub fn reach_in(cx: &Ctx, permission: Permission, site: SiteId) -> Result<Reach> {
+    let reach = cx.reach(permission).and_then(|reach| reach.site(site).map(|_| reach));
+    match &cx.actor {
+        Actor::User(person) if person.role_in(site).is_some() => reach.map_err(|_| Error::forbidden()),
+        Actor::User(_) => reach.map_err(|_| Error::not_found("site")),
+        Actor::Visitor { .. } => reach.map_err(|_| Error::forbidden()),
+        Actor::Anonymous | Actor::System => reach,
+    }
+}
+
+/// The caller's reach for something of a site that is named by an id of its own.
+///
+/// # Errors
+/// As [`reach_in`]: a person without the permission anywhere gets `NOT_FOUND`.
+pub fn reach_to(cx: &Ctx, permission: Permission, what: &'static str) -> Result<Reach> {
+    cx.reach(permission).map_err(|error| match &cx.actor {
+        Actor::User(_) => Error::not_found(what),
+        Actor::Anonymous | Actor::Visitor { .. } | Actor::System => error,
+    })
+}
+
+/// Where the caller is a member, for the list of sites: nowhere yet is an empty list.
+fn reach_of_sites(cx: &Ctx) -> Result<Option<Reach>> {
+    match &cx.actor {
+        Actor::User(_) => Ok(cx.reach(Permission::SitesRead).ok()),
+        Actor::Anonymous | Actor::Visitor { .. } | Actor::System => cx.reach(Permission::SitesRead).map(Some),
+    }
+}
+
+/// A site within reach. Private spaces are not found.
+pub async fn find(db: &Db<'_>, reach: &Reach, id: SiteId) -> Result<site::Model> {
+    store::find(db, reach, id).await
+}
+
+/// The site with a public key.
+///
+/// # Errors
+/// `NOT_FOUND` for unknown and replaced keys.
+pub async fn by_key(db: &Db<'_>, key: &str) -> Result<site::Model> {
+    store::lookup_by_key(db, key).await?.ok_or_else(|| Error::not_found("site"))
+}
+
+/// A person's role in a site, if they are a member.
+pub async fn member_role(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Option<Role>> {
+    Ok(store::lookup_member(db, site, user).await?.map(|member| member.role))
+}
+
+/// A person's roles, sorted by site.
+pub async fn roles_of(db: &Db<'_>, user: UserId) -> Result<Vec<(SiteId, Role)>> {
+    store::roles_of(db, user).await
+}
+
+/// Checks the page that starts a visitor's session: with a list, the page must say where it is from.
+///
+/// # Errors
+/// `FORBIDDEN` with `ORIGIN_NOT_ALLOWED`.
+pub fn admits_start(cx: &Ctx, site: &site::Model) -> Result<()> {
+    let own_or_allowed = cx.request.origin.as_deref().is_some_and(|origin| fits(cx, site, origin));
+    if site.allowed_origins.0.is_empty() || own_or_allowed { Ok(()) } else { Err(origin_not_allowed()) }
+}
+
+/// Checks the page that uses a visitor's token: if it says where it is from, that must be fine. (What is no browser
+/// says nothing; the token was bound to an allowed page when it was issued.)
+///
+/// # Errors
+/// `FORBIDDEN` with `ORIGIN_NOT_ALLOWED`; `UNAUTHENTICATED` with `INVALID_TOKEN` when the site is gone.
+pub async fn admits(cx: &Ctx, site: SiteId) -> Result<()> {
+    let Some(origin) = cx.request.origin.as_deref() else { return Ok(()) };
+    if origin::is_own(&cx.request, cx.config.public_url.as_deref(), origin) {
+        return Ok(());
+    }
+    let site = store::lookup(&cx.db(), site).await?.ok_or_else(crate::features::accounts::token::invalid)?;
+    if site.allowed_origins.0.is_empty() || fits(cx, &site, origin) { Ok(()) } else { Err(origin_not_allowed()) }
+}
+
+fn fits(cx: &Ctx, site: &site::Model, origin: &str) -> bool {
+    origin::allows(&site.allowed_origins.0, origin)
+        || origin::is_own(&cx.request, cx.config.public_url.as_deref(), origin)
+}
+
+fn origin_not_allowed() -> Error {
+    Error::new(ErrorCode::Forbidden, "This page's origin is not among the site's allowed origins.")
+        .reason(ErrorReason::OriginNotAllowed)
+}

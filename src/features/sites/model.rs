@@ -1,0 +1,207 @@
+//! Rules of sites, memberships and invitations.
+
+use ::entity::{
+    invitation,
+    membership::{self, Role},
+    site,
+};
+use async_graphql::MaybeUndefined;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::origin;
+use crate::kernel::{Error, ErrorReason, Result, error::ErrorCode, secret, text};
+
+/// How long an invitation can be accepted.
+pub(super) const INVITATION_LIFE: TimeDelta = TimeDelta::days(7);
+/// What a site speaks that was not told.
+pub(super) const DEFAULT_LOCALE: &str = "en";
+const NAME_MAX: usize = 120;
+
+/// What a new site is made of, checked.
+#[derive(Clone, Debug)]
+pub struct NewSite {
+    pub(super) name: String,
+    pub(super) allowed_origins: Vec<String>,
+    pub(super) locale: String,
+}
+
+impl NewSite {
+    /// Checks what somebody gave for a new site.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` with the field that is wrong.
+    pub fn check(name: &str, allowed_origins: &[String], locale: Option<&str>) -> Result<Self> {
+        Ok(Self {
+            name: check_name(name)?,
+            allowed_origins: origin::check_all(allowed_origins)?,
+            locale: check_locale(locale.unwrap_or(DEFAULT_LOCALE))?,
+        })
+    }
+}
+
+/// What to change of a site; what is undefined stays.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SiteChanges {
+    pub(super) name: MaybeUndefined<String>,
+    pub(super) allowed_origins: MaybeUndefined<Vec<String>>,
+    pub(super) locale: MaybeUndefined<String>,
+}
+
+/// Applies changes to a site and tells the names of the settings that differ now. Null clears the origins and brings
+/// back the default language; a name cannot be cleared.
+pub(super) fn change(site: &mut site::Model, changes: SiteChanges) -> Result<Vec<String>> {
+    let before = site.clone();
+    match changes.name {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => {
+            return Err(Error::bad_input("input.name", ErrorReason::TooShort, "A site needs a name."));
+        }
+        MaybeUndefined::Value(name) => site.name = check_name(&name)?,
+    }
+    match changes.allowed_origins {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => site.allowed_origins = site::Origins::default(),
+        MaybeUndefined::Value(origins) => site.allowed_origins = site::Origins(origin::check_all(&origins)?),
+    }
+    match changes.locale {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => site.locale = DEFAULT_LOCALE.to_owned(),
+        MaybeUndefined::Value(locale) => site.locale = check_locale(&locale)?,
+    }
+    let differ = [
+        ("name", before.name != site.name),
+        ("allowedOrigins", before.allowed_origins != site.allowed_origins),
+        ("locale", before.locale != site.locale),
+    ];
+    Ok(differ.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect())
+}
+
+fn check_name(name: &str) -> Result<String> {
+    text::line("input.name", name, NAME_MAX)
+}
+
+fn check_locale(locale: &str) -> Result<String> {
+    text::language("input.locale", locale)
+}
+
+/// A new public key. It stands in public pages: it names a site and proves nothing.
+pub(super) fn public_key() -> String {
+    format!("pk_{}", secret::token())
+}
+
+/// A site keeps at least one admin. `admins` counts them with `member`; `to` is the new role, or none to go.
+pub(super) fn keeps_an_admin(member: &membership::Model, to: Option<Role>, admins: u64) -> Result<()> {
+    if member.role == Role::Admin && to != Some(Role::Admin) && admins <= 1 {
+        return Err(Error::conflict(
+            ErrorReason::LastAdmin,
+            "This is the site's only admin; make somebody else an admin first.",
+        ));
+    }
+    Ok(())
+}
+
+/// What is stored of the token in an invitation link.
+pub(super) fn invitation_hash(token: &str) -> Vec<u8> {
+    secret::hash(&[b"invitation", token.as_bytes()])
+}
+
+/// An invitation can be accepted once, and not after its time.
+pub(super) fn acceptable(invitation: Option<invitation::Model>, now: DateTime<Utc>) -> Result<invitation::Model> {
+    invitation.filter(|row| row.accepted_at.is_none() && row.expires_at > now).ok_or_else(|| {
+        Error::conflict(
+            ErrorReason::InvitationInvalid,
+            "This invitation was used, taken back or has run out; ask for a new one.",
+        )
+    })
+}
+
+/// An invitation is for the person with the address it was sent to.
+pub(super) fn meant_for(invitation: &invitation::Model, email: &str) -> Result<()> {
+    if invitation.email == email {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::Forbidden, "This invitation is for another address; sign in with that account."))
+}
+
+/// The person is a member already.
+pub(super) fn already_member() -> Error {
+    Error::conflict(ErrorReason::AlreadyMember, "This person is a member of the site already.")
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::ids::{InvitationId, MembershipId, SiteId, UserId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    #[test]
+    fn the_last_admin_neither_leaves_nor_steps_down() {
+        let member = |role| membership::Model {
+            id: MembershipId(Uuid::from_u128(1)),
+            site_id: SiteId(Uuid::from_u128(2)),
+            user_id: UserId(Uuid::from_u128(3)),
+            role,
+            created_at: now(),
+        };
+        for (role, to, admins, allowed) in [
+            (Role::Admin, None, 1, false),
+            (Role::Admin, Some(Role::Agent), 1, false),
+            (Role::Admin, Some(Role::Admin), 1, true),
+            (Role::Admin, None, 2, true),
+            (Role::Admin, Some(Role::Agent), 2, true),
+            (Role::Agent, None, 1, true),
+            (Role::Agent, Some(Role::Admin), 1, true),
+        ] {
+            assert_eq!(keeps_an_admin(&member(role), to, admins).is_ok(), allowed, "{role:?} {to:?} {admins}");
+        }
+    }
+
+    #[test]
+    fn an_invitation_is_accepted_once_and_in_time() {
+        let open = invitation::Model {
+            id: InvitationId(Uuid::from_u128(1)),
+            site_id: SiteId(Uuid::from_u128(2)),
+            email: "ada@example.com".into(),
+            role: Role::Agent,
+            token_hash: invitation_hash("x"),
+            invited_by: UserId(Uuid::from_u128(3)),
+            created_at: now(),
+            expires_at: now() + INVITATION_LIFE,
+            accepted_at: None,
+        };
+        assert!(acceptable(Some(open.clone()), now()).is_ok());
+        assert!(acceptable(Some(open.clone()), open.expires_at).is_err());
+        assert!(acceptable(Some(invitation::Model { accepted_at: Some(now()), ..open.clone() }), now()).is_err());
+        assert!(acceptable(None, now()).is_err());
+        assert!(meant_for(&open, "ada@example.com").is_ok());
+        assert!(meant_for(&open, "eve@example.com").is_err());
+    }
+
+    #[test]
+    fn changes_leave_what_is_undefined_and_name_what_differs() {
+        let mut site = site::Model {
+            id: SiteId(Uuid::from_u128(1)),
+            name: "Acme".into(),
+            public_key: public_key(),
+            allowed_origins: site::Origins(vec!["https://acme.example".into()]),
+            locale: "tr".into(),
+            owner_id: None,
+            created_at: now(),
+        };
+        assert!(change(&mut site, SiteChanges::default()).unwrap().is_empty());
+        let changes = SiteChanges {
+            name: MaybeUndefined::Value(" Acme ".into()),
+            allowed_origins: MaybeUndefined::Null,
+            locale: MaybeUndefined::Value("de".into()),
+        };
+        assert_eq!(change(&mut site, changes).unwrap(), ["allowedOrigins", "locale"]);
+        assert_eq!((site.locale.as_str(), site.allowed_origins.0.len()), ("de", 0));
+        let nameless = SiteChanges { name: MaybeUndefined::Null, ..SiteChanges::default() };
+        assert!(change(&mut site, nameless).is_err());
+    }
+}
