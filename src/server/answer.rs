@@ -1,0 +1,262 @@
+//! From an execution's result to what a client gets: every error has a code and the request's id, what happened inside
+//! is logged once and kept back, and the JSON is written in one go.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{Pos, Response, ServerError, Value};
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::kernel::error::{Error, ErrorCode, ErrorReason};
+
+/// More errors than this tell nobody anything.
+const MAX_ERRORS: usize = 50;
+
+/// Longer messages are cut: the parser and the validator quote the document.
+const MAX_MESSAGE: usize = 500;
+
+/// What the metrics say of an operation without errors.
+const OK: &str = "OK";
+
+/// The request's side of an answer.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    /// The request's id.
+    pub(super) request_id: &'a str,
+    /// Nobody is signed in: names that the document did not contain are kept back.
+    pub(super) anonymous: bool,
+}
+
+/// An answer, ready to be sent.
+pub(super) struct Answer {
+    /// `{"data":…,"errors":…}`, or without `data` when nothing was executed.
+    pub(super) json: Bytes,
+    /// True once execution began: parsed, valid, within the limits.
+    pub(super) executed: bool,
+    /// The errors alone, where nothing was executed.
+    pub(super) errors: Option<Bytes>,
+    /// True when there is nothing in `data`: null, or an object of nulls.
+    pub(super) empty: bool,
+    /// The first error's code, or `OK`.
+    pub(super) code: &'static str,
+    /// The longest `retryAfter` of the errors, in seconds.
+    pub(super) retry_after: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
+}
+
+impl Answer {
+    /// Completes a response.
+    pub(super) fn new(mut response: Response, about: About<'_>) -> Self {
+        let executed = response.errors.is_empty()
+            || !matches!(response.data, Value::Null)
+            || response.errors.iter().any(|error| !error.path.is_empty());
+        complete_all(&mut response.errors, executed, about);
+        let body = Body {
+            data: executed.then_some(&response.data),
+            errors: &response.errors,
+            extensions: &response.extensions,
+        };
+        Self {
+            // Values of GraphQL always have a JSON form; an answer without one says so itself.
+            json: serde_json::to_vec(&body).map_or_else(|_| Bytes::from_static(b"{\"data\":null}"), Bytes::from),
+            executed,
+            errors: (!executed).then(|| list(&response.errors)),
+            empty: is_empty(&response.data),
+            code: response.errors.first().map_or(OK, code_of),
+            retry_after: response.errors.iter().filter_map(retry_after).max(),
+        }
+    }
+
+    /// The answer to what was refused before execution.
+    pub(super) fn refused(error: ServerError, about: About<'_>) -> Self {
+        Self::new(Response::from_errors(vec![error]), about)
+    }
+}
+
+/// The errors alone, as a JSON list: the payload of the `error` message over a WebSocket.
+pub(super) fn error_list(mut errors: Vec<ServerError>, about: About<'_>) -> (Bytes, &'static str) {
+    complete_all(&mut errors, false, about);
+    let code = errors.first().map_or(OK, code_of);
+    (list(&errors), code)
+}
+
+fn list(errors: &[ServerError]) -> Bytes {
+    serde_json::to_vec(errors).map_or_else(|_| Bytes::from_static(b"[]"), Bytes::from)
+}
+
+/// Our error in the form the GraphQL library has for those that belong to no field.
+pub(super) fn server_error(error: Error) -> ServerError {
+    let mut server_error = ServerError::new(error.message.clone(), None);
+    server_error.extensions = Some(error.extensions());
+    server_error.source = Some(std::sync::Arc::new(error));
+    server_error
+}
+
+/// The document is not GraphQL: says what was expected and where, without quoting it.
+pub(super) fn parse_error(error: &async_graphql::parser::Error) -> ServerError {
+    let at = error.positions().next();
+    let text = error.to_string();
+    // Syntax errors come as a drawing of several lines, the last of which says what was expected.
+    let what = text.lines().last().unwrap_or_default().trim_start_matches([' ', '=']);
+    let place = at.map_or_else(String::new, |Pos { line, column }| format!(" (line {line}, column {column})"));
+    let ours = Error::new(ErrorCode::GraphqlParseFailed, format!("Syntax error: {what}{place}"));
+    ServerError { locations: at.into_iter().collect(), ..server_error(ours) }
+}
+
+/// The code of a completed error, as the schema names it.
+fn code_of(error: &ServerError) -> &'static str {
+    const CODES: &[&str] = &[
+        "GRAPHQL_PARSE_FAILED",
+        "GRAPHQL_VALIDATION_FAILED",
+        "BAD_USER_INPUT",
+        "UNAUTHENTICATED",
+        "FORBIDDEN",
+        "NOT_FOUND",
+        "CONFLICT",
+        "RATE_LIMITED",
+        "UNAVAILABLE",
+    ];
+    let code = match error.extensions.as_ref().and_then(|values| values.get("code")) {
+        Some(Value::String(code)) => code.as_str(),
+        _ => "",
+    };
+    CODES.iter().find(|known| **known == code).copied().unwrap_or("INTERNAL_SERVER_ERROR")
+}
+
+fn retry_after(error: &ServerError) -> Option<i64> {
+    let Value::Number(seconds) = error.extensions.as_ref()?.get("retryAfter")? else { return None };
+    seconds.as_i64()
+}
+
+fn is_empty(data: &Value) -> bool {
+    match data {
+        Value::Object(fields) => !fields.is_empty() && fields.values().all(|value| matches!(value, Value::Null)),
+        Value::Null => true,
+        Value::Number(_)
+        | Value::String(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::Enum(_)
+        | Value::List(_) => false,
+    }
+}
+
+fn complete_all(errors: &mut Vec<ServerError>, executed: bool, about: About<'_>) {
+    errors.truncate(MAX_ERRORS);
+    for error in errors {
+        complete(error, executed, about);
+    }
+}
+
+fn complete(error: &mut ServerError, executed: bool, about: About<'_>) {
+    match error.source::<Error>() {
+        Some(ours) => log(ours, error, about),
+        None => {
+            let coded = error.extensions.as_ref().is_some_and(|values| values.get("code").is_some());
+            if !coded {
+                let known = if executed {
+                    // What has no code of ours and a path: an argument that its type or a validator refused.
+                    Error::new(ErrorCode::BadUserInput, "")
+                } else {
+                    Error { reason: limit_reason(&error.message), ..Error::new(ErrorCode::GraphqlValidationFailed, "") }
+                };
+                error.extensions = Some(known.extensions());
+            }
+        }
+    }
+    if about.anonymous
+        && let Some(at) = error.message.find(" Did you mean")
+    {
+        error.message.truncate(at);
+    }
+    if error.message.len() > MAX_MESSAGE {
+        let end = (0..=MAX_MESSAGE).rev().find(|at| error.message.is_char_boundary(*at)).unwrap_or(0);
+        error.message.truncate(end);
+        error.message.push('…');
+    }
+    error.extensions.get_or_insert_default().set("requestId", about.request_id);
+}
+
+/// The limits that the schema itself checks have no reason of ours.
+fn limit_reason(message: &str) -> Option<ErrorReason> {
+    match message {
+        "Query is too complex." => Some(ErrorReason::TooComplex),
+        "Query is nested too deep." => Some(ErrorReason::TooDeep),
+        _ if message.starts_with("The recursion depth of the query") => Some(ErrorReason::TooDeep),
+        _ if message.starts_with("The number of directives") => Some(ErrorReason::DocumentTooLarge),
+        _ => None,
+    }
+}
+
+/// Logs what happened inside, if something did. Errors are logged here and nowhere else.
+fn log(ours: &Error, error: &ServerError, about: About<'_>) {
+    let Some(source) = &ours.source else { return };
+    let mut chain = source.to_string();
+    let mut inner = source.source();
+    while let Some(cause) = inner {
+        chain.push_str(": ");
+        chain.push_str(&cause.to_string());
+        inner = cause.source();
+    }
+    let path: Vec<String> = error
+        .path
+        .iter()
+        .map(|segment| match segment {
+            async_graphql::PathSegment::Field(name) => name.clone(),
+            async_graphql::PathSegment::Index(index) => index.to_string(),
+        })
+        .collect();
+    let path = path.join(".");
+    if ours.code == ErrorCode::InternalServerError {
+        tracing::error!(request.id = about.request_id, path, error = chain, "A request failed inside.");
+    } else {
+        tracing::warn!(
+            request.id = about.request_id,
+            path,
+            error = chain,
+            "A request met a service that does not answer."
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABOUT: About<'static> = About { request_id: "r1", anonymous: true };
+
+    #[test]
+    fn internals_stay_inside() {
+        let inside = Error::internal(std::io::Error::other("password=hunter2"));
+        let answer = Answer::refused(server_error(inside), ABOUT);
+        let text = String::from_utf8(answer.json.to_vec()).unwrap();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("INTERNAL_SERVER_ERROR") && text.contains("\"requestId\":\"r1\""), "{text}");
+        assert!(!text.contains("\"data\""), "{text}");
+    }
+
+    #[test]
+    fn every_error_gets_a_code_and_anonymous_callers_no_names() {
+        let error = ServerError::new("Unknown field \"a\". Did you mean \"secret\"?", None);
+        let answer = Answer::refused(error, ABOUT);
+        assert_eq!(answer.code, "GRAPHQL_VALIDATION_FAILED");
+        assert!(!String::from_utf8_lossy(&answer.json).contains("secret"));
+    }
+
+    #[test]
+    fn syntax_errors_do_not_quote_the_document() {
+        let text = format!("{{ a(secret: \"{}\" }}", "x".repeat(10_000));
+        let error = parse_error(&async_graphql::parser::parse_query(text).unwrap_err());
+        assert!(error.message.len() < 200 && error.message.contains("line 1"), "{}", error.message);
+        assert_eq!(error.locations.len(), 1);
+    }
+}

@@ -1,0 +1,105 @@
+//! GraphiQL, served from the binary: the page at `GET /graphql` and its files. Nothing is loaded from elsewhere.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+
+use super::{Server, edge};
+use crate::kernel::error::{Error, ErrorCode};
+
+/// What the page may load: its own files, and connections to its own host. The one style that a library adds by itself
+/// is named by its hash; see `assets/graphiql/README.md`.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-nzTgYzXYDNe6BAHiiI7NNlfK8n/auuOAhh2t92YvuXo='; \
+     connect-src 'self'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const PLACE_FOR_TABS: &str = "id=\"yanit-tabs\">[]<";
+
+#[derive(RustEmbed)]
+#[folder = "assets/graphiql"]
+struct Assets;
+
+/// An example that the page opens on a first visit.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Tab {
+    /// What it shows.
+    pub title: &'static str,
+    /// The document.
+    pub query: &'static str,
+    /// Its variables, as JSON text.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub variables: &'static str,
+    /// The request's headers, as JSON text.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub headers: &'static str,
+}
+
+/// The examples, in the order of their tabs.
+pub const TABS: &[Tab] = &[];
+
+/// The page with the examples in it.
+pub(super) fn render() -> Option<String> {
+    let page = Assets::get("index.html")?;
+    let page = std::str::from_utf8(&page.data).ok()?;
+    // Within a script element, `<` could end it.
+    let tabs = serde_json::to_string(TABS).ok()?.replace('<', "\\u003c");
+    Some(page.replacen(PLACE_FOR_TABS, &format!("id=\"yanit-tabs\">{tabs}<"), 1))
+}
+
+/// `GET /graphql` of a browser.
+pub(super) fn page(server: &Server, request_id: &str) -> Response {
+    let Some(page) = &server.graphiql else {
+        return edge::refuse(
+            StatusCode::NOT_FOUND,
+            Error::new(ErrorCode::NotFound, "GraphiQL is switched off on this server."),
+            request_id,
+        );
+    };
+    let mut response = Response::new(Body::from(page.clone()));
+    let answer = response.headers_mut();
+    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    answer.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    answer.append(header::VARY, HeaderValue::from_static("accept"));
+    answer.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
+
+/// `GET /graphql/assets/<file>`.
+pub(super) async fn asset(State(server): State<Arc<Server>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let file = Assets::get(&name).filter(|_| server.graphiql.is_some() && name != "index.html");
+    let Some(file) = file else {
+        return (StatusCode::NOT_FOUND, "There is no such file.").into_response();
+    };
+    let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("\"{hash}\"");
+    let same = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let mut response =
+        if same { StatusCode::NOT_MODIFIED.into_response() } else { Response::new(Body::from(file.data.into_owned())) };
+    let answer = response.headers_mut();
+    for (name, value) in [(header::CONTENT_TYPE, file.metadata.mimetype()), (header::ETAG, &tag)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            answer.insert(name, value);
+        }
+    }
+    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_a_place_for_the_examples() {
+        let page = String::from_utf8(Assets::get("index.html").unwrap().data.into_owned()).unwrap();
+        assert!(page.contains(PLACE_FOR_TABS), "index.html has no place for the examples");
+        assert!(render().unwrap().contains("yanit-tabs"));
+    }
+}

@@ -1,0 +1,184 @@
+//! What is counted in a text before any parser sees it. The GraphQL parser recurses: a few thousand brackets in one
+//! argument would overflow its stack and end the process, so nesting is bounded here, by a loop without recursion.
+//!
+//! What always holds: a text that passes has been cut into strings, comments and the rest exactly as the parser will
+//! cut it. Where the two could differ (a string that does not end), the text is refused.
+
+use crate::kernel::error::{Error, ErrorCode, ErrorReason, Result};
+
+/// Longer names are refused: comparing them with the schema's names costs time in proportion to their length.
+const MAX_NAME: usize = 200;
+
+/// Checks the text of a document.
+pub(super) fn check_document(text: &str, max_nesting: usize, max_tokens: usize) -> Result<()> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth, mut tokens) = (0, 0_usize, 0_usize);
+    while let Some(&byte) = bytes.get(at) {
+        let length = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' => {
+                at += 1;
+                continue;
+            }
+            b'#' => {
+                at += bytes[at..].iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(bytes.len() - at);
+                continue;
+            }
+            b'"' => string_length(&bytes[at..]).ok_or_else(|| unterminated(bytes, at))?,
+            b'{' | b'[' | b'(' => {
+                depth += 1;
+                if depth > max_nesting {
+                    return Err(too_deep("document", max_nesting));
+                }
+                1
+            }
+            b'}' | b']' | b')' => {
+                depth = depth.saturating_sub(1);
+                1
+            }
+            b'.' => run_length(&bytes[at..], |b| b == b'.'),
+            _ if is_name(byte) => {
+                let length = run_length(&bytes[at..], is_name);
+                if length > MAX_NAME {
+                    return Err(too_large(format!(
+                        "A name in the document has {length} characters; at most {MAX_NAME} are allowed."
+                    )));
+                }
+                length
+            }
+            _ => 1,
+        };
+        at += length;
+        tokens += 1;
+        if tokens > max_tokens {
+            return Err(too_large(format!("The document has more than {max_tokens} words and signs.")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the nesting of a JSON text. Whether it is JSON at all is the parser's business.
+pub(super) fn check_json(text: &[u8], max_nesting: usize) -> Result<()> {
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'"' => at += plain_string_length(&text[at..]).unwrap_or(text.len() - at) - 1,
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > max_nesting {
+                    return Err(too_deep("JSON text", max_nesting));
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn run_length(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().position(|b| !belongs(*b)).unwrap_or(bytes.len())
+}
+
+/// The length of the string or block string that begins here, with its quotes; `None` when it does not end.
+fn string_length(bytes: &[u8]) -> Option<usize> {
+    if !bytes.starts_with(b"\"\"\"") {
+        let length = plain_string_length(bytes)?;
+        return (!bytes[..length].iter().any(|b| matches!(b, b'\n' | b'\r'))).then_some(length);
+    }
+    let mut at = 3;
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        if rest.starts_with(b"\\\"\"\"") {
+            at += 4;
+        } else if rest.starts_with(b"\"\"\"") {
+            return Some(at + 3);
+        } else {
+            at += 1;
+        }
+    }
+    None
+}
+
+/// The length of the string in simple quotes that begins here; a backslash protects the next character.
+fn plain_string_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// Nesting beyond a limit.
+pub(super) fn too_deep(what: &str, limit: usize) -> Error {
+    Error::new(ErrorCode::GraphqlValidationFailed, format!("The {what} nests more than {limit} levels deep."))
+        .reason(ErrorReason::TooDeep)
+}
+
+/// Size beyond a limit.
+pub(super) fn too_large(message: String) -> Error {
+    Error::new(ErrorCode::GraphqlValidationFailed, message).reason(ErrorReason::DocumentTooLarge)
+}
+
+fn unterminated(bytes: &[u8], at: usize) -> Error {
+    let line = bytes[..at].iter().filter(|b| **b == b'\n').count() + 1;
+    Error::new(
+        ErrorCode::GraphqlParseFailed,
+        format!("Syntax error: the string that begins in line {line} does not end."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str) -> Result<()> {
+        check_document(text, 10, 100)
+    }
+
+    #[test]
+    fn brackets_count_outside_of_strings_and_comments_only() {
+        let deep = "[".repeat(11);
+        assert_eq!(document(&format!("{{ a(b: {deep}")).unwrap_err().reason, Some(ErrorReason::TooDeep));
+        assert!(document(&format!("{{ a(b: \"{deep}\") }}")).is_ok());
+        assert!(document(&format!("{{ a(b: \"\\\"{deep}\") }}")).is_ok());
+        assert!(document(&format!("{{ a(b: \"\"\"{deep}\n\\\"\"\" {deep}\"\"\") }}")).is_ok());
+        assert!(document(&format!("# {deep}\r{{ a }}")).is_ok());
+        assert!(document(&format!("# \" \n{{ a(b: {deep}")).is_err());
+    }
+
+    #[test]
+    fn a_string_that_does_not_end_hides_nothing() {
+        let deep = "[".repeat(11);
+        // The parser would read `"""` as an empty string and the rest as lists.
+        for start in ["\"\"\"", "\"\"\"\"x\"", "\"x\n\""] {
+            let error = document(&format!("{{ a(b: [{start} {deep}")).unwrap_err();
+            assert!(
+                matches!(error.code, ErrorCode::GraphqlParseFailed | ErrorCode::GraphqlValidationFailed),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn words_and_names_are_bounded() {
+        assert!(document(&"a ".repeat(101)).is_err());
+        assert!(document(&"a ".repeat(100)).is_ok());
+        assert_eq!(document(&"a".repeat(201)).unwrap_err().reason, Some(ErrorReason::DocumentTooLarge));
+    }
+
+    #[test]
+    fn json_nesting_ignores_strings() {
+        assert!(check_json(br#"{"a":"[[[[[\"[[[["}"#, 2).is_ok());
+        assert!(check_json(b"[[[", 2).is_err());
+        assert!(check_json(b"[][][]{}{}", 1).is_ok());
+        assert!(check_json(b"\"unterminated [[[", 1).is_ok());
+    }
+}

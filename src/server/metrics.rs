@@ -1,0 +1,135 @@
+//! What is counted for operators, and the page that shows it. Numbers only: no texts, no ids, no addresses.
+
+use std::{sync::OnceLock, time::Duration};
+
+use axum::{
+    http::header,
+    response::{IntoResponse, Response},
+};
+use metrics::{Counter, Gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of the latency histogram, in seconds.
+const LATENCY: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+const REQUESTS: &str = "yanit_requests_total";
+const SECONDS: &str = "yanit_request_seconds";
+
+/// The recorder of the process: the `metrics` crate has one, so several servers in one process share it.
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// The transport's own instruments, looked up once.
+pub(super) struct Metrics {
+    /// WebSockets open now.
+    pub(super) sockets: Gauge,
+    /// SSE streams open now.
+    pub(super) streams: Gauge,
+    /// Subscriptions running now.
+    pub(super) subscriptions: Gauge,
+    /// Connections cut because they did not read what waited for them.
+    pub(super) slow_consumers: Counter,
+    /// Executions of subscriptions that were begun.
+    pub(super) executions: Counter,
+    /// Subscriptions that joined a running execution instead of beginning one.
+    pub(super) shared: Counter,
+    /// Connections refused because there were too many.
+    pub(super) refused: Counter,
+}
+
+impl Metrics {
+    /// Installs the recorder, if that was not done, and names the instruments.
+    pub(super) fn new() -> Self {
+        let _ = recorder();
+        metrics::describe_counter!(REQUESTS, "Operations answered, by kind and code");
+        metrics::describe_histogram!(SECONDS, "Seconds from request to answer, by kind");
+        metrics::describe_gauge!("yanit_sockets", "WebSockets open now");
+        metrics::describe_gauge!("yanit_event_streams", "SSE streams open now");
+        metrics::describe_gauge!("yanit_subscriptions", "Subscriptions running now");
+        metrics::describe_counter!("yanit_slow_consumers_total", "Connections cut because they did not read");
+        metrics::describe_counter!("yanit_executions_total", "Executions of subscriptions begun");
+        metrics::describe_counter!("yanit_executions_shared_total", "Subscriptions that joined a running execution");
+        metrics::describe_counter!(
+            "yanit_connections_refused_total",
+            "Connections refused because there were too many"
+        );
+        let metrics = Self {
+            sockets: metrics::gauge!("yanit_sockets"),
+            streams: metrics::gauge!("yanit_event_streams"),
+            subscriptions: metrics::gauge!("yanit_subscriptions"),
+            slow_consumers: metrics::counter!("yanit_slow_consumers_total"),
+            executions: metrics::counter!("yanit_executions_total"),
+            shared: metrics::counter!("yanit_executions_shared_total"),
+            refused: metrics::counter!("yanit_connections_refused_total"),
+        };
+        // An instrument appears on the page once it has a value.
+        metrics.sockets.increment(0.0);
+        metrics.streams.increment(0.0);
+        metrics.subscriptions.increment(0.0);
+        for counter in [&metrics.slow_consumers, &metrics.executions, &metrics.shared, &metrics.refused] {
+            counter.increment(0);
+        }
+        metrics
+    }
+
+    /// Counts an answered operation. `code` is `OK` or the code of its first error.
+    pub(super) fn answered(&self, kind: &'static str, code: &'static str, took: Duration) {
+        metrics::counter!(REQUESTS, "kind" => kind, "code" => code).increment(1);
+        metrics::histogram!(SECONDS, "kind" => kind).record(took.as_secs_f64());
+    }
+
+    /// Counts an operation that was refused before it ran.
+    pub(super) fn refused_operation(&self, kind: &'static str, code: &'static str) {
+        metrics::counter!(REQUESTS, "kind" => kind, "code" => code).increment(1);
+    }
+
+    /// Counts a subscription that was begun.
+    pub(super) fn begun(&self, kind: &'static str) {
+        metrics::counter!(REQUESTS, "kind" => kind, "code" => "OK").increment(1);
+    }
+
+    /// Folds recorded latencies into their histogram; to be called every few seconds.
+    pub(super) fn upkeep(&self) {
+        if let Some(handle) = recorder() {
+            handle.run_upkeep();
+        }
+    }
+}
+
+fn recorder() -> Option<&'static PrometheusHandle> {
+    RECORDER
+        .get_or_init(|| {
+            let recorder = PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Full(SECONDS.into()), LATENCY)
+                .ok()?
+                .build_recorder();
+            let handle = recorder.handle();
+            // Fails when the embedding program has a recorder of its own: then that one has the numbers.
+            metrics::set_global_recorder(recorder).ok()?;
+            Some(handle)
+        })
+        .as_ref()
+}
+
+/// `GET /metrics`, in the Prometheus text format.
+pub(super) async fn page() -> Response {
+    let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text)
+        .into_response()
+}
+
+/// Raises a gauge for as long as it lives.
+pub(super) struct Live(Gauge);
+
+impl Live {
+    /// Counts one more.
+    pub(super) fn new(gauge: &Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}

@@ -1,0 +1,288 @@
+//! One operation, whichever way it came: read, checked against the limits, counted against the caller's rate, run.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use async_graphql::{
+    ServerError, UploadValue, Value, Variables,
+    parser::{
+        parse_query,
+        types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
+    },
+};
+use futures_util::FutureExt;
+use serde::Deserialize;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
+
+use super::{
+    Server,
+    answer::{About, Answer, parse_error, server_error},
+    hub, lexer, limits,
+};
+use crate::{
+    kernel::{
+        access::Actor,
+        ctx::{Ctx, Request},
+        error::{Error, ErrorCode, ErrorReason, Result},
+    },
+    ports::scratch::{Allowance, Rate},
+};
+
+/// Longer documents are not kept parsed.
+const MAX_KEPT_DOCUMENT: usize = 32 * 1024;
+
+/// The interval of the request rates in the settings.
+const RATE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a client asks for: the parameters of the GraphQL-over-HTTP specification.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawParams {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<Variables>,
+    #[serde(rename = "extensions")]
+    _extensions: Option<std::collections::HashMap<String, serde::de::IgnoredAny>>,
+}
+
+/// The parameters after they were found complete.
+#[derive(Debug, Default)]
+pub(super) struct Params {
+    /// The document.
+    pub(super) query: String,
+    /// Which of its operations.
+    pub(super) operation_name: Option<String>,
+    /// Its variables.
+    pub(super) variables: Variables,
+}
+
+/// A document that passed the limits, kept for the next request with the same text.
+pub(super) struct Document {
+    parsed: ExecutableDocument,
+    findings: limits::Findings,
+}
+
+/// An operation that may run.
+pub(super) struct Prepared {
+    /// What it is.
+    pub(super) kind: OperationType,
+    /// Ready for the schema.
+    pub(super) request: async_graphql::Request,
+    /// Under this key an execution can be shared, if it can.
+    pub(super) share: Option<hub::Key>,
+}
+
+impl Params {
+    /// Reads the parameters from a JSON text.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when it is not a request, `GRAPHQL_VALIDATION_FAILED` when it nests too deeply.
+    pub(super) fn from_json(text: &[u8], max_nesting: usize) -> Result<Self> {
+        lexer::check_json(text, max_nesting)?;
+        if text.trim_ascii_start().starts_with(b"[") {
+            return Err(bad_request("Send one operation a request; lists of operations are not accepted."));
+        }
+        let raw: RawParams = serde_json::from_slice(text).map_err(|error| {
+            if error.is_data() {
+                bad_request("`query` and `operationName` must be texts, `variables` and `extensions` objects.")
+            } else {
+                bad_request(format!(
+                    "The request is not valid JSON (line {}, column {}).",
+                    error.line(),
+                    error.column()
+                ))
+            }
+        })?;
+        Self::new(raw.query, raw.operation_name, raw.variables.unwrap_or_default())
+    }
+
+    /// Completes parameters that came some other way.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` without a document.
+    pub(super) fn new(query: Option<String>, operation_name: Option<String>, variables: Variables) -> Result<Self> {
+        let query = query.ok_or_else(|| bad_request("`query` is missing."))?;
+        Ok(Self { query, operation_name: operation_name.filter(|name| !name.is_empty()), variables })
+    }
+}
+
+/// A request that cannot be read.
+pub(super) fn bad_request(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorCode::BadUserInput, message)
+}
+
+impl Server {
+    /// Counts a request against its caller's rate.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` with the time after which it is worth trying again.
+    pub(super) async fn admit(&self, actor: &Actor, request: &Request) -> Result<()> {
+        let config = &self.ports.config;
+        let (key, burst) = match actor {
+            Actor::System => return Ok(()),
+            Actor::User(person) => (format!("requests:{}", person.user), config.rate_per_minute),
+            Actor::Visitor { visitor, .. } => (format!("requests:{visitor}"), config.rate_per_minute),
+            Actor::Anonymous => (format!("requests:{}", network(request)), config.anonymous_rate_per_minute),
+        };
+        let rate = Rate { burst, per: RATE_INTERVAL };
+        match self.ports.scratch.spend(&key, rate, 1, self.ports.clock.micros()).await? {
+            Allowance::Granted { .. } => Ok(()),
+            Allowance::Refused { retry_after } => Err(Error::rate_limited(retry_after)),
+        }
+    }
+
+    /// Reads and checks a document and picks the operation.
+    pub(super) fn prepare(
+        &self,
+        params: Params,
+        uploads: Vec<UploadValue>,
+        cx: &Ctx,
+    ) -> Result<Prepared, Box<ServerError>> {
+        let ours = |error: Error| Box::new(server_error(error));
+        let config = &self.ports.config;
+        let document = self.document(&params.query)?;
+        if document.findings.introspects && !config.introspection {
+            return Err(ours(Error::new(
+                ErrorCode::GraphqlValidationFailed,
+                "Introspection is switched off on this server.",
+            )));
+        }
+        let operation = pick(&document.parsed, params.operation_name.as_deref()).map_err(ours)?;
+        check_variables(operation, &params.variables).map_err(ours)?;
+        let kind = operation.ty;
+        let share = (kind == OperationType::Subscription && hub::is_shareable(operation, &params.variables))
+            .then(|| hub::key(&params.query, params.operation_name.as_deref(), &params.variables, &cx.actor.scope()));
+        let mut request = async_graphql::Request::new(String::new()).variables(params.variables).data(cx.clone());
+        request.operation_name = params.operation_name;
+        request.uploads = uploads;
+        request.set_parsed_query(document.parsed.clone());
+        Ok(Prepared { kind, request, share })
+    }
+
+    /// The document of a text, parsed now or before.
+    fn document(&self, text: &str) -> Result<Arc<Document>, Box<ServerError>> {
+        if let Some(known) = self.documents.get(text) {
+            return Ok(known);
+        }
+        let config = &self.ports.config;
+        let ours = |error: Error| Box::new(server_error(error));
+        lexer::check_document(text, config.max_nesting, config.max_tokens).map_err(ours)?;
+        let parsed = parse_query(text).map_err(|error| Box::new(parse_error(&error)))?;
+        let findings = limits::check(&parsed, config).map_err(ours)?;
+        let document = Arc::new(Document { parsed, findings });
+        if text.len() <= MAX_KEPT_DOCUMENT {
+            self.documents.insert(text.to_owned(), document.clone());
+        }
+        Ok(document)
+    }
+
+    /// Runs a query or a mutation within its time.
+    pub(super) async fn execute(&self, prepared: Prepared, cx: &Ctx) -> Answer {
+        let about = About { request_id: &cx.request.id, anonymous: matches!(cx.actor, Actor::Anonymous) };
+        let kind = name_of(prepared.kind);
+        let began = Instant::now();
+        let span = tracing::info_span!("request", request.id = about.request_id);
+        let limit = Duration::from_secs(self.ports.config.request_timeout_seconds);
+        let work = AssertUnwindSafe(self.api.execute(prepared.request)).catch_unwind().instrument(span);
+        let answer = match timeout(limit, work).await {
+            Ok(Ok(response)) => Answer::new(response, about),
+            Ok(Err(panic)) => Answer::refused(server_error(panicked(panic)), about),
+            Err(_) => Answer::refused(
+                server_error(
+                    Error::new(ErrorCode::Unavailable, "The request took longer than allowed and was given up.")
+                        .reason(ErrorReason::Timeout),
+                ),
+                about,
+            ),
+        };
+        let took = began.elapsed();
+        self.metrics.answered(kind, answer.code, took);
+        tracing::debug!(
+            request.id = about.request_id,
+            operation.kind = kind,
+            code = answer.code,
+            duration_ms = took.as_secs_f64() * 1_000.0,
+            "Answered a request."
+        );
+        answer
+    }
+}
+
+/// What a panic becomes. Its text goes to the log only.
+pub(super) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
+    let text = panic
+        .downcast::<String>()
+        .map(|text| *text)
+        .or_else(|panic| panic.downcast::<&'static str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|_| "without a text".to_owned());
+    Error::internal(format!("a resolver panicked: {text}"))
+}
+
+/// The word for a kind of operation in metrics and logs.
+pub(super) fn name_of(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    }
+}
+
+/// What counts as one anonymous caller: an IPv4 address, or the network of an IPv6 address (one subscriber has a /64).
+fn network(request: &Request) -> String {
+    match request.address {
+        Some(std::net::IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+            Some(v4) => v4.to_string(),
+            None => format!("{:x}", address.to_bits() >> 64),
+        },
+        Some(std::net::IpAddr::V4(address)) => address.to_string(),
+        None => "unknown".to_owned(),
+    }
+}
+
+fn pick<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition> {
+    let mut operations = document.operations.iter();
+    let found = match name {
+        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name == wanted)),
+        None if operations.len() > 1 => {
+            return Err(Error::new(
+                ErrorCode::GraphqlValidationFailed,
+                "The document has several operations: say in `operationName` which one to run.",
+            ));
+        }
+        None => operations.next(),
+    };
+    found.map(|(_, operation)| &operation.node).ok_or_else(|| {
+        Error::new(
+            ErrorCode::GraphqlValidationFailed,
+            "The document has no operation with the name in `operationName`.",
+        )
+    })
+}
+
+/// Variables that are needed must be there; whether they fit their types, the schema decides. Their nesting is bounded
+/// here for those that did not come as a JSON text of their own.
+fn check_variables(operation: &OperationDefinition, given: &Variables) -> Result<()> {
+    for variable in &operation.variable_definitions {
+        let name = &variable.node.name.node;
+        let missing = matches!(given.get(name), None | Some(Value::Null));
+        if missing && !variable.node.var_type.node.nullable && variable.node.default_value.is_none() {
+            return Err(Error::bad_input(
+                format!("variables.{name}"),
+                ErrorReason::InvalidCombination,
+                format!("The variable `${name}` is needed and must not be null."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The root field of an operation that has exactly one, without directives.
+pub(super) fn only_root(operation: &OperationDefinition) -> Option<&async_graphql::parser::types::Field> {
+    match operation.selection_set.node.items.as_slice() {
+        [one] => match &one.node {
+            Selection::Field(field) if field.node.directives.is_empty() => Some(&field.node),
+            Selection::Field(_) | Selection::FragmentSpread(_) | Selection::InlineFragment(_) => None,
+        },
+        _ => None,
+    }
+}

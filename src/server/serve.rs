@@ -1,0 +1,174 @@
+//! Connections: accepted up to a limit, protected against those that say nothing, and drained at the end.
+//!
+//! HTTP/1.1 only: browsers speak HTTP/2 to the proxy that holds the certificate, and proxies speak HTTP/1.1 to us.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+use tower::Service;
+
+use super::{Server, edge::Peer};
+use crate::{
+    kernel::{ctx::Ports, task::Tasks},
+    schema::Api,
+};
+
+/// Connections the kernel keeps for us while we are busy.
+const BACKLOG: u32 = 4096;
+
+/// Above the limit, so many connections get an answer that says so; further ones are closed at once.
+const COURTESY: usize = 256;
+
+/// The longest request head.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// The longest request line and headers may take this many fields.
+const MAX_HEADERS: usize = 100;
+
+/// A pause after `accept` failed: usually there are no file handles left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What requests that run at the stop get beyond their own time limit.
+const DRAIN_EXTRA: Duration = Duration::from_secs(5);
+
+/// Listens on an address, with room for a crowd to reconnect at once.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves until `shutdown`, then lets running requests end, closes sockets with 1001 and ends event streams.
+///
+/// # Errors
+/// None at present; a listener that fails is asked again.
+pub async fn serve(listener: TcpListener, ports: Arc<Ports>, api: Api, shutdown: CancellationToken) -> io::Result<()> {
+    let server = Server::start(ports, api);
+    let router = super::routes(server.clone());
+    let connections = Arc::new(Connections::default());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            () = server.stopping.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => connections.take(&server, &router, stream, address),
+            Err(error) => {
+                tracing::warn!(error = %error, "A connection could not be accepted.");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    server.stopping.cancel();
+    connections.tracker.close();
+    let patience = Duration::from_secs(server.ports.config.request_timeout_seconds) + DRAIN_EXTRA;
+    if tokio::time::timeout(patience, connections.tracker.wait()).await.is_err() {
+        tracing::warn!("Some connections did not end in time and are cut.");
+    }
+    Ok(())
+}
+
+/// The open connections, WebSockets included.
+#[derive(Default)]
+struct Connections {
+    open: AtomicUsize,
+    tracker: TaskTracker,
+}
+
+/// Counts a connection for as long as it lives; a WebSocket keeps it after its HTTP part has ended.
+#[derive(Clone)]
+pub(super) struct Counted(#[expect(dead_code, reason = "held for its drop")] Arc<Count>);
+
+struct Count {
+    connections: Arc<Connections>,
+    _tracked: TaskTrackerToken,
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.connections.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Connections {
+    fn take(self: &Arc<Self>, server: &Arc<Server>, router: &Router, stream: TcpStream, address: SocketAddr) {
+        let limit = server.ports.config.max_connections;
+        let open = self.open.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(Arc::new(Count { connections: self.clone(), _tracked: self.tracker.token() }));
+        if open >= limit {
+            server.metrics.refused.increment(1);
+            if open >= limit + COURTESY {
+                return;
+            }
+        }
+        let peer = Peer { address, crowded: open >= limit };
+        let tasks: &Tasks = &server.ports.tasks;
+        tasks.spawn(connection(server.clone(), router.clone(), stream, peer, counted));
+    }
+}
+
+async fn connection(server: Arc<Server>, router: Router, stream: TcpStream, peer: Peer, counted: Counted) {
+    prepare(&stream, server.ports.config.ping_seconds);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(counted.clone());
+        let mut router = router.clone();
+        async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(server.ports.config.read_timeout_seconds))
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let stopping = server.stopping.clone();
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients that leave or send nonsense: everyday things.
+        tracing::debug!(error = %error, "A connection ended early.");
+    }
+}
+
+/// Small messages leave at once; a peer that acknowledges nothing for two pings is given up.
+fn prepare(stream: &TcpStream, ping_seconds: u64) {
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    {
+        let patience = Duration::from_secs(ping_seconds.max(10) * 2);
+        let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(patience));
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = ping_seconds;
+}
