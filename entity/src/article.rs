@@ -14,6 +14,8 @@ pub struct Model {
     pub site_id: SiteId,
     pub author_id: Option<UserId>,
     pub title: String,
+    /// The title in folded letters, for finding it however it is typed.
+    pub title_folded: String,
     /// Unique within the site.
     pub slug: String,
     /// Markdown.
@@ -27,6 +29,8 @@ pub struct Model {
     pub version: i32,
     /// The version that answers are made from; null when none.
     pub indexed_version: Option<i32>,
+    /// The site's `index_head` revision of the last change to what is searchable of it; null when nothing is.
+    pub index_revision: Option<i64>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub published_at: Option<DateTimeUtc>,

@@ -31,3 +31,18 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// What `vectors` holds, one by one.
+    pub fn unpack_vectors(&self) -> Vec<Vec<f32>> {
+        let size = usize::try_from(self.dimension).unwrap_or_default().max(1);
+        let (numbers, _) = self.vectors.as_chunks::<4>();
+        let numbers: Vec<f32> = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        numbers.chunks_exact(size).map(<[f32]>::to_vec).collect()
+    }
+}
+
+/// The bytes of `vectors`.
+pub fn pack_vectors(vectors: &[Vec<f32>]) -> Vec<u8> {
+    vectors.iter().flatten().flat_map(|number| number.to_le_bytes()).collect()
+}

@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod conversation;
 pub mod conversation_tag;
 pub mod ids;
+pub mod index_head;
 pub mod invitation;
 pub mod job;
 pub mod journal;

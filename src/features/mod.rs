@@ -7,3 +7,5 @@ pub mod knowledge;
 pub mod assistants;
 pub mod conversations;
 pub mod answers;
+pub mod nodes;
+pub mod upkeep;

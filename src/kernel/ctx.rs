@@ -8,6 +8,7 @@ use super::{
     access::{Actor, Permission, Reach},
     clock::Clock,
     error::Result,
+    loader,
     secret::Secrets,
     shared::Shared,
     task::Tasks,
@@ -52,6 +53,7 @@ pub struct Ctx {
     pub actor: Actor,
     /// About the request it belongs to.
     pub request: Arc<Request>,
+    pub(super) loader: loader::Lazy,
 }
 
 /// About a request, for limits, logs and checks of origin.
@@ -72,7 +74,7 @@ pub struct Request {
 impl Ctx {
     /// A context for a caller.
     pub fn new(ports: Arc<Ports>, actor: Actor, request: Request) -> Self {
-        Self { ports, actor, request: Arc::new(request) }
+        Self { ports, actor, request: Arc::new(request), loader: loader::Lazy::default() }
     }
 
     /// A context for the server's own work.
@@ -82,7 +84,11 @@ impl Ctx {
 
     /// The same request as the server itself, for rules that look beyond the caller's reach.
     pub fn as_system(&self) -> Self {
-        Self { actor: Actor::System, ..self.clone() }
+        Self { actor: Actor::System, ..self.without_loader() }
+    }
+
+    pub(super) fn without_loader(&self) -> Self {
+        Self { loader: loader::Lazy::default(), ..self.clone() }
     }
 
     /// Where the caller has a permission; see [`Actor::reach`].

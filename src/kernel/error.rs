@@ -197,6 +197,12 @@ impl Error {
         self
     }
 
+    /// Names the argument the error is about.
+    pub fn at(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
     /// True where trying the same again may help.
     pub fn is_transient(&self) -> bool {
         matches!(self.code, ErrorCode::Unavailable | ErrorCode::RateLimited | ErrorCode::InternalServerError)

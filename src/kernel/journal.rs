@@ -29,7 +29,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 const ATTEMPTS: u32 = 120;
 
 /// A place in a site's journal. Opaque to clients; `beginning` stands before everything that is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cursor(pub i64);
 
 impl fmt::Display for Cursor {
@@ -93,6 +93,8 @@ pub enum Followed {
         /// Where the stream goes on.
         to: Cursor,
     },
+    /// Everything that was missed has been yielded, and what happens from here on is heard. Once, before anything live.
+    CaughtUp,
     /// Something passing: typing, a chunk of an answer. Only when asked for.
     Passed(Bytes),
 }
@@ -146,6 +148,7 @@ pub fn follow(
             at = to;
         }
         let mut behind = at.0 < head.seq;
+        let mut caught_up = false;
         loop {
             while behind {
                 let lines = patiently(&cx, || read_of(&cx, site, scope, at)).await?;
@@ -154,6 +157,9 @@ pub fn follow(
                     at = Cursor(last.seq);
                     yield Followed::Lines(lines);
                 }
+            }
+            if !std::mem::replace(&mut caught_up, true) {
+                yield Followed::CaughtUp;
             }
             match hints.next().await {
                 Heard::Woken => behind = true,

@@ -6,6 +6,7 @@ pub mod ctx;
 pub mod error;
 pub mod jobs;
 pub mod journal;
+pub mod loader;
 pub mod page;
 pub mod readers;
 pub mod secret;

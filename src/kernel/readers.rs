@@ -95,6 +95,11 @@ pub async fn drain(cx: &Ctx, readers: &[Reader]) -> Result<()> {
     Ok(())
 }
 
+/// True while some reader has lines before it.
+pub async fn behind(cx: &Ctx, readers: &[Reader]) -> Result<bool> {
+    Ok(!sites_behind(cx, readers).await?.is_empty())
+}
+
 async fn catch_up(cx: &Ctx, readers: &[Reader], site: SiteId) -> Result<()> {
     for reader in readers {
         while step(cx, reader, site).await? {}

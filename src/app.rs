@@ -1,0 +1,168 @@
+//! The wired program: the only place that picks ports and lists kinds of jobs and readers.
+
+use std::{fs, path::Path, sync::Arc};
+
+use crate::{
+    config::Config,
+    features::{
+        answers::{self, AnswerQuestion},
+        knowledge::IndexArticle,
+        upkeep::TrimJournals,
+    },
+    kernel::{
+        Ctx, Error, Result,
+        clock::Clock,
+        ctx::Ports,
+        jobs::{self, Kinds},
+        readers::{self, Reader},
+        secret::{self, Secrets},
+        shared::Shared,
+        task::Tasks,
+    },
+    ports::{
+        ai::Models,
+        bus::Bus,
+        db::Database,
+        embedding::Embeddings,
+        http,
+        scratch::Scratch,
+        vectors::{EmbeddedIndex, QdrantIndex, Vectors},
+    },
+    schema::Api,
+};
+
+/// The program, ready to serve and to work.
+#[derive(Clone)]
+pub struct App {
+    /// What everything works with.
+    pub ports: Arc<Ports>,
+    /// The API.
+    pub api: Api,
+    kinds: Kinds,
+    readers: Vec<Reader>,
+}
+
+/// What tests put in the place of the real thing.
+#[derive(Default)]
+pub struct Overrides {
+    /// A clock that tests move.
+    pub clock: Clock,
+    /// Models that say what tests want.
+    pub models: Option<Models>,
+}
+
+impl App {
+    /// Connects and migrates, and wires everything. Starts nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the data folder cannot be written.
+    pub async fn build(config: Config, overrides: Overrides) -> Result<Self> {
+        http::install_tls();
+        if !config.is_production() {
+            fs::create_dir_all(&config.data_dir).map_err(Error::internal)?;
+        }
+        let database = Database::connect(&config.database(), config.database_pool).await?;
+        database.migrate().await?;
+        let tasks = Tasks::default();
+        let (bus, scratch) = match &config.redis_url {
+            Some(url) => (Bus::redis(url, &tasks).await?, Scratch::redis(url).await?),
+            None => (Bus::memory(), Scratch::memory()),
+        };
+        let embeddings = Embeddings::built_in();
+        let vectors = match &config.qdrant_url {
+            Some(url) => Vectors::Qdrant(QdrantIndex::new(
+                url,
+                config.qdrant_api_key.as_deref(),
+                embeddings.model(),
+                embeddings.dimension(),
+            )?),
+            None => Vectors::Embedded(EmbeddedIndex::new(embeddings.model(), embeddings.dimension())),
+        };
+        let models = match overrides.models {
+            Some(models) => models,
+            None => Models::from_config(&config).map_err(Error::internal)?,
+        };
+        let api = Api::build(&config);
+        let ports = Ports {
+            secrets: Secrets { signing_key: signing_key(&config)? },
+            clock: overrides.clock,
+            database,
+            bus,
+            scratch,
+            vectors,
+            embeddings,
+            models,
+            tasks,
+            shared: Shared::default(),
+            config,
+        };
+        Ok(Self {
+            ports: Arc::new(ports),
+            api,
+            kinds: Kinds::default().with::<AnswerQuestion>().with::<IndexArticle>().with::<TrimJournals>(),
+            readers: vec![answers::reader()],
+        })
+    }
+
+    /// A context for the server's own work.
+    pub fn cx(&self) -> Ctx {
+        Ctx::system(self.ports.clone())
+    }
+
+    /// Starts the background work of a node: jobs, readers, saving.
+    pub fn start_workers(&self) {
+        let tasks = &self.ports.tasks;
+        tasks.spawn(jobs::work(self.cx(), self.kinds.clone()));
+        tasks.spawn(readers::run(self.cx(), self.readers.clone()));
+        tasks.spawn(answers::keep_saving(self.cx()));
+    }
+
+    /// Does all background work that is due, here and now, until none is left.
+    pub async fn drain(&self) -> Result<()> {
+        let cx = self.cx();
+        loop {
+            readers::drain(&cx, &self.readers).await?;
+            jobs::drain(&cx, &self.kinds).await?;
+            if !readers::behind(&cx, &self.readers).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the background work and closes the database.
+    pub async fn stop(self) {
+        self.ports.tasks.drain().await;
+    }
+}
+
+/// The key that signs tokens: from the settings, or made once and kept in the data folder.
+fn signing_key(config: &Config) -> Result<Vec<u8>> {
+    match &config.secret_key {
+        Some(key) => Ok(key.clone().into_bytes()),
+        None => kept(&config.data_dir.join("secret.key")),
+    }
+}
+
+fn kept(path: &Path) -> Result<Vec<u8>> {
+    if let Ok(key) = fs::read(path)
+        && key.len() >= 32
+    {
+        return Ok(key);
+    }
+    let key = secret::token().into_bytes();
+    write_private(path, &key).map_err(Error::internal)?;
+    Ok(key)
+}
+
+/// Writes a file that only its owner may read.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)?.write_all(bytes)
+}

@@ -1,0 +1,10 @@
+//! The feature's part of the API.
+
+mod events;
+mod subscription;
+mod types;
+mod watch;
+
+pub use subscription::AnswersSubscription;
+pub use types::{AnswersMutation, AnswersQuery};
+pub(crate) use types::{Run, node};

@@ -1,0 +1,343 @@
+//! Watching answers and conversations.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    conversation,
+    ids::{ConversationId, MessageId, RunId},
+    run::{self, RunStatus},
+};
+use async_graphql::{Context, Subscription};
+use async_stream::try_stream;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+use super::{
+    super::{facts::RunFact, model::FailureReason, progress, store},
+    events::*,
+    types,
+    watch::Watch,
+};
+use crate::{
+    features::conversations::{
+        self, ConversationFact,
+        graphql::{
+            subscription::{gap, messages_of, rows_of},
+            types::{Conversation, Message, Receipt, participant_id},
+        },
+        live::{self, Passing},
+        model,
+    },
+    kernel::{
+        Ctx, CtxExt, Permission, Result,
+        journal::{self, Cursor, Followed, Line, Scope},
+    },
+    ports::bus::{Heard, Topic},
+};
+
+/// Subscriptions about answers.
+#[derive(Default)]
+pub struct AnswersSubscription;
+
+#[Subscription]
+impl AnswersSubscription {
+    /// Everything that happens in a conversation: messages, receipts, typing, changes, and answers as they are written.
+    /// With `after`, first what was missed since that event, then what happens; without it, from now on. Who comes while
+    /// an answer is being written gets its text so far.
+    async fn conversation_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] conversation_id: ConversationId,
+        #[graphql(desc = "The `cursor` of the last event received, or of the conversation that was read.")] after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<ConversationEvent>> + use<>> {
+        let cx = ctx.cx().clone();
+        let reach = cx.reach(Permission::ConversationsRead)?;
+        let conversation = conversations::find(&cx.db(), &reach, conversation_id).await?;
+        Ok(try_stream! {
+            let scope = Scope::Subject(conversation_id.0);
+            let passing = Some(Topic::Passing(conversation_id.0));
+            let followed = journal::follow(cx.clone(), conversation.site_id, scope, after, passing);
+            let mut followed = std::pin::pin!(followed);
+            let mut watches: HashMap<RunId, Watch> = HashMap::new();
+            while let Some(batch) = followed.next().await {
+                match batch? {
+                    Followed::Gap { from, to } => {
+                        yield ConversationEvent::Gap(gap(from, to, "conversation(conversationId:)"));
+                    }
+                    Followed::CaughtUp => {
+                        if let Some(run) = store::running(&cx.db(), conversation_id).await? {
+                            let so_far = progress::snapshot(&cx, &run).await;
+                            if let Some(chunk) = watch(&mut watches, run.id).text_so_far(&so_far) {
+                                yield ConversationEvent::Chunk(chunk);
+                            }
+                        }
+                    }
+                    Followed::Passed(payload) => {
+                        if let Some(event) = passed(&cx, &conversation, &mut watches, &payload).await? {
+                            yield event;
+                        }
+                    }
+                    Followed::Lines(lines) => {
+                        for event in events_of(&cx, &conversation, &mut watches, &lines).await? {
+                            let last = matches!(event, ConversationEvent::ConversationDeleted(_));
+                            yield event;
+                            if last {
+                                return;
+                            }
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    /// One answer as it is written: that it began, its sources, its text piece by piece, and how it ended. Who comes
+    /// late gets what there is and then the rest; with `after` nothing is repeated. Ends with `RunFinished` or
+    /// `RunFailed`.
+    async fn assistant_run(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which run.")] run_id: RunId,
+        #[graphql(desc = "The `runCursor` of the last event received.")] after: Option<RunCursor>,
+    ) -> Result<impl Stream<Item = Result<RunEvent>> + use<>> {
+        let cx = ctx.cx().clone();
+        let (_, conversation) = types::find(&cx, run_id).await?;
+        let mut watch = Watch::new(run_id);
+        if let Some(after) = after {
+            watch.cursor = after;
+        }
+        Ok(try_stream! {
+            let subject = conversation.id.0;
+            // Listens first, then reads: nothing falls in between.
+            let mut hints = cx.bus.listen(&[Topic::Subject(subject), Topic::Passing(subject)]);
+            let mut row = store::find(&cx.db(), run_id).await?;
+            loop {
+                if row.attempt > 0 && watch.attempt(row.attempt) {
+                    yield RunEvent::RunStarted(RunStarted {
+                        run_cursor: watch.cursor,
+                        cursor: None,
+                        run_id,
+                        attempt: row.attempt,
+                    });
+                }
+                let sources = types::sources(&row)?;
+                if row.attempt > 0 && !watch.cursor.sources && !sources.is_empty() {
+                    watch.cursor.sources = true;
+                    yield RunEvent::SourcesFound(SourcesFound { run_cursor: watch.cursor, cursor: None, run_id, sources });
+                }
+                if let Some(chunk) = watch.text_so_far(&so_far(&cx, &row).await) {
+                    yield RunEvent::Chunk(chunk);
+                }
+                if let Some(end) = ended(&cx, &conversation, &row).await? {
+                    yield end;
+                    return;
+                }
+                // Pieces as they pass; anything else is a reason to look at the row again.
+                loop {
+                    match hints.next().await {
+                        Heard::Passed(payload) => {
+                            let Some(Passing::Chunk { run, attempt, index, text }) = live::read(&payload) else { continue };
+                            if run != run_id {
+                                continue;
+                            }
+                            match watch.piece(attempt, index, &text) {
+                                Ok(Some(chunk)) => yield RunEvent::Chunk(chunk),
+                                Ok(None) => {}
+                                Err(missed) if attempt == watch.cursor.attempt => {
+                                    if let Some(chunk) = watch.catch_up(&cx, &row, missed).await {
+                                        yield RunEvent::Chunk(chunk);
+                                    }
+                                }
+                                Err(_) => break,
+                            }
+                        }
+                        Heard::Woken | Heard::Lagged => break,
+                    }
+                }
+                row = store::find(&cx.db(), run_id).await?;
+            }
+        })
+    }
+}
+
+fn watch(watches: &mut HashMap<RunId, Watch>, run: RunId) -> &mut Watch {
+    watches.entry(run).or_insert_with(|| Watch::new(run))
+}
+
+/// A run's text: from the node that writes it, or from its row once it has ended.
+async fn so_far(cx: &Ctx, row: &run::Model) -> progress::Progress {
+    match row.status {
+        RunStatus::Running => progress::snapshot(cx, row).await,
+        // All of it, whatever was counted: the index only has to be beyond what a watcher has.
+        RunStatus::Finished | RunStatus::Stopped if !row.text.is_empty() => {
+            progress::Progress { attempt: row.attempt, index: i32::MAX, text: row.text.clone() }
+        }
+        RunStatus::Queued | RunStatus::Failed | RunStatus::Cancelled | RunStatus::Finished | RunStatus::Stopped => {
+            progress::Progress { attempt: row.attempt, index: -1, text: String::new() }
+        }
+    }
+}
+
+/// The last event of a run that has ended.
+async fn ended(cx: &Ctx, conversation: &conversation::Model, row: &run::Model) -> Result<Option<RunEvent>> {
+    match (row.status, row.message_id) {
+        (RunStatus::Queued | RunStatus::Running, _) => Ok(None),
+        (_, Some(message)) => {
+            let finished = finished(cx, conversation, row, message, None).await?;
+            Ok(finished.map(RunEvent::RunFinished))
+        }
+        // Stopped a moment ago; its writer still has to post what there is.
+        (RunStatus::Stopped, None) if row.finished_at.is_none() => Ok(None),
+        (_, None) => {
+            let reason = types::failure(row).unwrap_or(FailureReason::Superseded);
+            Ok(Some(RunEvent::RunFailed(RunFailed { cursor: None, run_id: row.id, reason })))
+        }
+    }
+}
+
+async fn finished(
+    cx: &Ctx,
+    conversation: &conversation::Model,
+    run: &run::Model,
+    message: MessageId,
+    cursor: Option<Cursor>,
+) -> Result<Option<RunFinished>> {
+    let row = rows_of(cx, conversation, vec![message]).await?.remove(&message);
+    Ok(row.map(|row| RunFinished {
+        cursor,
+        run_id: run.id,
+        citations: types::sources(run).unwrap_or_default(),
+        usage: types::usage(run),
+        message: Message { row, conversation: conversation.clone() },
+    }))
+}
+
+async fn passed(
+    cx: &Ctx,
+    conversation: &conversation::Model,
+    watches: &mut HashMap<RunId, Watch>,
+    payload: &Bytes,
+) -> Result<Option<ConversationEvent>> {
+    Ok(match live::read(payload) {
+        None => None,
+        Some(Passing::Typing { kind, author, name, is_typing, preview }) => {
+            Some(ConversationEvent::TypingChanged(TypingChanged {
+                conversation_id: conversation.id,
+                author_kind: kind,
+                author_id: participant_id(conversation, kind, author),
+                author_name: name,
+                is_typing,
+                preview,
+            }))
+        }
+        Some(Passing::Chunk { run, attempt, index, text }) => {
+            let watch = watch(watches, run);
+            let chunk = match watch.piece(attempt, index, &text) {
+                Ok(chunk) => chunk,
+                // The first pieces may overtake the line that says that the run has started.
+                Err(_) if attempt > watch.cursor.attempt && index == 0 => {
+                    watch.attempt(attempt);
+                    watch.piece(attempt, index, &text).ok().flatten()
+                }
+                Err(missed) => {
+                    let row = store::find(&cx.db(), run).await?;
+                    watch.catch_up(cx, &row, missed).await
+                }
+            };
+            chunk.map(ConversationEvent::Chunk)
+        }
+    })
+}
+
+/// The events of a batch of lines that this caller may see.
+async fn events_of(
+    cx: &Ctx,
+    conversation: &conversation::Model,
+    watches: &mut HashMap<RunId, Watch>,
+    lines: &[Line],
+) -> Result<Vec<ConversationEvent>> {
+    let staff = model::audiences(&cx.actor, conversation).len() > 1;
+    let mut messages: HashMap<Cursor, _> =
+        messages_of(cx, conversation, lines).await?.into_iter().map(|changed| (changed.cursor, changed)).collect();
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let now = conversations::lookup(&cx.db(), &reach, conversation.id).await?;
+    let mut events = Vec::new();
+    for line in lines {
+        let cursor = Cursor(line.seq);
+        if let Some(changed) = messages.remove(&cursor) {
+            events.push(ConversationEvent::MessageChanged(changed));
+        } else if let Some(fact) = ConversationFact::read(line) {
+            if fact.is_internal() && !staff {
+                continue;
+            }
+            events.extend(conversation_event(cursor, fact, conversation.id, now.as_ref()));
+        } else if let Some(fact) = RunFact::read(line) {
+            events.extend(run_event(cx, conversation, watches, cursor, fact).await?);
+        }
+    }
+    Ok(events)
+}
+
+fn conversation_event(
+    cursor: Cursor,
+    fact: ConversationFact,
+    id: ConversationId,
+    now: Option<&conversation::Model>,
+) -> Option<ConversationEvent> {
+    let change = match fact {
+        ConversationFact::Started { .. } => ConversationChange::Started,
+        ConversationFact::Closed { .. } => ConversationChange::Closed,
+        ConversationFact::Reopened { .. } => ConversationChange::Reopened,
+        ConversationFact::Assigned { .. } => ConversationChange::Assigned,
+        ConversationFact::TagsChanged { .. } => ConversationChange::TagsChanged,
+        ConversationFact::AssistantPaused => ConversationChange::AssistantPaused,
+        ConversationFact::AssistantResumed => ConversationChange::AssistantResumed,
+        ConversationFact::Renamed => ConversationChange::Renamed,
+        ConversationFact::ReceiptMoved { kind, actor, delivered_seq, read_seq } => {
+            let receipt = Receipt { kind, actor, delivered_seq, read_seq };
+            return Some(ConversationEvent::ReceiptMoved(ReceiptMoved { cursor, receipt }));
+        }
+        ConversationFact::Deleted { .. } => {
+            return Some(ConversationEvent::ConversationDeleted(ConversationDeleted { cursor, conversation_id: id }));
+        }
+        ConversationFact::MessagePosted { .. }
+        | ConversationFact::MessageEdited { .. }
+        | ConversationFact::MessageDeleted { .. }
+        | ConversationFact::ReactionsChanged { .. } => return None,
+    };
+    let conversation = Conversation::from(now?.clone());
+    Some(ConversationEvent::ConversationChanged(ConversationChanged { cursor, change, conversation }))
+}
+
+async fn run_event(
+    cx: &Ctx,
+    conversation: &conversation::Model,
+    watches: &mut HashMap<RunId, Watch>,
+    cursor: Cursor,
+    fact: RunFact,
+) -> Result<Option<ConversationEvent>> {
+    let run_id = fact.run();
+    let watch = watch(watches, run_id);
+    Ok(match fact {
+        RunFact::Queued { .. } | RunFact::StopRequested { .. } => None,
+        RunFact::Started { attempt, .. } => {
+            watch.attempt(attempt);
+            let started = RunStarted { run_cursor: watch.cursor, cursor: Some(cursor), run_id, attempt };
+            Some(ConversationEvent::RunStarted(started))
+        }
+        RunFact::SourcesFound { sources, .. } => {
+            watch.cursor.sources = true;
+            let found = SourcesFound { run_cursor: watch.cursor, cursor: Some(cursor), run_id, sources };
+            Some(ConversationEvent::SourcesFound(found))
+        }
+        RunFact::Finished { message, .. } => {
+            watches.remove(&run_id);
+            let run = store::find(&cx.db(), run_id).await?;
+            finished(cx, conversation, &run, message, Some(cursor)).await?.map(ConversationEvent::RunFinished)
+        }
+        RunFact::Failed { reason, .. } => {
+            watches.remove(&run_id);
+            Some(ConversationEvent::RunFailed(RunFailed { cursor: Some(cursor), run_id, reason }))
+        }
+    })
+}

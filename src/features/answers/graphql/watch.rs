@@ -1,0 +1,121 @@
+//! Following the text of a run without losing or repeating a character.
+
+use std::time::Duration;
+
+use ::entity::{ids::RunId, run};
+
+use super::{super::progress, events::{Chunk, RunCursor}};
+use crate::kernel::Ctx;
+
+/// How often, and how long apart, a watcher looks for a text that another node shares four times a second.
+const LOOKS: u32 = 8;
+const APART: Duration = Duration::from_millis(150);
+
+/// How much of a run's text a watcher has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Watch {
+    pub(super) run: RunId,
+    pub(super) cursor: RunCursor,
+}
+
+impl Watch {
+    pub(super) fn new(run: RunId) -> Self {
+        Self { run, cursor: RunCursor { index: -1, ..RunCursor::default() } }
+    }
+
+    /// Takes a new attempt into account: what was seen of an earlier one is void.
+    pub(super) fn attempt(&mut self, attempt: i32) -> bool {
+        let newer = attempt > self.cursor.attempt;
+        if newer {
+            self.cursor = RunCursor { attempt, index: -1, ..RunCursor::default() };
+        }
+        newer
+    }
+
+    /// A piece that passed by. `None` when the watcher has it already; `Err` when pieces before it are missing.
+    pub(super) fn piece(&mut self, attempt: i32, index: i32, text: &str) -> Result<Option<Chunk>, Missed> {
+        if attempt < self.cursor.attempt || (attempt == self.cursor.attempt && index <= self.cursor.index) {
+            return Ok(None);
+        }
+        if attempt > self.cursor.attempt || index > self.cursor.index + 1 {
+            return Err(Missed { attempt, index });
+        }
+        Ok(self.take(index, text))
+    }
+
+    /// The part of the text so far that the watcher does not have.
+    pub(super) fn text_so_far(&mut self, progress: &progress::Progress) -> Option<Chunk> {
+        self.attempt(progress.attempt);
+        if progress.attempt != self.cursor.attempt || progress.index <= self.cursor.index {
+            return None;
+        }
+        let seen = usize::try_from(self.cursor.characters).unwrap_or_default();
+        let rest: String = progress.text.chars().skip(seen).collect();
+        self.take(progress.index, &rest)
+    }
+
+    /// Looks until pieces up to the missed one are there: the node that writes shares them with a little delay.
+    pub(super) async fn catch_up(&mut self, cx: &Ctx, run: &run::Model, missed: Missed) -> Option<Chunk> {
+        let mut found = progress::Progress::default();
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(APART).await;
+            }
+            let mut run = run.clone();
+            run.attempt = run.attempt.max(missed.attempt);
+            found = progress::snapshot(cx, &run).await;
+            if found.attempt == missed.attempt && found.index >= missed.index {
+                break;
+            }
+        }
+        self.text_so_far(&found)
+    }
+
+    fn take(&mut self, index: i32, text: &str) -> Option<Chunk> {
+        if text.is_empty() {
+            return None;
+        }
+        let start = self.cursor.characters;
+        self.cursor.index = index;
+        self.cursor.characters += i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
+        Some(Chunk { run_cursor: self.cursor, run_id: self.run, index, start, text: text.to_owned() })
+    }
+}
+
+/// Pieces before this one did not come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Missed {
+    attempt: i32,
+    index: i32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::answers::progress::Progress;
+
+    fn progress(index: i32, text: &str) -> Progress {
+        Progress { attempt: 1, index, text: text.into() }
+    }
+
+    #[test]
+    fn a_late_watcher_gets_the_text_so_far_and_then_the_rest_once() {
+        let mut watch = Watch::new(RunId(uuid::Uuid::nil()));
+        let first = watch.text_so_far(&progress(2, "İade ")).unwrap();
+        assert_eq!((first.start, first.text.as_str(), first.index), (0, "İade ", 2));
+        assert!(watch.piece(1, 2, "x").unwrap().is_none(), "already had");
+        let next = watch.piece(1, 3, "14").unwrap().unwrap();
+        assert_eq!((next.start, next.text.as_str()), (5, "14"));
+        assert!(watch.piece(1, 5, "gün").is_err(), "piece 4 is missing");
+        let rest = watch.text_so_far(&progress(5, "İade 14 gün")).unwrap();
+        assert_eq!((rest.start, rest.text.as_str()), (7, " gün"));
+    }
+
+    #[test]
+    fn a_new_attempt_begins_at_the_first_character() {
+        let mut watch = Watch::new(RunId(uuid::Uuid::nil()));
+        watch.text_so_far(&progress(2, "old"));
+        let anew = watch.text_so_far(&Progress { attempt: 2, index: 0, text: "new".into() }).unwrap();
+        assert_eq!((anew.start, anew.text.as_str(), anew.run_cursor.attempt), (0, "new", 2));
+    }
+}

@@ -1,0 +1,309 @@
+//! The job that answers a question. Only this writes; everybody else watches.
+
+use ::entity::{
+    assistant, conversation,
+    conversation::Status,
+    ids::RunId,
+    message::{Audience, AuthorKind},
+    run::{self, RunStatus},
+};
+use futures_util::StreamExt;
+use sea_orm::{ActiveValue::Set, IntoActiveModel};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    facts::RunFact,
+    generate::{self, Draft, Written},
+    model::{self, FailureReason, Usage},
+    progress::Writing,
+    store,
+};
+use crate::{
+    features::{
+        assistants,
+        conversations::{
+            self, Author, Posting,
+            live::{self, Passing},
+        },
+    },
+    kernel::{
+        Ctx, Error, Permission, Result,
+        error::ErrorCode,
+        jobs::{Failure, Job},
+    },
+    ports::{
+        ai::{Finish, ModelError, Piece, Reply},
+        bus::{Heard, Listener, Topic},
+    },
+};
+
+/// Answers the question of a run.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AnswerQuestion {
+    pub(super) run: RunId,
+}
+
+impl Job for AnswerQuestion {
+    const KIND: &'static str = "answer_question";
+
+    fn key(&self) -> Option<String> {
+        Some(self.run.to_string())
+    }
+
+    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+        match answer(&cx, self.run).await {
+            // The conversation was deleted meanwhile, and the run with it.
+            Err(error) if error.code == ErrorCode::NotFound => Ok(()),
+            other => other.map_err(Failure::from),
+        }
+    }
+}
+
+/// How the writing ended.
+enum End {
+    /// The provider says that the answer is complete.
+    Complete { cut: bool, usage: Option<Usage> },
+    /// It broke off, or was stopped: what there is counts.
+    Interrupted,
+    /// Nothing can come.
+    Failed(FailureReason),
+}
+
+async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
+    let run = store::find(&cx.db(), id).await?;
+    match run.status {
+        RunStatus::Queued | RunStatus::Running => {}
+        // Stopped by a participant while its writer was dying: what had been saved becomes the message.
+        RunStatus::Stopped if run.message_id.is_none() && !run.text.is_empty() => {
+            let written = Written { text: run.text.clone(), citations: vec![] };
+            return finish(cx, id, Some(written), End::Interrupted).await;
+        }
+        RunStatus::Stopped | RunStatus::Finished | RunStatus::Failed | RunStatus::Cancelled => return Ok(()),
+    }
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
+    let Some(assistant) = usable(cx, &run, &conversation).await? else { return Ok(()) };
+    let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
+    let (draft, reply) = match generate::draft(cx, &assistant, &history).await? {
+        Ok(ready) => ready,
+        Err(reason) => return finish(cx, id, None, End::Failed(reason)).await,
+    };
+    // Listens before the run shows as running: who stops it from then on is heard.
+    let hints = cx.bus.listen(&[Topic::Subject(conversation.id.0)]);
+    let Some(run) = begin(cx, id, &draft).await? else { return Ok(()) };
+    let writing = Writing::begin(cx, id, run.attempt);
+    let end = write(cx, &run, &draft, reply, &writing, hints).await;
+    let text = writing.progress().text;
+    let written = (!text.is_empty()).then(|| draft.complete(text));
+    finish(cx, id, written, end).await
+}
+
+/// The assistant, if it may speak; otherwise the run ends here.
+async fn usable(cx: &Ctx, run: &run::Model, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {
+    if conversation.assistant_paused {
+        finish(cx, run.id, None, End::Failed(FailureReason::HumanTookOver)).await?;
+        return Ok(None);
+    }
+    let assistant = assistants::find_any(&cx.db(), run.assistant_id).await?;
+    let usable = assistant.filter(|found| found.enabled && found.deleted_at.is_none());
+    if usable.is_none() || conversation.status == Status::Closed {
+        finish(cx, run.id, None, End::Failed(FailureReason::AssistantDisabled)).await?;
+        return Ok(None);
+    }
+    Ok(usable)
+}
+
+/// Marks the run as running and tells of its sources. `None` when it was ended meanwhile.
+async fn begin(cx: &Ctx, id: RunId, draft: &Draft) -> Result<Option<run::Model>> {
+    let mut tx = cx.begin().await?;
+    let run = store::find_for_update(&tx.db(), id).await?;
+    if !matches!(run.status, RunStatus::Queued | RunStatus::Running) {
+        return Ok(None);
+    }
+    let attempt = run.attempt + 1;
+    let mut row = run.into_active_model();
+    row.status = Set(RunStatus::Running);
+    row.attempt = Set(attempt);
+    row.started_at = Set(Some(cx.clock.now()));
+    row.text = Set(String::new());
+    row.chunks = Set(0);
+    row.citations = Set(serde_json::to_value(&draft.sources)?);
+    let run = store::update(&tx.db(), row).await?;
+    let subject = run.conversation_id.0;
+    tx.record(run.site_id, subject, &RunFact::Started { run: id, attempt })?;
+    if !draft.sources.is_empty() {
+        tx.record(run.site_id, subject, &RunFact::SourcesFound { run: id, sources: draft.sources.clone() })?;
+    }
+    tx.commit().await?;
+    Ok(Some(run))
+}
+
+/// Streams the pieces until they end or the run is no longer wanted. Dropping the reply stops the provider.
+async fn write(
+    cx: &Ctx,
+    run: &run::Model,
+    draft: &Draft,
+    mut reply: Reply,
+    writing: &Writing,
+    mut hints: Listener,
+) -> End {
+    let send = |text: String| {
+        let index = writing.add(&text);
+        live::pass(cx, run.conversation_id, &Passing::Chunk { run: run.id, attempt: run.attempt, index, text });
+    };
+    loop {
+        let piece = tokio::select! {
+            biased;
+            heard = hints.next() => match heard {
+                Heard::Woken | Heard::Lagged => match wanted(cx, run).await {
+                    Ok(None) => continue,
+                    Ok(Some(end)) => break end,
+                    // The database is away; the end of the answer will ask again.
+                    Err(_) => continue,
+                },
+                Heard::Passed(_) => continue,
+            },
+            piece = reply.next() => piece,
+        };
+        match piece {
+            Some(Ok(Piece::Text(text))) if text.trim() == model::NO_ANSWER => {}
+            Some(Ok(Piece::Text(text))) => send(text),
+            Some(Ok(Piece::Done { finish, usage })) => {
+                if writing.progress().index < 0 {
+                    send(draft.nothing_said().to_owned());
+                }
+                let cut = finish == Finish::Length;
+                break End::Complete { cut, usage: usage.map(generate::usage) };
+            }
+            Some(Err(error)) => {
+                tracing::warn!(run.id = %run.id, error = %error, "a model did not complete its answer");
+                let nothing = writing.progress().index < 0;
+                break match error {
+                    ModelError::Truncated { .. } if !nothing => End::Interrupted,
+                    ModelError::Retry { .. } | ModelError::GiveUp { .. } | ModelError::Truncated { .. } => {
+                        if nothing { End::Failed(FailureReason::ProviderFailed) } else { End::Interrupted }
+                    }
+                };
+            }
+            None => break End::Interrupted,
+        }
+    }
+}
+
+/// Why the run should end now, if it should.
+async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Option<End>> {
+    let now = store::find(&cx.db(), run.id).await?;
+    if now.status != RunStatus::Running || now.attempt != run.attempt {
+        return Ok(Some(End::Interrupted));
+    }
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let paused = conversations::find(&cx.db(), &reach, run.conversation_id).await?.assistant_paused;
+    Ok(paused.then_some(End::Failed(FailureReason::HumanTookOver)))
+}
+
+/// Ends the run: with a message, if something was written and the assistant may still speak. Doing it twice is the same
+/// as once.
+async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End) -> Result<()> {
+    let mut tx = cx.begin().await?;
+    // The conversation first, as everybody who posts does.
+    let found = store::find(&tx.db(), id).await?;
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let conversation = conversations::find_for_update(&tx.db(), &reach, found.conversation_id).await?;
+    let run = store::find_for_update(&tx.db(), id).await?;
+    let stopped = run.status == RunStatus::Stopped;
+    if run.message_id.is_some() || !(stopped || matches!(run.status, RunStatus::Queued | RunStatus::Running)) {
+        return Ok(());
+    }
+    let (site, subject) = (run.site_id, run.conversation_id.0);
+    let (interrupted, usage, mut failure) = match end {
+        End::Complete { cut, usage } => (cut, usage, None),
+        End::Interrupted => (true, None, None),
+        End::Failed(reason) => (true, None, Some(reason)),
+    };
+    let mut message = None;
+    if failure.is_none()
+        && let Some(written) = &written
+    {
+        let posting = Posting {
+            conversation: conversation.id,
+            author: Author { kind: AuthorKind::Assistant, id: Some(run.assistant_id.0) },
+            audience: Audience::Everyone,
+            body: written.text.clone(),
+            // A second attempt to finish meets the message of the first.
+            client_id: Some(id.0),
+            run: Some(id),
+            citations: written.citations.clone(),
+            interrupted: interrupted || stopped,
+            actor: Some(run.assistant_id.to_string()),
+        };
+        message = conversations::insert_answer(&mut tx, &conversation, &posting).await?;
+        if message.is_none() {
+            failure = Some(FailureReason::HumanTookOver);
+        }
+    } else if failure.is_none() {
+        failure = Some(if stopped { FailureReason::Stopped } else { FailureReason::ProviderFailed });
+    }
+    let mut row = run.into_active_model();
+    row.finished_at = Set(Some(cx.clock.now()));
+    if let Some(written) = &written {
+        row.text = Set(written.text.clone());
+        row.citations = Set(serde_json::to_value(&written.citations)?);
+    }
+    row.usage = Set(usage.map(serde_json::to_value).transpose()?);
+    match (&message, failure) {
+        (Some(posted), _) => {
+            row.message_id = Set(Some(posted.id));
+            row.status = Set(if stopped { RunStatus::Stopped } else { RunStatus::Finished });
+            store::update(&tx.db(), row).await?;
+            tx.record(site, subject, &RunFact::Finished { run: id, message: posted.id })?;
+        }
+        (None, reason) => {
+            let reason = reason.unwrap_or(FailureReason::Internal);
+            row.failure = Set(Some(serde_json::to_value(reason)?.as_str().unwrap_or_default().to_owned()));
+            row.status = Set(match reason {
+                FailureReason::HumanTookOver | FailureReason::Superseded => RunStatus::Cancelled,
+                FailureReason::Stopped => RunStatus::Stopped,
+                FailureReason::ProviderFailed
+                | FailureReason::ProviderNotConfigured
+                | FailureReason::AssistantDisabled
+                | FailureReason::Internal => RunStatus::Failed,
+            });
+            store::update(&tx.db(), row).await?;
+            tx.record(site, subject, &RunFact::Failed { run: id, reason })?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Stops a run on a participant's wish. What was written becomes a message marked as interrupted.
+pub(super) async fn stop(cx: &Ctx, id: RunId) -> Result<run::Model> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find(&tx.db(), id).await?;
+    let gone = |error: Error| if error.code == ErrorCode::NotFound { Error::not_found("run") } else { error };
+    conversations::find_for_update(&tx.db(), &reach, found.conversation_id).await.map_err(gone)?;
+    let run = store::find_for_update(&tx.db(), id).await?;
+    let (site, subject) = (run.site_id, run.conversation_id.0);
+    let running = match run.status {
+        RunStatus::Running => true,
+        RunStatus::Queued => false,
+        RunStatus::Stopped => return Ok(run),
+        RunStatus::Finished | RunStatus::Failed | RunStatus::Cancelled => {
+            return Err(Error::conflict(crate::kernel::ErrorReason::RunEnded, "The run has ended already."));
+        }
+    };
+    let mut row = run.into_active_model();
+    row.status = Set(RunStatus::Stopped);
+    if !running {
+        row.finished_at = Set(Some(cx.clock.now()));
+        row.failure = Set(Some("STOPPED".to_owned()));
+    }
+    let stopped = store::update(&tx.db(), row).await?;
+    tx.record(site, subject, &RunFact::StopRequested { run: id })?;
+    if !running {
+        tx.record(site, subject, &RunFact::Failed { run: id, reason: FailureReason::Stopped })?;
+    }
+    tx.commit().await?;
+    Ok(stopped)
+}

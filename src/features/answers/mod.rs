@@ -1,0 +1,24 @@
+//! Answers: an assistant's run from a visitor's question to a message with sources.
+//!
+//! Always true:
+//! - A question leads to one run (a row) and one job; watching it only watches. A closed tab changes nothing, and a server
+//!   that dies leaves the run to another, which begins a new attempt.
+//! - Whether the assistant may still speak and its message are one transaction: it never speaks over a human.
+//! - Citations are made from the passages that were retrieved; a source the model invents is dropped.
+//! - What a visitor or an article says is data in the prompt, never an instruction.
+
+mod facts;
+mod generate;
+mod graphql;
+mod job;
+mod model;
+mod progress;
+mod prompt;
+mod reader;
+mod store;
+
+pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription};
+pub(crate) use graphql::{Run, node};
+pub use job::AnswerQuestion;
+pub use progress::keep_saving;
+pub use reader::reader;

@@ -1,0 +1,483 @@
+//! Every write of the feature but receipts, one function each.
+
+use ::entity::{
+    conversation::{self, Status},
+    ids::{AssistantId, ConversationId, MessageId, RunId, UserId},
+    message::{self, Audience, AuthorKind},
+    message_revision, reaction,
+};
+use exact_index::text::fold;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict};
+use uuid::Uuid;
+
+use super::{
+    facts::{Attributes, ConversationFact},
+    lane::{self, Author, Posting},
+    live, model, store,
+};
+use crate::{
+    features::{assistants, sites, visitors},
+    kernel::{Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, Tx, secret, text},
+};
+
+/// What a conversation is started with.
+pub(super) struct Start {
+    pub(super) assistant: Option<AssistantId>,
+    pub(super) title: Option<String>,
+    pub(super) client_id: Option<Uuid>,
+}
+
+/// Starts a conversation, or finds the one that goes on. True when it is new.
+pub(super) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model, bool)> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let title = text::maybe_line("input.title", start.title.as_deref(), model::TITLE_MAX)?;
+    let mut fresh = blank(cx);
+    fresh.title = title;
+    if let Some((site, visitor)) = reach.visitor() {
+        let assistant = assistants::for_visitor(cx, site, start.assistant).await?;
+        fresh.site_id = site;
+        fresh.visitor_id = Some(visitor);
+        fresh.assistant_id = assistant;
+        fresh.open_key = Some(model::open_key(visitor, assistant));
+    } else {
+        let user = cx.actor.user().ok_or_else(Error::unauthenticated)?;
+        let id = start.assistant.ok_or_else(|| {
+            Error::bad_input("input.assistantId", ErrorReason::InvalidCombination, "Say with which assistant: `assistantId`.")
+        })?;
+        let assistant = assistants::for_customer(cx, id).await?;
+        fresh.site_id = assistant.site_id;
+        fresh.customer_id = Some(user);
+        fresh.assistant_id = Some(assistant.id);
+        if let Some(client) = start.client_id {
+            fresh.id = ConversationId(derived(user, client));
+        }
+    }
+    begin(cx, &reach, fresh).await
+}
+
+/// Inserts the conversation; when the database says that it exists, finds it.
+async fn begin(cx: &Ctx, reach: &Reach, fresh: conversation::Model) -> Result<(conversation::Model, bool)> {
+    if let Some(found) = existing(cx, reach, &fresh).await? {
+        return Ok((found, false));
+    }
+    let mut tx = cx.begin().await?;
+    if let Some(visitor) = fresh.visitor_id {
+        visitors::ensure_in(&mut tx, fresh.site_id, visitor).await?;
+    }
+    let after = Attributes::of(&fresh, vec![]);
+    match fresh.clone().into_active_model().reset_all().insert(&tx.db()).await.map_err(Error::from) {
+        Ok(inserted) => {
+            tx.record(inserted.site_id, inserted.id.0, &ConversationFact::Started { after })?;
+            tx.commit().await?;
+            Ok((inserted, true))
+        }
+        Err(error) if error.unique_violation() => {
+            drop(tx);
+            let found = existing(cx, reach, &fresh).await?.ok_or(error)?;
+            Ok((found, false))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn existing(cx: &Ctx, reach: &Reach, fresh: &conversation::Model) -> Result<Option<conversation::Model>> {
+    match &fresh.open_key {
+        Some(key) => store::lookup_open(&cx.db(), key).await,
+        None => store::lookup(&cx.db(), reach, fresh.id).await,
+    }
+}
+
+fn blank(cx: &Ctx) -> conversation::Model {
+    let now = cx.clock.now();
+    conversation::Model {
+        id: cx.id(ConversationId),
+        site_id: ::entity::ids::SiteId(Uuid::nil()),
+        assistant_id: None,
+        visitor_id: None,
+        customer_id: None,
+        status: Status::Open,
+        title: None,
+        description: None,
+        assignee_id: None,
+        assistant_paused: false,
+        open_key: None,
+        last_seq: 0,
+        last_message_id: None,
+        last_message_author: None,
+        last_message_preview: None,
+        last_activity: now.timestamp_micros(),
+        unread_by_staff: 0,
+        unread_by_visitor: 0,
+        created_at: now,
+        closed_at: None,
+    }
+}
+
+/// The id of the conversation that a customer started with this client id: a repetition meets the same primary key.
+fn derived(user: UserId, client: Uuid) -> Uuid {
+    let hash = secret::hash(&[b"conversation", user.0.as_bytes(), client.as_bytes()]);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    // UUID version 8 (RFC 9562): made by the application.
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Sends a message; exactly once for one client id.
+pub(super) async fn send(
+    cx: &Ctx,
+    id: ConversationId,
+    body: &str,
+    audience: Audience,
+    client_id: Option<Uuid>,
+) -> Result<message::Model> {
+    let permission = match audience {
+        Audience::Everyone => Permission::ConversationsWrite,
+        Audience::Staff => Permission::ConversationsWork,
+    };
+    let reach = cx.reach(permission)?;
+    let body = text::body("input.body", body, model::MESSAGE_MAX)?;
+    let conversation = live::place(cx, &reach, id).await?;
+    let (kind, author) = model::speaker(&cx.actor, &conversation)?;
+    lane::post(cx, conversation.site_id, Posting {
+        conversation: id,
+        author: Author { kind, id: Some(author) },
+        audience,
+        body,
+        client_id,
+        run: None,
+        citations: vec![],
+        interrupted: false,
+        actor: cx.actor.id(),
+    })
+    .await
+}
+
+/// Posts what an assistant wrote, unless a human has taken over meanwhile: whether the assistant may still speak and the
+/// message are one transaction. The conversation must be locked by it. `None` when it must stay silent.
+pub(crate) async fn insert_answer(
+    tx: &mut Tx,
+    conversation: &conversation::Model,
+    posting: &Posting,
+) -> Result<Option<message::Model>> {
+    if conversation.assistant_paused || conversation.status == Status::Closed {
+        return Ok(None);
+    }
+    lane::post_in(tx, conversation.site_id, posting).await.map(Some)
+}
+
+/// Replaces a message's text; the earlier one is kept.
+pub(super) async fn edit_message(cx: &Ctx, id: MessageId, body: &str) -> Result<message::Model> {
+    let body = text::body("input.body", body, model::MESSAGE_MAX)?;
+    change_message(cx, id, Some(body)).await
+}
+
+/// Empties a message and marks it as deleted; its text is kept for audit.
+pub(super) async fn delete_message(cx: &Ctx, id: MessageId) -> Result<message::Model> {
+    change_message(cx, id, None).await
+}
+
+async fn change_message(cx: &Ctx, id: MessageId, body: Option<String>) -> Result<message::Model> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let mut tx = cx.begin().await?;
+    let (message, conversation, author) = own_message(cx, &tx, &reach, id).await?;
+    let now = cx.clock.now();
+    model::may_change(&message, author, cx.config.edit_window(), now)?;
+    if body.as_ref() == Some(&message.body) {
+        return Ok(message);
+    }
+    let revision = i32::try_from(store::revisions(&tx.db(), id).await?.len()).unwrap_or(i32::MAX - 1) + 1;
+    message_revision::ActiveModel {
+        message_id: Set(id),
+        revision: Set(revision),
+        site_id: Set(message.site_id),
+        body: Set(message.body.clone()),
+        replaced_at: Set(now),
+    }
+    .insert(&tx.db())
+    .await?;
+    let deleted = body.is_none();
+    let body = body.unwrap_or_default();
+    if conversation.last_message_id == Some(id) {
+        let preview = text::first(&body, model::PREVIEW).to_owned();
+        let mut row = conversation.clone().into_active_model();
+        row.last_message_preview = Set(Some(preview));
+        store::update(&tx.db(), row).await?;
+    }
+    let audience = message.audience;
+    let mut row = message.into_active_model();
+    row.folded = Set(fold(&body));
+    row.body = Set(body);
+    if deleted {
+        row.deleted_at = Set(Some(now));
+    } else {
+        row.edited_at = Set(Some(now));
+    }
+    let message = row.update(&tx.db()).await?;
+    let fact = if deleted {
+        ConversationFact::MessageDeleted { message: id, audience }
+    } else {
+        ConversationFact::MessageEdited { message: id, audience }
+    };
+    tx.record(conversation.site_id, conversation.id.0, &fact)?;
+    tx.commit().await?;
+    Ok(message)
+}
+
+/// A message the caller may see, in a conversation that is locked from here on, and as whom the caller speaks there.
+async fn own_message(
+    cx: &Ctx,
+    tx: &Tx,
+    reach: &Reach,
+    id: MessageId,
+) -> Result<(message::Model, conversation::Model, (AuthorKind, Uuid))> {
+    let (message, _) = store::find_message(&tx.db(), reach, id).await?;
+    let conversation = store::find_for_update(&tx.db(), reach, message.conversation_id).await?;
+    // Again, now that nobody else can change it.
+    let (message, _) = store::find_message(&tx.db(), reach, id).await?;
+    if !model::audiences(&cx.actor, &conversation).contains(&message.audience) {
+        return Err(Error::not_found("message"));
+    }
+    let author = model::speaker(&cx.actor, &conversation)?;
+    Ok((message, conversation, author))
+}
+
+/// Puts an emoji on a message, or takes it away.
+pub(super) async fn react(cx: &Ctx, id: MessageId, emoji: &str, on: bool) -> Result<message::Model> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let emoji = model::emoji("input.emoji", emoji)?;
+    let mut tx = cx.begin().await?;
+    let (message, conversation, (kind, author)) = own_message(cx, &tx, &reach, id).await?;
+    if message.deleted_at.is_some() {
+        return Err(Error::conflict(ErrorReason::MessageDeleted, "The message was deleted."));
+    }
+    let changed = if on {
+        let row = reaction::ActiveModel {
+            message_id: Set(id),
+            author_id: Set(author),
+            emoji: Set(emoji),
+            author_kind: Set(kind),
+            site_id: Set(message.site_id),
+            created_at: Set(cx.clock.now()),
+        };
+        let key = [reaction::Column::MessageId, reaction::Column::AuthorId, reaction::Column::Emoji];
+        reaction::Entity::insert(row)
+            .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
+            .exec_without_returning(&tx.db())
+            .await?
+            > 0
+    } else {
+        let key = (id, author, emoji);
+        reaction::Entity::delete_by_id(key).exec(&tx.db()).await?.rows_affected > 0
+    };
+    if changed {
+        let audience = message.audience;
+        tx.record(conversation.site_id, conversation.id.0, &ConversationFact::ReactionsChanged { message: id, audience })?;
+        tx.commit().await?;
+    }
+    Ok(message)
+}
+
+/// Ends a conversation. Anybody in it may; closing twice is refused.
+pub(super) async fn close(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    if found.status == Status::Closed {
+        return Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed already."));
+    }
+    let before = attributes(&tx, &found).await?;
+    let mut row = found.into_active_model();
+    row.status = Set(Status::Closed);
+    row.closed_at = Set(Some(cx.clock.now()));
+    row.open_key = Set(None);
+    let closed = store::update(&tx.db(), row).await?;
+    let after = Attributes { status: Status::Closed, ..before.clone() };
+    tx.record(closed.site_id, id.0, &ConversationFact::Closed { before, after })?;
+    tx.commit().await?;
+    Ok(closed)
+}
+
+/// Brings a closed conversation back.
+pub(super) async fn reopen(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    if found.status == Status::Open {
+        return Err(Error::conflict(ErrorReason::ConversationOpen, "The conversation is open already."));
+    }
+    let reopened = reopen_in(&mut tx, found, cx.actor.id()).await?;
+    tx.commit().await?;
+    Ok(reopened)
+}
+
+/// The same inside a transaction that has locked it.
+pub(super) async fn reopen_in(
+    tx: &mut Tx,
+    found: conversation::Model,
+    actor: Option<String>,
+) -> Result<conversation::Model> {
+    let before = attributes(tx, &found).await?;
+    let key = found.visitor_id.map(|visitor| model::open_key(visitor, found.assistant_id));
+    if let Some(key) = &key
+        && store::lookup_open(&tx.db(), key).await?.is_some()
+    {
+        return Err(another_open());
+    }
+    let mut row = found.into_active_model();
+    row.status = Set(Status::Open);
+    row.closed_at = Set(None);
+    row.open_key = Set(key);
+    let reopened = store::update(&tx.db(), row).await.map_err(|error| error.or_taken(another_open))?;
+    let after = Attributes { status: Status::Open, ..before.clone() };
+    tx.record_by(actor, reopened.site_id, reopened.id.0, &ConversationFact::Reopened { before, after })?;
+    Ok(reopened)
+}
+
+fn another_open() -> Error {
+    Error::conflict(
+        ErrorReason::OpenConversationExists,
+        "This visitor has another open conversation with the assistant; go on in that one.",
+    )
+}
+
+async fn attributes(tx: &Tx, conversation: &conversation::Model) -> Result<Attributes> {
+    let tags = store::tags(&tx.db(), vec![conversation.id]).await?.remove(&conversation.id).unwrap_or_default();
+    Ok(Attributes::of(conversation, tags))
+}
+
+/// Gives a conversation to a member of its site, or to nobody.
+pub(super) async fn assign(cx: &Ctx, id: ConversationId, assignee: Option<UserId>) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsWork)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    if let Some(user) = assignee
+        && !sites::is_member(&tx.db(), found.site_id, user).await?
+    {
+        return Err(Error::bad_input(
+            "input.assigneeId",
+            ErrorReason::NotMember,
+            "Nobody with that id is a member of the conversation's site.",
+        ));
+    }
+    if found.assignee_id == assignee {
+        return Ok(found);
+    }
+    let before = attributes(&tx, &found).await?;
+    let mut row = found.into_active_model();
+    row.assignee_id = Set(assignee);
+    let assigned = store::update(&tx.db(), row).await?;
+    let after = Attributes { assignee, ..before.clone() };
+    tx.record(assigned.site_id, id.0, &ConversationFact::Assigned { before, after })?;
+    tx.commit().await?;
+    Ok(assigned)
+}
+
+/// Adds and removes tags.
+pub(super) async fn tag(
+    cx: &Ctx,
+    id: ConversationId,
+    add: &[String],
+    remove: &[String],
+) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsWork)?;
+    let clean = |field: &'static str, tags: &[String]| tags.iter().map(|tag| model::tag(field, tag)).collect::<Result<Vec<_>>>();
+    let (add, remove) = (clean("input.add", add)?, clean("input.remove", remove)?);
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    let before = attributes(&tx, &found).await?;
+    let mut tags: Vec<String> = before.tags.iter().filter(|tag| !remove.contains(tag)).cloned().collect();
+    tags.extend(add);
+    tags.sort();
+    tags.dedup();
+    if tags.len() > model::TAGS_MAX {
+        return Err(Error::bad_input(
+            "input.add",
+            ErrorReason::TooLong,
+            format!("A conversation has at most {} tags; this would make {}.", model::TAGS_MAX, tags.len()),
+        ));
+    }
+    if tags != before.tags {
+        store::set_tags(&tx.db(), &found, &tags).await?;
+        let after = Attributes { tags, ..before.clone() };
+        tx.record(found.site_id, id.0, &ConversationFact::TagsChanged { before, after })?;
+        tx.commit().await?;
+    }
+    Ok(found)
+}
+
+/// Gives the conversation a title, or none.
+pub(super) async fn rename(cx: &Ctx, id: ConversationId, title: Option<&str>) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let title = text::maybe_line("input.title", title, model::TITLE_MAX)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    if found.title == title {
+        return Ok(found);
+    }
+    let mut row = found.into_active_model();
+    row.title = Set(title);
+    let renamed = store::update(&tx.db(), row).await?;
+    tx.record(renamed.site_id, id.0, &ConversationFact::Renamed)?;
+    tx.commit().await?;
+    Ok(renamed)
+}
+
+/// Silences the assistant in this conversation, or lets it speak again.
+pub(super) async fn set_paused(cx: &Ctx, id: ConversationId, paused: bool) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsWork)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    if found.assistant_paused == paused {
+        return Ok(found);
+    }
+    let changed = pause_in(&mut tx, found, paused).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// The same inside a transaction that has locked it.
+pub(crate) async fn pause_in(tx: &mut Tx, found: conversation::Model, paused: bool) -> Result<conversation::Model> {
+    let mut row = found.into_active_model();
+    row.assistant_paused = Set(paused);
+    let changed = store::update(&tx.db(), row).await?;
+    let fact = if paused { ConversationFact::AssistantPaused } else { ConversationFact::AssistantResumed };
+    tx.record(changed.site_id, changed.id.0, &fact)?;
+    Ok(changed)
+}
+
+/// Deletes a conversation with everything in it: a customer their own, an admin any of the site.
+pub(super) async fn delete(cx: &Ctx, id: ConversationId) -> Result<ConversationId> {
+    let reach = cx.reach(Permission::ConversationsDelete)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    let before = attributes(&tx, &found).await?;
+    conversation::Entity::delete_many().filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
+    tx.record(found.site_id, id.0, &ConversationFact::Deleted { before })?;
+    tx.commit().await?;
+    live::forget(cx, id);
+    Ok(id)
+}
+
+/// Says that the caller is typing, or has stopped; passing, never stored.
+pub(super) async fn typing(cx: &Ctx, id: ConversationId, is_typing: bool, preview: Option<&str>) -> Result<()> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let preview = match preview {
+        Some(words) => Some(text::longer("input.preview", words, model::TYPING_MAX)?),
+        None => None,
+    };
+    let conversation = live::place(cx, &reach, id).await?;
+    let (kind, author) = model::speaker(&cx.actor, &conversation)?;
+    let name = live::name_of(cx, kind, author).await?;
+    live::pass(cx, id, &live::Passing::Typing { kind, author, name, is_typing, preview });
+    Ok(())
+}
+
+/// The run a message was written by.
+pub(super) fn run_of(message: &message::Model) -> Option<RunId> {
+    message.run_id
+}
+
+/// True when the caller is staff where this conversation is.
+pub(super) fn sees_internals(actor: &Actor, conversation: &conversation::Model) -> bool {
+    model::audiences(actor, conversation).contains(&Audience::Staff)
+}

@@ -1,0 +1,121 @@
+//! What can happen to a conversation.
+
+use ::entity::{
+    conversation::{self, Status},
+    ids::{AssistantId, MessageId, UserId},
+    message::{Audience, AuthorKind},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::kernel::tx::Fact;
+
+/// What an inbox filters by, as it was at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attributes {
+    pub(crate) status: Status,
+    pub(crate) assignee: Option<UserId>,
+    pub(crate) assistant: Option<AssistantId>,
+    pub(crate) tags: Vec<String>,
+}
+
+impl Attributes {
+    pub(crate) fn of(conversation: &conversation::Model, tags: Vec<String>) -> Self {
+        Self {
+            status: conversation.status,
+            assignee: conversation.assignee_id,
+            assistant: conversation.assistant_id,
+            tags,
+        }
+    }
+}
+
+/// A fact about a conversation. Those that change what an inbox filters by carry the attributes before and after.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub(crate) enum ConversationFact {
+    Started { after: Attributes },
+    MessagePosted { message: MessageId, seq: i64, author: AuthorKind, author_id: Option<Uuid>, audience: Audience },
+    MessageEdited { message: MessageId, audience: Audience },
+    MessageDeleted { message: MessageId, audience: Audience },
+    ReactionsChanged { message: MessageId, audience: Audience },
+    ReceiptMoved { kind: AuthorKind, actor: Uuid, delivered_seq: i64, read_seq: i64 },
+    Closed { before: Attributes, after: Attributes },
+    Reopened { before: Attributes, after: Attributes },
+    Assigned { before: Attributes, after: Attributes },
+    TagsChanged { before: Attributes, after: Attributes },
+    AssistantPaused,
+    AssistantResumed,
+    Renamed,
+    Deleted { before: Attributes },
+}
+
+impl Fact for ConversationFact {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "conversation.started",
+            Self::MessagePosted { .. } => "message.posted",
+            Self::MessageEdited { .. } => "message.edited",
+            Self::MessageDeleted { .. } => "message.deleted",
+            Self::ReactionsChanged { .. } => "message.reactions_changed",
+            Self::ReceiptMoved { .. } => "conversation.receipt_moved",
+            Self::Closed { .. } => "conversation.closed",
+            Self::Reopened { .. } => "conversation.reopened",
+            Self::Assigned { .. } => "conversation.assigned",
+            Self::TagsChanged { .. } => "conversation.tags_changed",
+            Self::AssistantPaused => "conversation.assistant_paused",
+            Self::AssistantResumed => "conversation.assistant_resumed",
+            Self::Renamed => "conversation.renamed",
+            Self::Deleted { .. } => "conversation.deleted",
+        }
+    }
+}
+
+impl ConversationFact {
+    /// Reads a journal line; `None` for another feature's.
+    pub(crate) fn read(line: &crate::kernel::journal::Line) -> Option<Self> {
+        serde_json::from_str(&line.payload)
+            .ok()
+            .filter(|fact: &Self| fact.kind() == line.kind)
+    }
+
+    /// True for what visitors must never learn of.
+    pub(crate) fn is_internal(&self) -> bool {
+        match self {
+            Self::MessagePosted { audience, .. }
+            | Self::MessageEdited { audience, .. }
+            | Self::MessageDeleted { audience, .. }
+            | Self::ReactionsChanged { audience, .. } => *audience == Audience::Staff,
+            Self::TagsChanged { .. } => true,
+            Self::Started { .. }
+            | Self::ReceiptMoved { .. }
+            | Self::Closed { .. }
+            | Self::Reopened { .. }
+            | Self::Assigned { .. }
+            | Self::AssistantPaused
+            | Self::AssistantResumed
+            | Self::Renamed
+            | Self::Deleted { .. } => false,
+        }
+    }
+
+    /// The inbox attributes before and after, where the fact changes them.
+    pub(crate) fn change(&self) -> Option<(Option<&Attributes>, Option<&Attributes>)> {
+        match self {
+            Self::Started { after } => Some((None, Some(after))),
+            Self::Closed { before, after }
+            | Self::Reopened { before, after }
+            | Self::Assigned { before, after }
+            | Self::TagsChanged { before, after } => Some((Some(before), Some(after))),
+            Self::Deleted { before } => Some((Some(before), None)),
+            Self::MessagePosted { .. }
+            | Self::MessageEdited { .. }
+            | Self::MessageDeleted { .. }
+            | Self::ReactionsChanged { .. }
+            | Self::ReceiptMoved { .. }
+            | Self::AssistantPaused
+            | Self::AssistantResumed
+            | Self::Renamed => None,
+        }
+    }
+}

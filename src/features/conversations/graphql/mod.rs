@@ -1,0 +1,10 @@
+//! The feature's part of the API.
+
+mod mutation;
+mod query;
+pub(crate) mod subscription;
+pub(crate) mod types;
+
+pub use mutation::ConversationsMutation;
+pub use query::ConversationsQuery;
+pub use subscription::ConversationsSubscription;

@@ -1,0 +1,411 @@
+//! Changing conversations.
+
+use ::entity::{
+    ids::{AssistantId, ConversationId, MessageId, UserId},
+    message::Audience,
+};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use uuid::Uuid;
+
+use super::{
+    super::{actions, receipts, store},
+    types::{Conversation, Message},
+};
+use crate::kernel::{Ctx, CtxExt, Permission, Result, journal};
+
+/// With whom to talk.
+#[derive(Debug, InputObject)]
+struct StartConversationInput {
+    /// The assistant. Visitors may leave it out: the site's first assistant that is on.
+    assistant_id: Option<AssistantId>,
+    /// A title, for customers who keep several conversations; at most 200 characters.
+    title: Option<String>,
+    /// Your own id of the new conversation, for customers: the same id again gives the same conversation.
+    client_id: Option<Uuid>,
+}
+
+/// A conversation to talk in.
+#[derive(SimpleObject)]
+struct StartConversationPayload {
+    /// The conversation, with a `cursor` to subscribe from.
+    conversation: Conversation,
+    /// True when it is new, false when an open one goes on.
+    started: bool,
+}
+
+/// A message to send.
+#[derive(Debug, InputObject)]
+struct SendMessageInput {
+    /// Where.
+    conversation_id: ConversationId,
+    /// Markdown, 1 to 10,000 characters.
+    body: String,
+    /// Your own id of the message (a UUID you make): sending it again, for example after a lost connection, gives the
+    /// same message and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
+}
+
+/// A stored message.
+#[derive(SimpleObject)]
+struct SendMessagePayload {
+    /// The message as it is stored; the same on every retry.
+    message: Message,
+}
+
+/// An internal note.
+#[derive(Debug, InputObject)]
+struct AddNoteInput {
+    /// Where.
+    conversation_id: ConversationId,
+    /// Markdown, 1 to 10,000 characters.
+    body: String,
+    /// Your own id of the note, as for `sendMessage`.
+    client_id: Option<Uuid>,
+}
+
+/// A stored note.
+#[derive(SimpleObject)]
+struct AddNotePayload {
+    /// The note: a message whose audience is `STAFF`.
+    message: Message,
+}
+
+/// A new text for a message.
+#[derive(Debug, InputObject)]
+struct EditMessageInput {
+    /// Which message.
+    message_id: MessageId,
+    /// Markdown, 1 to 10,000 characters.
+    body: String,
+}
+
+/// A changed message.
+#[derive(SimpleObject)]
+struct EditMessagePayload {
+    /// The message as it is now.
+    message: Message,
+}
+
+/// A message to delete.
+#[derive(Debug, InputObject)]
+struct DeleteMessageInput {
+    /// Which message.
+    message_id: MessageId,
+}
+
+/// A deleted message.
+#[derive(SimpleObject)]
+struct DeleteMessagePayload {
+    /// The message as it is now: an empty body and `deletedAt`.
+    message: Message,
+}
+
+/// An emoji for a message.
+#[derive(Debug, InputObject)]
+struct ReactionInput {
+    /// Which message.
+    message_id: MessageId,
+    /// One emoji.
+    emoji: String,
+}
+
+/// A message whose reactions changed.
+#[derive(SimpleObject)]
+struct ReactionPayload {
+    /// The message with its reactions.
+    message: Message,
+}
+
+/// How far you have received or read.
+#[derive(Debug, InputObject)]
+struct ReceiptInput {
+    /// Where.
+    conversation_id: ConversationId,
+    /// `seq` of the newest message you received or read. Earlier ones are included; a receipt never moves back.
+    seq: i64,
+}
+
+/// A conversation whose receipts moved.
+#[derive(SimpleObject)]
+struct ReceiptPayload {
+    /// The conversation with its unread count.
+    conversation: Conversation,
+}
+
+/// Whether you are typing.
+#[derive(Debug, InputObject)]
+struct SetTypingInput {
+    /// Where.
+    conversation_id: ConversationId,
+    /// True while typing; send it again every few seconds, watchers forget it after 6.
+    is_typing: bool,
+    /// What is being typed, if it should be shown; at most 500 characters. Never stored.
+    preview: Option<String>,
+}
+
+/// Typing was passed on.
+#[derive(SimpleObject)]
+struct SetTypingPayload {
+    /// Where.
+    conversation_id: ConversationId,
+}
+
+/// Which conversation.
+#[derive(Debug, InputObject)]
+struct ConversationInput {
+    /// Which conversation.
+    conversation_id: ConversationId,
+}
+
+/// A changed conversation.
+#[derive(SimpleObject)]
+struct ConversationPayload {
+    /// The conversation as it is now.
+    conversation: Conversation,
+}
+
+/// To whom to give a conversation.
+#[derive(Debug, InputObject)]
+struct AssignConversationInput {
+    /// Which conversation.
+    conversation_id: ConversationId,
+    /// A member of the site, or null for nobody.
+    assignee_id: Option<UserId>,
+}
+
+/// Tags to add and remove.
+#[derive(Debug, InputObject)]
+struct TagConversationInput {
+    /// Which conversation.
+    conversation_id: ConversationId,
+    /// Tags to add, at most 50 characters each; they are made lower-case.
+    #[graphql(default)]
+    add: Vec<String>,
+    /// Tags to take away.
+    #[graphql(default)]
+    remove: Vec<String>,
+}
+
+/// A new title.
+#[derive(Debug, InputObject)]
+struct RenameConversationInput {
+    /// Which conversation.
+    conversation_id: ConversationId,
+    /// At most 200 characters; null or empty takes the title away.
+    title: Option<String>,
+}
+
+/// What was deleted.
+#[derive(SimpleObject)]
+struct DeleteConversationPayload {
+    /// The id that is gone.
+    conversation_id: ConversationId,
+}
+
+/// Mutations of conversations.
+#[derive(Default)]
+pub struct ConversationsMutation;
+
+#[Object]
+impl ConversationsMutation {
+    /// Starts a conversation with an assistant. For a visitor it is the open one with that assistant if there is one,
+    /// however often and from however many tabs it is called; for a customer a new one.
+    async fn start_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "With whom to talk.")] input: StartConversationInput,
+    ) -> Result<StartConversationPayload> {
+        let cx = ctx.cx();
+        let start = actions::Start { assistant: input.assistant_id, title: input.title, client_id: input.client_id };
+        let (row, started) = actions::start(cx, start).await?;
+        Ok(StartConversationPayload { conversation: with_cursor(cx, row).await?, started })
+    }
+
+    /// Sends a message. It is stored when this answers; with a `clientId` a retry never doubles it.
+    async fn send_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to send.")] input: SendMessageInput,
+    ) -> Result<SendMessagePayload> {
+        let message =
+            send(ctx.cx(), input.conversation_id, &input.body, Audience::Everyone, input.client_id).await?;
+        Ok(SendMessagePayload { message })
+    }
+
+    /// Writes an internal note that no visitor or customer can ever see. For members of the site.
+    async fn add_note(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to note.")] input: AddNoteInput,
+    ) -> Result<AddNotePayload> {
+        let message = send(ctx.cx(), input.conversation_id, &input.body, Audience::Staff, input.client_id).await?;
+        Ok(AddNotePayload { message })
+    }
+
+    /// Changes a message of one's own, within 5 minutes of sending it. Its earlier text is kept for the site's members.
+    async fn edit_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message, and its new text.")] input: EditMessageInput,
+    ) -> Result<EditMessagePayload> {
+        let row = actions::edit_message(ctx.cx(), input.message_id, &input.body).await?;
+        Ok(EditMessagePayload { message: message(ctx.cx(), row).await? })
+    }
+
+    /// Deletes a message of one's own, within 5 minutes of sending it. Its text is kept for the site's members.
+    async fn delete_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message.")] input: DeleteMessageInput,
+    ) -> Result<DeleteMessagePayload> {
+        let row = actions::delete_message(ctx.cx(), input.message_id).await?;
+        Ok(DeleteMessagePayload { message: message(ctx.cx(), row).await? })
+    }
+
+    /// Puts an emoji on a message. Doing it twice changes nothing.
+    async fn add_reaction(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message and emoji.")] input: ReactionInput,
+    ) -> Result<ReactionPayload> {
+        let row = actions::react(ctx.cx(), input.message_id, &input.emoji, true).await?;
+        Ok(ReactionPayload { message: message(ctx.cx(), row).await? })
+    }
+
+    /// Takes one's own emoji away from a message.
+    async fn remove_reaction(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message and emoji.")] input: ReactionInput,
+    ) -> Result<ReactionPayload> {
+        let row = actions::react(ctx.cx(), input.message_id, &input.emoji, false).await?;
+        Ok(ReactionPayload { message: message(ctx.cx(), row).await? })
+    }
+
+    /// Says that messages have reached a device of yours.
+    async fn mark_delivered(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Where, and up to which message.")] input: ReceiptInput,
+    ) -> Result<ReceiptPayload> {
+        let row = receipts::acknowledge(ctx.cx(), input.conversation_id, input.seq, false).await?;
+        Ok(ReceiptPayload { conversation: row.into() })
+    }
+
+    /// Says that you have read messages. Brings the unread count down; what one agent has read, all agents have.
+    async fn mark_read(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Where, and up to which message.")] input: ReceiptInput,
+    ) -> Result<ReceiptPayload> {
+        let row = receipts::acknowledge(ctx.cx(), input.conversation_id, input.seq, true).await?;
+        Ok(ReceiptPayload { conversation: row.into() })
+    }
+
+    /// Shows others that you are typing. Passing: nothing is stored.
+    async fn set_typing(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Where, and whether you type.")] input: SetTypingInput,
+    ) -> Result<SetTypingPayload> {
+        let preview = input.preview.as_deref();
+        actions::typing(ctx.cx(), input.conversation_id, input.is_typing, preview).await?;
+        Ok(SetTypingPayload { conversation_id: input.conversation_id })
+    }
+
+    /// Ends a conversation. Everybody in it may.
+    async fn close_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] input: ConversationInput,
+    ) -> Result<ConversationPayload> {
+        Ok(payload(actions::close(ctx.cx(), input.conversation_id).await?))
+    }
+
+    /// Brings a closed conversation back. A visitor's new message does so by itself.
+    async fn reopen_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] input: ConversationInput,
+    ) -> Result<ConversationPayload> {
+        Ok(payload(actions::reopen(ctx.cx(), input.conversation_id).await?))
+    }
+
+    /// Gives a conversation to a member of the site, or to nobody. For members of the site.
+    async fn assign_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation, to whom.")] input: AssignConversationInput,
+    ) -> Result<ConversationPayload> {
+        Ok(payload(actions::assign(ctx.cx(), input.conversation_id, input.assignee_id).await?))
+    }
+
+    /// Adds tags to a conversation and takes others away; at most 20 remain. For members of the site.
+    async fn tag_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation, which tags.")] input: TagConversationInput,
+    ) -> Result<ConversationPayload> {
+        Ok(payload(actions::tag(ctx.cx(), input.conversation_id, &input.add, &input.remove).await?))
+    }
+
+    /// Gives a conversation a title.
+    async fn rename_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation, which title.")] input: RenameConversationInput,
+    ) -> Result<ConversationPayload> {
+        Ok(payload(actions::rename(ctx.cx(), input.conversation_id, input.title.as_deref()).await?))
+    }
+
+    /// Silences the assistant in a conversation. An agent's message does so by itself. For members of the site.
+    async fn pause_assistant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] input: ConversationInput,
+    ) -> Result<ConversationPayload> {
+        Ok(payload(actions::set_paused(ctx.cx(), input.conversation_id, true).await?))
+    }
+
+    /// Lets the assistant answer again; it answers from the next message on. For members of the site.
+    async fn resume_assistant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] input: ConversationInput,
+    ) -> Result<ConversationPayload> {
+        Ok(payload(actions::set_paused(ctx.cx(), input.conversation_id, false).await?))
+    }
+
+    /// Deletes a conversation with everything in it, for good: a customer their own, an admin any of the site.
+    async fn delete_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] input: ConversationInput,
+    ) -> Result<DeleteConversationPayload> {
+        Ok(DeleteConversationPayload { conversation_id: actions::delete(ctx.cx(), input.conversation_id).await? })
+    }
+}
+
+fn payload(row: ::entity::conversation::Model) -> ConversationPayload {
+    ConversationPayload { conversation: row.into() }
+}
+
+async fn send(cx: &Ctx, id: ConversationId, body: &str, audience: Audience, client: Option<Uuid>) -> Result<Message> {
+    let row = actions::send(cx, id, body, audience, client).await?;
+    message(cx, row).await
+}
+
+/// The message with its conversation, which is remembered: its owner never changes.
+async fn message(cx: &Ctx, row: ::entity::message::Model) -> Result<Message> {
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let conversation = super::super::live::place(cx, &reach, row.conversation_id).await?;
+    Ok(Message { row, conversation })
+}
+
+/// The conversation as it is after its cursor was read.
+async fn with_cursor(cx: &Ctx, row: ::entity::conversation::Model) -> Result<Conversation> {
+    let cursor = journal::head(&cx.db(), row.site_id).await?;
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let row = store::find(&cx.db(), &reach, row.id).await?;
+    Ok(Conversation { cursor: Some(cursor), ..row.into() })
+}

@@ -1,0 +1,277 @@
+//! Following messages and inboxes.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    conversation,
+    ids::{ConversationId, MessageId, SiteId},
+    message::{self, Audience},
+};
+use async_graphql::{Context, Enum, SimpleObject, Subscription, Union};
+use async_stream::try_stream;
+use futures_util::{Stream, StreamExt};
+
+use super::{
+    super::{
+        facts::{Attributes, ConversationFact},
+        model, store,
+    },
+    query::ConversationFilter,
+    types::{Conversation, Message},
+};
+use crate::kernel::{
+    Ctx, CtxExt, Permission, Result,
+    journal::{self, Cursor, Followed, Line, Scope},
+};
+
+/// Events between two places are gone, because the server keeps them for a limited time or its database was restored.
+/// Fetch what `refetch` names again; the stream goes on from `cursor`.
+#[derive(Clone, Debug, SimpleObject)]
+pub(crate) struct Gap {
+    /// Where the stream goes on.
+    pub(crate) cursor: Cursor,
+    /// The place that was asked for.
+    pub(crate) from: Cursor,
+    /// The query to run again, for example `conversation(conversationId:)`.
+    pub(crate) refetch: &'static str,
+}
+
+/// What happened to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum MessageChange {
+    /// It was sent.
+    Added,
+    /// Its text was changed.
+    Edited,
+    /// It was deleted.
+    Deleted,
+    /// Its reactions changed.
+    Reacted,
+}
+
+/// A message was sent or changed.
+#[derive(Clone, SimpleObject)]
+pub(crate) struct MessageChanged {
+    /// The event's place; resume with `after: cursor`.
+    pub(crate) cursor: Cursor,
+    /// What happened.
+    pub(crate) change: MessageChange,
+    /// The message as it is now.
+    pub(crate) message: Message,
+}
+
+/// An event of `messages`.
+#[derive(Union)]
+pub(crate) enum MessageEvent {
+    /// A message was sent or changed.
+    Changed(MessageChanged),
+    /// Events are missing: refetch.
+    Gap(Gap),
+}
+
+/// How a conversation moved in the filtered inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum InboxMove {
+    /// It is in the inbox now and was not before.
+    Entered,
+    /// It was and is in the inbox; something in it changed.
+    Changed,
+    /// It is in the inbox no longer.
+    Left,
+}
+
+/// A conversation entered, changed in, or left the filtered inbox.
+#[derive(SimpleObject)]
+pub(crate) struct InboxEntry {
+    /// The event's place; resume with `after: cursor`.
+    cursor: Cursor,
+    /// How it moved.
+    #[graphql(name = "move")]
+    moved: InboxMove,
+    /// Which conversation.
+    conversation_id: ConversationId,
+    /// The conversation as it is now; null once deleted.
+    conversation: Option<Conversation>,
+}
+
+/// An event of `inboxEvents`.
+#[derive(Union)]
+pub(crate) enum InboxEvent {
+    /// A conversation moved.
+    Entry(InboxEntry),
+    /// Events are missing: refetch.
+    Gap(Gap),
+}
+
+/// Subscriptions about conversations.
+#[derive(Default)]
+pub struct ConversationsSubscription;
+
+#[Subscription]
+impl ConversationsSubscription {
+    /// The messages of a conversation as they are sent and changed, each once and in order. With `after`, first what
+    /// was missed since that event, then what happens; without it, from now on.
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] conversation_id: ConversationId,
+        #[graphql(desc = "The `cursor` of the last event received, or of the conversation that was read.")] after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<MessageEvent>> + use<>> {
+        let cx = ctx.cx().clone();
+        let reach = cx.reach(Permission::ConversationsRead)?;
+        let conversation = store::find(&cx.db(), &reach, conversation_id).await?;
+        Ok(try_stream! {
+            let followed = journal::follow(cx.clone(), conversation.site_id, Scope::Subject(conversation_id.0), after, None);
+            let mut followed = std::pin::pin!(followed);
+            while let Some(batch) = followed.next().await {
+                match batch? {
+                    Followed::Gap { from, to } => yield MessageEvent::Gap(gap(from, to, "conversation(conversationId:)")),
+                    Followed::Passed(_) | Followed::CaughtUp => {}
+                    Followed::Lines(lines) => {
+                        for changed in messages_of(&cx, &conversation, &lines).await? {
+                            yield MessageEvent::Changed(changed);
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    /// What moves in a site's inbox, for members of the site: conversations that enter, change in, or leave the filter.
+    /// With `after` (from `inboxCursor` or the last event), first what was missed. A filter by text is not possible here.
+    async fn inbox_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose inbox.")] site_id: SiteId,
+        #[graphql(desc = "Which conversations; all when left out. `text` and `visitorId` are not allowed here.")] filter: Option<ConversationFilter>,
+        #[graphql(desc = "The `cursor` of the last event received, or `inboxCursor`.")] after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<InboxEvent>> + use<>> {
+        let cx = ctx.cx().clone();
+        let site = cx.reach(Permission::ConversationsWork)?.site(site_id)?;
+        let filter = filter.unwrap_or_default().check()?;
+        if filter.text.is_some() || filter.visitor.is_some() {
+            return Err(crate::kernel::Error::bad_input(
+                "filter.text",
+                crate::kernel::ErrorReason::InvalidCombination,
+                "An inbox cannot be followed by `text` or `visitorId`; leave them out.",
+            ));
+        }
+        Ok(try_stream! {
+            let followed = journal::follow(cx.clone(), site, Scope::Site, after, None);
+            let mut followed = std::pin::pin!(followed);
+            while let Some(batch) = followed.next().await {
+                match batch? {
+                    Followed::Gap { from, to } => yield InboxEvent::Gap(gap(from, to, "conversations(siteId:)")),
+                    Followed::Passed(_) | Followed::CaughtUp => {}
+                    Followed::Lines(lines) => {
+                        for entry in entries_of(&cx, &filter, &lines).await? {
+                            yield InboxEvent::Entry(entry);
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+pub(crate) fn gap(from: Cursor, to: Cursor, refetch: &'static str) -> Gap {
+    Gap { cursor: to, from, refetch }
+}
+
+/// The message events of a batch of lines that this caller may see; their rows load in one query.
+pub(crate) async fn messages_of(cx: &Ctx, conversation: &conversation::Model, lines: &[Line]) -> Result<Vec<MessageChanged>> {
+    let audiences = model::audiences(&cx.actor, conversation);
+    let changes: Vec<(Cursor, MessageChange, MessageId)> = lines
+        .iter()
+        .filter_map(|line| {
+            let fact = ConversationFact::read(line)?;
+            message_change(&fact, audiences).map(|(change, id)| (Cursor(line.seq), change, id))
+        })
+        .collect();
+    let rows = rows_of(cx, conversation, changes.iter().map(|(_, _, id)| *id).collect()).await?;
+    Ok(changes
+        .into_iter()
+        .filter_map(|(cursor, change, id)| {
+            let row = rows.get(&id)?.clone();
+            Some(MessageChanged { cursor, change, message: Message { row, conversation: conversation.clone() } })
+        })
+        .collect())
+}
+
+/// Messages of a conversation by id.
+pub(crate) async fn rows_of(
+    cx: &Ctx,
+    conversation: &conversation::Model,
+    ids: Vec<MessageId>,
+) -> Result<HashMap<MessageId, message::Model>> {
+    store::messages_by_ids(&cx.db(), conversation.id, ids).await
+}
+
+/// Which message a fact is about, if it is about one that the audience may see.
+pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) -> Option<(MessageChange, MessageId)> {
+    let (change, id, audience) = match fact {
+        ConversationFact::MessagePosted { message, audience, .. } => (MessageChange::Added, message, audience),
+        ConversationFact::MessageEdited { message, audience } => (MessageChange::Edited, message, audience),
+        ConversationFact::MessageDeleted { message, audience } => (MessageChange::Deleted, message, audience),
+        ConversationFact::ReactionsChanged { message, audience } => (MessageChange::Reacted, message, audience),
+        ConversationFact::Started { .. }
+        | ConversationFact::ReceiptMoved { .. }
+        | ConversationFact::Closed { .. }
+        | ConversationFact::Reopened { .. }
+        | ConversationFact::Assigned { .. }
+        | ConversationFact::TagsChanged { .. }
+        | ConversationFact::AssistantPaused
+        | ConversationFact::AssistantResumed
+        | ConversationFact::Renamed
+        | ConversationFact::Deleted { .. } => return None,
+    };
+    audiences.contains(audience).then_some((change, *id))
+}
+
+/// How the conversations of a batch of lines moved in a filtered inbox.
+async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<Vec<InboxEntry>> {
+    let facts: Vec<(Cursor, ConversationId, ConversationFact)> = lines
+        .iter()
+        .filter_map(|line| Some((Cursor(line.seq), ConversationId(line.subject), ConversationFact::read(line)?)))
+        .collect();
+    let mut ids: Vec<ConversationId> = facts.iter().map(|(_, id, _)| *id).collect();
+    ids.sort();
+    ids.dedup();
+    let reach = cx.reach(Permission::ConversationsWork)?;
+    let rows = store::by_ids(&cx.db(), &reach, ids.clone()).await?;
+    // Only a filter by tag needs the tags of conversations whose own attributes did not change.
+    let tags = if filter.tag.is_some() { store::tags(&cx.db(), ids).await? } else { HashMap::new() };
+    let now = |id: &ConversationId| {
+        rows.get(id).map(|row| Attributes::of(row, tags.get(id).cloned().unwrap_or_default()))
+    };
+    Ok(facts
+        .into_iter()
+        .filter_map(|(cursor, id, fact)| {
+            let fits = |attributes: &Attributes| matches(filter, attributes);
+            let (was, is) = match fact.change() {
+                Some((before, after)) => (before.is_some_and(fits), after.is_some_and(fits)),
+                None => {
+                    let fits = now(&id).as_ref().is_some_and(fits);
+                    (fits, fits)
+                }
+            };
+            let moved = match (was, is) {
+                (false, true) => InboxMove::Entered,
+                (true, true) => InboxMove::Changed,
+                (true, false) => InboxMove::Left,
+                (false, false) => return None,
+            };
+            let conversation = rows.get(&id).cloned().map(Conversation::from);
+            Some(InboxEntry { cursor, moved, conversation_id: id, conversation })
+        })
+        .collect())
+}
+
+/// Does a conversation with these attributes belong into the inbox?
+fn matches(filter: &store::Filter, attributes: &Attributes) -> bool {
+    filter.status.is_none_or(|status| status == attributes.status)
+        && filter.assignee.is_none_or(|assignee| Some(assignee) == attributes.assignee)
+        && (!filter.unassigned || attributes.assignee.is_none())
+        && filter.assistant.is_none_or(|assistant| Some(assistant) == attributes.assistant)
+        && filter.tag.as_ref().is_none_or(|tag| attributes.tags.contains(tag))
+}

@@ -1,0 +1,24 @@
+//! Conversations: what visitors and customers, assistants and agents say to each other.
+//!
+//! Always true:
+//! - There is one open conversation of a visitor with an assistant (`open_key` is unique).
+//! - Messages of a conversation are numbered 1, 2, 3 … in the transaction that inserts them.
+//! - A message sent twice with one client id is one message.
+//! - An internal note reaches members of the site only: the queries leave it out, not the resolvers.
+//! - Every change leaves a journal line about the conversation; followers and readers see it in that order.
+
+pub(crate) mod actions;
+mod facts;
+pub(crate) mod graphql;
+mod lane;
+pub(crate) mod live;
+pub(crate) mod model;
+mod receipts;
+mod store;
+
+pub(crate) use actions::insert_answer;
+pub(crate) use facts::ConversationFact;
+pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
+pub use lane::{Author, Posting};
+pub use model::Citation;
+pub(crate) use store::{find, find_for_update, history, lookup};

@@ -1,0 +1,201 @@
+//! The rules of conversations, without IO.
+
+use std::time::Duration;
+
+use ::entity::{
+    conversation::{self, Status},
+    ids::{ArticleId, AssistantId, ChunkId, VisitorId},
+    message::{self, Audience, AuthorKind},
+};
+use async_graphql::SimpleObject;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::kernel::{Actor, Error, ErrorReason, Result, secret, text};
+
+/// Most characters of a message.
+pub(crate) const MESSAGE_MAX: usize = 10_000;
+/// Most characters of a title.
+pub(crate) const TITLE_MAX: usize = 200;
+/// Characters of the first message that describe a conversation.
+pub(crate) const DESCRIPTION: usize = 45;
+/// Characters of the newest message that an inbox row shows.
+pub(crate) const PREVIEW: usize = 140;
+/// Most characters of a tag, and most tags of a conversation.
+pub(crate) const TAG_MAX: usize = 50;
+pub(crate) const TAGS_MAX: usize = 20;
+/// Most characters of a typing preview.
+pub(crate) const TYPING_MAX: usize = 500;
+
+/// A source of an answer: a literal part of one version of an article.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, SimpleObject)]
+pub struct Citation {
+    /// The article.
+    #[graphql(name = "articleId")]
+    pub article: ArticleId,
+    /// The article's version the quote is taken from.
+    pub version: i32,
+    /// The passage that was found.
+    #[graphql(name = "chunkId")]
+    pub chunk: ChunkId,
+    /// The article's title.
+    pub title: String,
+    /// The part of the article's public address that names it.
+    pub slug: String,
+    /// The quoted words, exactly as they stand in that version.
+    pub quote: String,
+    /// Where the quote begins in the version's Markdown: UTF-8 bytes.
+    pub start: i32,
+    /// Where it ends.
+    pub end: i32,
+    /// How well the passage fits the question; comparable within one answer only.
+    pub score: f64,
+}
+
+/// The text that makes a visitor's open conversation with an assistant unique.
+pub(crate) fn open_key(visitor: VisitorId, assistant: Option<AssistantId>) -> String {
+    match assistant {
+        Some(assistant) => format!("{visitor}:{assistant}"),
+        None => format!("{visitor}:-"),
+    }
+}
+
+/// As whom a caller speaks in a conversation.
+pub(crate) fn speaker(actor: &Actor, conversation: &conversation::Model) -> Result<(AuthorKind, Uuid)> {
+    match actor {
+        Actor::Visitor { visitor, .. } => Ok((AuthorKind::Visitor, visitor.0)),
+        // Somebody's own conversation comes first: a member may be a customer of another site.
+        Actor::User(person) if conversation.customer_id == Some(person.user) => Ok((AuthorKind::Visitor, person.user.0)),
+        Actor::User(person) => Ok((AuthorKind::Agent, person.user.0)),
+        Actor::Anonymous | Actor::System => Err(Error::forbidden()),
+    }
+}
+
+/// What of a conversation a caller may see.
+pub(crate) fn audiences(actor: &Actor, conversation: &conversation::Model) -> &'static [Audience] {
+    match actor {
+        Actor::User(person) if conversation.customer_id == Some(person.user) => &[Audience::Everyone],
+        _ if actor.is_staff_of(conversation.site_id) => &[Audience::Everyone, Audience::Staff],
+        _ => &[Audience::Everyone],
+    }
+}
+
+/// What a repetition of a client id is compared by.
+pub(crate) fn content_hash(conversation: &conversation::Model, audience: Audience, body: &str) -> Vec<u8> {
+    let audience: &[u8] = match audience {
+        Audience::Everyone => b"everyone",
+        Audience::Staff => b"staff",
+    };
+    secret::hash(&[conversation.id.0.as_bytes(), audience, body.as_bytes()])
+}
+
+/// The error for a client id that comes again with other content.
+pub(crate) fn mismatch() -> Error {
+    Error::conflict(
+        ErrorReason::IdempotencyMismatch,
+        "This `clientId` was used for other content; make a new one for each message and keep it for retries.",
+    )
+    .at("input.clientId")
+}
+
+/// May this author still change this message?
+pub(crate) fn may_change(
+    message: &message::Model,
+    author: (AuthorKind, Uuid),
+    window: Duration,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if (message.author_kind, message.author_id) != (author.0, Some(author.1)) {
+        return Err(Error::new(crate::kernel::error::ErrorCode::Forbidden, "Only its author may change a message.")
+            .reason(ErrorReason::NotAuthor));
+    }
+    if message.deleted_at.is_some() {
+        return Err(Error::conflict(ErrorReason::MessageDeleted, "The message was deleted."));
+    }
+    if (now - message.created_at).to_std().unwrap_or_default() > window {
+        return Err(Error::conflict(
+            ErrorReason::EditWindowExpired,
+            format!("A message can be edited or deleted for {} minutes after it was sent.", window.as_secs() / 60),
+        ));
+    }
+    Ok(())
+}
+
+/// May somebody of this kind post to it as it is? `Ok(true)` when posting reopens it.
+pub(crate) fn may_post(status: Status, author: AuthorKind, audience: Audience) -> Result<bool> {
+    match (status, audience, author) {
+        (Status::Open, _, _) | (Status::Closed, Audience::Staff, _) => Ok(false),
+        // What a visitor sends is never refused: it brings the conversation back.
+        (Status::Closed, Audience::Everyone, AuthorKind::Visitor) => Ok(true),
+        (Status::Closed, Audience::Everyone, AuthorKind::Agent | AuthorKind::Assistant | AuthorKind::System) => {
+            Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed; reopen it first."))
+        }
+    }
+}
+
+/// A tag: lower-case, one line.
+pub(crate) fn tag(field: &'static str, value: &str) -> Result<String> {
+    Ok(text::line(field, value, TAG_MAX)?.to_lowercase())
+}
+
+/// An emoji: a few characters, none of them a letter, digit or space.
+pub(crate) fn emoji(field: &'static str, value: &str) -> Result<String> {
+    let value = text::line(field, value, 16)?;
+    if value.chars().any(|c| c.is_ascii() && !matches!(c, '#' | '*' | '0'..='9') || c.is_alphabetic() || c.is_whitespace())
+        || value.is_ascii()
+    {
+        return Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be one emoji.")));
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::entity::ids::{ConversationId, MessageId, SiteId};
+
+    fn message(author: Uuid, created_at: DateTime<Utc>) -> message::Model {
+        message::Model {
+            id: MessageId(Uuid::nil()),
+            site_id: SiteId(Uuid::nil()),
+            conversation_id: ConversationId(Uuid::nil()),
+            seq: 1,
+            author_kind: AuthorKind::Visitor,
+            author_id: Some(author),
+            audience: Audience::Everyone,
+            body: String::new(),
+            folded: String::new(),
+            client_id: None,
+            content_hash: None,
+            run_id: None,
+            citations: None,
+            interrupted: false,
+            created_at,
+            edited_at: None,
+            deleted_at: None,
+        }
+    }
+
+    #[test]
+    fn the_edit_window_ends_after_exactly_five_minutes() {
+        let me = Uuid::from_u128(1);
+        let sent = DateTime::UNIX_EPOCH;
+        let window = Duration::from_secs(300);
+        let at = |millis| may_change(&message(me, sent), (AuthorKind::Visitor, me), window, sent + Duration::from_millis(millis));
+        assert!(at(300_000).is_ok());
+        assert_eq!(at(300_001).unwrap_err().reason, Some(ErrorReason::EditWindowExpired));
+        let other = may_change(&message(me, sent), (AuthorKind::Visitor, Uuid::from_u128(2)), window, sent);
+        assert_eq!(other.unwrap_err().reason, Some(ErrorReason::NotAuthor));
+    }
+
+    #[test]
+    fn reactions_are_emoji() {
+        for good in ["👍", "❤️", "👩‍🚀", "🇹🇷", "1️⃣"] {
+            assert!(emoji("emoji", good).is_ok(), "{good}");
+        }
+        for bad in ["", "ok", "a", "<b>", "1", "👍 👍", "ş"] {
+            assert!(emoji("emoji", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! Every query on conversations and messages. Takes a reach; knows no rules.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    conversation, conversation_tag,
+    ids::{AssistantId, ConversationId, MessageId, SiteId, UserId, VisitorId},
+    message::{self, Audience, AuthorKind},
+    message_revision, participant, reaction, user, visitor,
+};
+use exact_index::text::fold;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, Query},
+};
+use uuid::Uuid;
+
+use crate::{
+    kernel::{
+        Error, Reach, Result,
+        page::{Page, Paging, Place},
+    },
+    ports::db::{Database, Db, for_update},
+};
+
+fn within(reach: &Reach) -> Condition {
+    use conversation::Column::{CustomerId, SiteId, VisitorId};
+    reach.owned_rows(SiteId, Some(VisitorId), Some(CustomerId))
+}
+
+/// The conversation, or `NOT_FOUND`.
+pub(crate) async fn find(db: &Db<'_>, reach: &Reach, id: ConversationId) -> Result<conversation::Model> {
+    lookup(db, reach, id).await?.ok_or_else(|| Error::not_found("conversation"))
+}
+
+/// The conversation if it is there and within reach.
+pub(crate) async fn lookup(db: &Db<'_>, reach: &Reach, id: ConversationId) -> Result<Option<conversation::Model>> {
+    Ok(conversation::Entity::find_by_id(id).filter(within(reach)).one(db).await?)
+}
+
+/// The same, locked until the transaction ends.
+pub(crate) async fn find_for_update(db: &Db<'_>, reach: &Reach, id: ConversationId) -> Result<conversation::Model> {
+    for_update(conversation::Entity::find_by_id(id).filter(within(reach)))
+        .one(db)
+        .await?
+        .ok_or_else(|| Error::not_found("conversation"))
+}
+
+/// Locks several, in the order of their ids so that two transactions cannot wait for each other.
+pub(super) async fn lock_all(
+    db: &Db<'_>,
+    site: SiteId,
+    ids: Vec<ConversationId>,
+) -> Result<HashMap<ConversationId, conversation::Model>> {
+    let rows = for_update(
+        conversation::Entity::find()
+            .filter(conversation::Column::Id.is_in(ids))
+            .filter(conversation::Column::SiteId.eq(site))
+            .order_by_asc(conversation::Column::Id),
+    )
+    .all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// A visitor's open conversation with an assistant.
+pub(super) async fn lookup_open(db: &Db<'_>, open_key: &str) -> Result<Option<conversation::Model>> {
+    Ok(conversation::Entity::find().filter(conversation::Column::OpenKey.eq(open_key)).one(db).await?)
+}
+
+/// Which conversations an inbox shows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    pub(super) status: Option<conversation::Status>,
+    pub(super) assignee: Option<UserId>,
+    pub(super) unassigned: bool,
+    pub(super) assistant: Option<AssistantId>,
+    pub(super) visitor: Option<VisitorId>,
+    pub(super) tag: Option<String>,
+    pub(super) text: Option<String>,
+}
+
+fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conversation::Entity> {
+    use conversation::Column;
+    let mut query = conversation::Entity::find().filter(within(reach));
+    if let Some(site) = site {
+        query = query.filter(Column::SiteId.eq(site));
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(Column::Status.eq(status));
+    }
+    if let Some(assignee) = filter.assignee {
+        query = query.filter(Column::AssigneeId.eq(assignee));
+    }
+    if filter.unassigned {
+        query = query.filter(Column::AssigneeId.is_null());
+    }
+    if let Some(assistant) = filter.assistant {
+        query = query.filter(Column::AssistantId.eq(assistant));
+    }
+    if let Some(visitor) = filter.visitor {
+        query = query.filter(Column::VisitorId.eq(visitor));
+    }
+    if let Some(tag) = &filter.tag {
+        let tagged = Query::select()
+            .column(conversation_tag::Column::ConversationId)
+            .from(conversation_tag::Entity)
+            .and_where(conversation_tag::Column::Tag.eq(tag))
+            .and_where(Expr::col((conversation_tag::Entity, conversation_tag::Column::SiteId)).eq(Expr::col((conversation::Entity, Column::SiteId))))
+            .to_owned();
+        query = query.filter(Column::Id.in_subquery(tagged));
+    }
+    if let Some(text) = &filter.text {
+        // `%` and `_` in what was typed are meant literally; neither survives folding into a wildcard.
+        let pattern = format!("%{}%", fold(text).replace(['%', '_', '\\'], " ").trim());
+        let said = Query::select()
+            .column(message::Column::ConversationId)
+            .from(message::Entity)
+            .and_where(Expr::col((message::Entity, message::Column::ConversationId)).eq(Expr::col((conversation::Entity, Column::Id))))
+            .and_where(message::Column::Folded.like(&pattern))
+            .to_owned();
+        let known = Query::select()
+            .column(visitor::Column::Id)
+            .from(visitor::Entity)
+            .and_where(Expr::col((visitor::Entity, visitor::Column::Id)).eq(Expr::col((conversation::Entity, Column::VisitorId))))
+            .cond_where(
+                Condition::any()
+                    .add(Expr::col((visitor::Entity, visitor::Column::Name)).like(format!("%{text}%")))
+                    .add(Expr::col((visitor::Entity, visitor::Column::Email)).like(format!("%{}%", text.to_lowercase()))),
+            )
+            .to_owned();
+        query = query.filter(
+            Condition::any().add(Expr::exists(said)).add(Expr::exists(known)).add(Column::Title.like(format!("%{text}%"))),
+        );
+    }
+    query
+}
+
+/// An inbox row with what is shown beside it, from one statement.
+pub(super) struct InboxRow {
+    pub(super) conversation: conversation::Model,
+    pub(super) visitor: Option<visitor::Model>,
+    pub(super) assignee: Option<user::Model>,
+}
+
+/// A page of conversations, newest activity first.
+pub(super) async fn list(
+    db: &Db<'_>,
+    reach: &Reach,
+    site: Option<SiteId>,
+    filter: &Filter,
+    paging: &Paging,
+) -> Result<Page<InboxRow>> {
+    use conversation::Column::{Id, LastActivity};
+    let query = filtered(reach, site, filter)
+        .find_also_related(visitor::Entity)
+        .find_also_related(user::Entity);
+    let rows = paging.place(query, (LastActivity, Id), true, Into::into).limit(paging.limit + 1).all(db).await?;
+    Ok(paging.finish(
+        rows.into_iter()
+            .map(|(conversation, visitor, assignee)| InboxRow { conversation, visitor, assignee })
+            .collect(),
+    ))
+}
+
+/// How many there are.
+pub(super) async fn count(db: &Db<'_>, reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Result<u64> {
+    Ok(filtered(reach, site, filter).count(db).await?)
+}
+
+/// Where a conversation stands in its list.
+pub(super) fn place(conversation: &conversation::Model) -> Place {
+    Place(conversation.last_activity, conversation.id.0)
+}
+
+/// The caller's own conversations: a visitor's or a customer's.
+pub(super) fn own(reach: &Reach) -> Result<Condition> {
+    use conversation::Column::{CustomerId, SiteId, VisitorId};
+    if let Some((site, visitor)) = reach.visitor() {
+        return Ok(Condition::all().add(SiteId.eq(site)).add(VisitorId.eq(visitor)));
+    }
+    reach.customer().map(|user| Condition::all().add(CustomerId.eq(user))).ok_or_else(Error::forbidden)
+}
+
+/// A page of them, newest activity first.
+pub(super) async fn list_own(db: &Db<'_>, reach: &Reach, assistant: Option<AssistantId>, paging: &Paging) -> Result<Page<conversation::Model>> {
+    use conversation::Column::{AssistantId as Assistant, Id, LastActivity};
+    let mut query = conversation::Entity::find().filter(own(reach)?);
+    if let Some(assistant) = assistant {
+        query = query.filter(Assistant.eq(assistant));
+    }
+    paging.read(db, query, (LastActivity, Id), true, Into::into).await
+}
+
+/// How many there are.
+pub(super) async fn count_own(db: &Db<'_>, reach: &Reach, assistant: Option<AssistantId>) -> Result<u64> {
+    let mut query = conversation::Entity::find().filter(own(reach)?);
+    if let Some(assistant) = assistant {
+        query = query.filter(conversation::Column::AssistantId.eq(assistant));
+    }
+    Ok(query.count(db).await?)
+}
+
+/// Writes a changed conversation.
+pub(super) async fn update(db: &Db<'_>, changed: conversation::ActiveModel) -> Result<conversation::Model> {
+    Ok(changed.update(db).await?)
+}
+
+/// A message within reach of its conversation, if the audience may see it.
+pub(super) async fn find_message(
+    db: &Db<'_>,
+    reach: &Reach,
+    id: MessageId,
+) -> Result<(message::Model, conversation::Model)> {
+    let message = message::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::not_found("message"))?;
+    let conversation =
+        lookup(db, reach, message.conversation_id).await?.ok_or_else(|| Error::not_found("message"))?;
+    Ok((message, conversation))
+}
+
+/// A page of a conversation's messages, oldest first.
+pub(super) async fn messages(
+    db: &Db<'_>,
+    conversation: ConversationId,
+    audiences: &[Audience],
+    paging: &Paging,
+) -> Result<Page<message::Model>> {
+    let query = visible(conversation, audiences);
+    paging.read(db, query, (message::Column::Seq, message::Column::Id), false, Into::into).await
+}
+
+/// How many messages the audience sees.
+pub(super) async fn count_messages(db: &Db<'_>, conversation: ConversationId, audiences: &[Audience]) -> Result<u64> {
+    Ok(visible(conversation, audiences).count(db).await?)
+}
+
+fn visible(conversation: ConversationId, audiences: &[Audience]) -> Select<message::Entity> {
+    message::Entity::find()
+        .filter(message::Column::ConversationId.eq(conversation))
+        .filter(message::Column::Audience.is_in(audiences.iter().copied()))
+}
+
+/// The newest public messages up to a number, oldest first: what an assistant is told.
+pub(crate) async fn history(db: &Db<'_>, conversation: ConversationId, up_to: i64, limit: u64) -> Result<Vec<message::Model>> {
+    let mut rows = visible(conversation, &[Audience::Everyone])
+        .filter(message::Column::Seq.lte(up_to))
+        .filter(message::Column::DeletedAt.is_null())
+        .order_by_desc(message::Column::Seq)
+        .limit(limit)
+        .all(db)
+        .await?;
+    rows.reverse();
+    Ok(rows)
+}
+
+/// Messages by id, of one conversation.
+pub(super) async fn messages_by_ids(db: &Db<'_>, conversation: ConversationId, ids: Vec<MessageId>) -> Result<HashMap<MessageId, message::Model>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(conversation))
+        .filter(message::Column::Id.is_in(ids))
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// Messages of a site sent with these client ids.
+pub(super) async fn sent_before(db: &Db<'_>, site: SiteId, authors: Vec<Uuid>, client_ids: Vec<Uuid>) -> Result<Vec<message::Model>> {
+    if client_ids.is_empty() {
+        return Ok(vec![]);
+    }
+    Ok(message::Entity::find()
+        .filter(message::Column::SiteId.eq(site))
+        .filter(message::Column::AuthorId.is_in(authors))
+        .filter(message::Column::ClientId.is_in(client_ids))
+        .all(db)
+        .await?)
+}
+
+/// Messages of one kind of author after a number: what is unread.
+pub(super) async fn unread(db: &Db<'_>, conversation: ConversationId, after: i64, by: &[AuthorKind]) -> Result<i32> {
+    let count = visible(conversation, &[Audience::Everyone])
+        .filter(message::Column::Seq.gt(after))
+        .filter(message::Column::AuthorKind.is_in(by.iter().copied()))
+        .count(db)
+        .await?;
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// Conversations by id within reach.
+pub(super) async fn by_ids(db: &Db<'_>, reach: &Reach, ids: Vec<ConversationId>) -> Result<HashMap<ConversationId, conversation::Model>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows =
+        conversation::Entity::find().filter(conversation::Column::Id.is_in(ids)).filter(within(reach)).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// Tags by conversation, sorted.
+pub(super) async fn tags(db: &Db<'_>, ids: Vec<ConversationId>) -> Result<HashMap<ConversationId, Vec<String>>> {
+    let mut found: HashMap<_, Vec<String>> = HashMap::new();
+    let rows = conversation_tag::Entity::find()
+        .filter(conversation_tag::Column::ConversationId.is_in(ids))
+        .order_by_asc(conversation_tag::Column::Tag)
+        .all(db)
+        .await?;
+    for row in rows {
+        found.entry(row.conversation_id).or_default().push(row.tag);
+    }
+    Ok(found)
+}
+
+/// Replaces a conversation's tags.
+pub(super) async fn set_tags(db: &Db<'_>, conversation: &conversation::Model, tags: &[String]) -> Result<()> {
+    conversation_tag::Entity::delete_many()
+        .filter(conversation_tag::Column::ConversationId.eq(conversation.id))
+        .exec(db)
+        .await?;
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let rows = tags.iter().map(|tag| conversation_tag::ActiveModel {
+        conversation_id: Set(conversation.id),
+        tag: Set(tag.clone()),
+        site_id: Set(conversation.site_id),
+    });
+    conversation_tag::Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Reactions by message, in the order they were given.
+pub(super) async fn reactions(db: &Db<'_>, ids: Vec<MessageId>) -> Result<HashMap<MessageId, Vec<reaction::Model>>> {
+    let mut found: HashMap<_, Vec<reaction::Model>> = HashMap::new();
+    let rows = reaction::Entity::find()
+        .filter(reaction::Column::MessageId.is_in(ids))
+        .order_by_asc(reaction::Column::CreatedAt)
+        .all(db)
+        .await?;
+    for row in rows {
+        found.entry(row.message_id).or_default().push(row);
+    }
+    Ok(found)
+}
+
+/// Earlier texts of a message, oldest first.
+pub(super) async fn revisions(db: &Db<'_>, message: MessageId) -> Result<Vec<message_revision::Model>> {
+    Ok(message_revision::Entity::find()
+        .filter(message_revision::Column::MessageId.eq(message))
+        .order_by_asc(message_revision::Column::Revision)
+        .all(db)
+        .await?)
+}
+
+/// Participants by conversation.
+pub(super) async fn participants(db: &Db<'_>, ids: Vec<ConversationId>) -> Result<HashMap<ConversationId, Vec<participant::Model>>> {
+    let mut found: HashMap<_, Vec<participant::Model>> = HashMap::new();
+    let rows = participant::Entity::find()
+        .filter(participant::Column::ConversationId.is_in(ids))
+        .order_by_asc(participant::Column::ActorId)
+        .all(db)
+        .await?;
+    for row in rows {
+        found.entry(row.conversation_id).or_default().push(row);
+    }
+    Ok(found)
+}
+
+/// Writes what a batch of messages changed in their conversations: one statement on PostgreSQL, where a round trip
+/// costs more than the work; one each on SQLite, where there is none.
+pub(super) async fn write_heads(database: &Database, db: &Db<'_>, rows: &[&conversation::Model]) -> Result<()> {
+    if database.is_postgres() {
+        let columns = rows.iter().fold(Heads::default(), |mut heads, row| {
+            heads.push(row);
+            heads
+        });
+        db.execute_raw(database.statement(WRITE_HEADS_POSTGRES, columns.into_values())).await?;
+        return Ok(());
+    }
+    for row in rows {
+        let changed = conversation::ActiveModel {
+            id: sea_orm::ActiveValue::Unchanged(row.id),
+            last_seq: Set(row.last_seq),
+            last_message_id: Set(row.last_message_id),
+            last_message_author: Set(row.last_message_author),
+            last_message_preview: Set(row.last_message_preview.clone()),
+            last_activity: Set(row.last_activity),
+            unread_by_staff: Set(row.unread_by_staff),
+            unread_by_visitor: Set(row.unread_by_visitor),
+            assistant_paused: Set(row.assistant_paused),
+            description: Set(row.description.clone()),
+            ..Default::default()
+        };
+        conversation::Entity::update(changed).exec(db).await?;
+    }
+    Ok(())
+}
+
+const WRITE_HEADS_POSTGRES: &str = r#"UPDATE "conversation" AS c SET "last_seq" = v.last_seq,
+ "last_message_id" = NULLIF(v.last_message_id, '00000000-0000-0000-0000-000000000000'::uuid),
+ "last_message_author" = NULLIF(v.author, ''), "last_message_preview" = NULLIF(v.preview, ''),
+ "last_activity" = v.activity, "unread_by_staff" = v.staff, "unread_by_visitor" = v.visitor,
+ "assistant_paused" = v.paused, "description" = NULLIF(v.description, '')
+ FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::int[],
+ $9::bool[], $10::text[]) AS v(id, last_seq, last_message_id, author, preview, activity, staff, visitor, paused,
+ description) WHERE c."id" = v.id"#;
+
+/// The columns of [`WRITE_HEADS_POSTGRES`]. Arrays hold no nulls here: a nil id and an empty text stand for them.
+#[derive(Default)]
+struct Heads {
+    ids: Vec<Uuid>,
+    seqs: Vec<i64>,
+    messages: Vec<Uuid>,
+    authors: Vec<String>,
+    previews: Vec<String>,
+    activities: Vec<i64>,
+    staff: Vec<i32>,
+    visitors: Vec<i32>,
+    paused: Vec<bool>,
+    descriptions: Vec<String>,
+}
+
+impl Heads {
+    fn push(&mut self, row: &conversation::Model) {
+        use sea_orm::ActiveEnum;
+        self.ids.push(row.id.0);
+        self.seqs.push(row.last_seq);
+        self.messages.push(row.last_message_id.map(|id| id.0).unwrap_or_default());
+        self.authors.push(row.last_message_author.map(|kind| kind.to_value()).unwrap_or_default());
+        self.previews.push(row.last_message_preview.clone().unwrap_or_default());
+        self.activities.push(row.last_activity);
+        self.staff.push(row.unread_by_staff);
+        self.visitors.push(row.unread_by_visitor);
+        self.paused.push(row.assistant_paused);
+        self.descriptions.push(row.description.clone().unwrap_or_default());
+    }
+
+    fn into_values(self) -> Vec<sea_orm::Value> {
+        vec![
+            self.ids.into(),
+            self.seqs.into(),
+            self.messages.into(),
+            self.authors.into(),
+            self.previews.into(),
+            self.activities.into(),
+            self.staff.into(),
+            self.visitors.into(),
+            self.paused.into(),
+            self.descriptions.into(),
+        ]
+    }
+}

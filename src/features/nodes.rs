@@ -1,0 +1,84 @@
+//! Any thing by its id, and what errors can say.
+
+use std::str::FromStr;
+
+use ::entity::ids::AnyId;
+use async_graphql::{Context, ID, Object, SimpleObject, Union};
+
+use super::{
+    answers,
+    conversations::graphql::types::{self as conversations, Conversation, Message},
+};
+use crate::kernel::{
+    Ctx, CtxExt, Error, ErrorReason, Result,
+    error::{ErrorCode, ErrorReason as Reason},
+};
+
+/// Most ids of one `nodes` query.
+const MAX: usize = 100;
+
+/// A thing with an id of its own.
+#[derive(Union)]
+enum Node {
+    /// A conversation.
+    Conversation(Conversation),
+    /// A message.
+    Message(Message),
+    /// A run.
+    Run(answers::Run),
+}
+
+/// All codes and reasons that errors carry in their `extensions`.
+#[derive(SimpleObject)]
+struct ErrorCatalogue {
+    /// `extensions.code`: what kind of failure it is.
+    codes: Vec<ErrorCode>,
+    /// `extensions.reason`: why exactly, where there is more to say.
+    reasons: Vec<Reason>,
+}
+
+/// Queries about things of any kind.
+#[derive(Default)]
+pub struct NodesQuery;
+
+#[Object]
+impl NodesQuery {
+    /// The thing with this id, whatever its kind; null when there is none within your reach.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "Any id of this API.")] id: ID) -> Result<Option<Node>> {
+        find(ctx.cx(), "id", &id).await
+    }
+
+    /// The same for several ids, in their order, null where there is nothing; at most 100.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Any ids of this API.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        if ids.len() > MAX {
+            return Err(Error::bad_input("ids", ErrorReason::TooLong, format!("`ids` has {} ids; at most {MAX} are allowed.", ids.len())));
+        }
+        let mut found = Vec::with_capacity(ids.len());
+        for id in &ids {
+            found.push(find(ctx.cx(), "ids", id).await?);
+        }
+        Ok(found)
+    }
+
+    /// Every code and reason that an error can carry in its `extensions`, for generating clients.
+    async fn error_catalogue(&self) -> ErrorCatalogue {
+        fn all<T: async_graphql::resolver_utils::EnumType>() -> Vec<T> {
+            T::items().iter().map(|item| item.value).collect()
+        }
+        ErrorCatalogue { codes: all(), reasons: all() }
+    }
+}
+
+async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
+    let id = AnyId::from_str(id).map_err(|error| Error::bad_input(field, ErrorReason::MalformedId, error.to_string()))?;
+    Ok(match id {
+        AnyId::ConversationId(id) => conversations::node(cx, id).await?.map(Node::Conversation),
+        AnyId::MessageId(id) => conversations::message_node(cx, id).await?.map(Node::Message),
+        AnyId::RunId(id) => answers::node(cx, id).await?.map(Node::Run),
+        _ => None,
+    })
+}

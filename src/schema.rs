@@ -1,0 +1,75 @@
+//! The schema: the features' roots merged in groups, limits, and the only names for its type.
+
+use async_graphql::{MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
+
+use crate::{
+    config::Config,
+    features::{
+        accounts::{AccountsMutation, AccountsQuery},
+        answers::{AnswersMutation, AnswersQuery, AnswersSubscription},
+        assistants::{AssistantsMutation, AssistantsQuery},
+        conversations::{ConversationsMutation, ConversationsQuery, ConversationsSubscription},
+        knowledge::{KnowledgeMutation, KnowledgeQuery},
+        nodes::NodesQuery,
+        sites::{SitesMutation, SitesQuery},
+        visitors::{VisitorsMutation, VisitorsQuery},
+    },
+};
+
+// A flat merge of many roots overflows the compiler's query depth, so they are merged in groups.
+
+#[derive(MergedObject, Default)]
+struct PeopleQuery(AccountsQuery, SitesQuery, VisitorsQuery);
+#[derive(MergedObject, Default)]
+struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery);
+/// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
+#[derive(MergedObject, Default)]
+struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, NodesQuery);
+
+#[derive(MergedObject, Default)]
+struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
+#[derive(MergedObject, Default)]
+struct TalkMutation(AssistantsMutation, ConversationsMutation, AnswersMutation);
+/// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.
+#[derive(MergedObject, Default)]
+struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation);
+
+/// What can be followed, over WebSocket (`graphql-transport-ws`) or server-sent events. Events with a `cursor` are kept:
+/// after a lost connection subscribe again with `after` and nothing is missed or repeated.
+#[derive(MergedSubscription, Default)]
+struct Subscription(ConversationsSubscription, AnswersSubscription);
+
+/// The API: runs documents. Who asks, and within which limits, is decided before.
+#[derive(Clone)]
+pub struct Api(Schema<Query, Mutation, Subscription>);
+
+impl Api {
+    /// Builds the schema.
+    pub fn build(config: &Config) -> Self {
+        let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+            .limit_depth(config.max_depth)
+            .limit_complexity(config.max_complexity)
+            .limit_directives(config.max_directives);
+        if !config.introspection {
+            builder = builder.disable_introspection();
+        }
+        Self(builder.finish())
+    }
+
+    /// Runs a query or mutation.
+    pub fn execute(&self, request: Request) -> BoxFuture<'static, Response> {
+        let schema = self.0.clone();
+        async move { schema.execute(request).await }.boxed()
+    }
+
+    /// Runs any operation; a subscription gives one response an event.
+    pub fn stream(&self, request: Request) -> BoxStream<'static, Response> {
+        self.0.execute_stream(request).boxed()
+    }
+
+    /// The schema in the schema definition language.
+    pub fn sdl(&self) -> String {
+        self.0.sdl_with_options(SDLExportOptions::new().include_specified_by().sorted_fields().sorted_arguments())
+    }
+}
