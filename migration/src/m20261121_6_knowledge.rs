@@ -17,6 +17,7 @@ impl MigrationTrait for Migration {
                 id("site_id"),
                 maybe_id("author_id"),
                 text("title"),
+                text("title_folded"),
                 text("slug"),
                 text("body"),
                 text("language"),
@@ -24,6 +25,7 @@ impl MigrationTrait for Migration {
                 choice("visibility"),
                 count("version"),
                 ColumnDef::new(Alias::new("indexed_version")).integer().take(),
+                ColumnDef::new(Alias::new("index_revision")).big_integer().take(),
                 time("created_at"),
                 time("updated_at"),
                 maybe_time("published_at"),
@@ -34,6 +36,10 @@ impl MigrationTrait for Migration {
         .await?;
         db.create_index(unique("article", &["site_id", "slug"])).await?;
         db.create_index(index("article", &["site_id", "created_at", "id"])).await?;
+        db.create_index(where_set(index("article", &["site_id", "published_at", "id"]), "published_at")).await?;
+        db.create_index(where_set(index("article", &["site_id", "index_revision"]), "index_revision")).await?;
+        db.create_table(table("index_head", [id("site_id"), number("revision")], &["site_id"], &[("site_id", "site")]))
+            .await?;
         db.create_table(table(
             "article_version",
             [id("article_id"), count("version"), id("site_id"), text("title"), text("body"), time("created_at")],
@@ -65,7 +71,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, db: &SchemaManager) -> Result<(), DbErr> {
-        for name in ["chunk", "article_version", "article"] {
+        for name in ["chunk", "article_version", "index_head", "article"] {
             db.drop_table(Table::drop().table(Alias::new(name)).take()).await?;
         }
         Ok(())

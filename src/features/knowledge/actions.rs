@@ -1,0 +1,166 @@
+//! Every write on articles.
+//!
+//! What takes knowledge away (archiving, deleting, making it internal) is true for answers with its commit. What adds to
+//! it is true once [`IndexArticle`] has worked out the vectors.
+
+use ::entity::{
+    article::{self, ArticleStatus},
+    ids::{ArticleId, UserId},
+};
+use exact_index::text::fold;
+
+use super::{
+    facts::ArticleFact,
+    jobs::IndexArticle,
+    model::{self, ArticleChanges, NewArticle},
+    store,
+};
+use crate::{
+    features::sites::{reach_in, reach_to},
+    kernel::{Ctx, Error, Permission, Reach, Result, Tx},
+};
+
+/// How often a slug is looked for that others take at the same moment.
+const ATTEMPTS: usize = 20;
+
+pub(super) async fn create(cx: &Ctx, new: NewArticle) -> Result<article::Model> {
+    reach_in(cx, Permission::KnowledgeWrite, new.site)?;
+    let mut tx = cx.begin().await?;
+    let author = cx.actor.user();
+    let article = insert_in(&mut tx, new, author).await?;
+    tx.commit().await?;
+    Ok(article)
+}
+
+/// Inserts an article as a draft.
+///
+/// # Errors
+/// `CONFLICT` with `SLUG_TAKEN` when a slug was asked for that another article of the site has.
+pub async fn insert_in(tx: &mut Tx, new: NewArticle, author_id: Option<UserId>) -> Result<article::Model> {
+    let now = tx.cx().clock.now();
+    let (asked, base) = (new.slug.is_some(), new.slug.unwrap_or_else(|| model::slug_of(&new.title)));
+    let mut article = article::Model {
+        id: tx.cx().id(ArticleId),
+        site_id: new.site,
+        author_id,
+        title_folded: fold(&new.title),
+        title: new.title,
+        slug: base.clone(),
+        body: new.body,
+        language: new.language,
+        status: ArticleStatus::Draft,
+        visibility: new.visibility,
+        version: 1,
+        indexed_version: None,
+        index_revision: None,
+        created_at: now,
+        updated_at: now,
+        published_at: None,
+    };
+    let mut attempts = 0;
+    while !store::insert(&tx.db(), &article).await? {
+        attempts += 1;
+        if asked || attempts > ATTEMPTS {
+            return Err(model::slug_taken());
+        }
+        let taken = store::slugs_like(&tx.db(), article.site_id, &base).await?;
+        article.slug = model::free_slug(&base, &taken);
+    }
+    store::insert_version(&tx.db(), &article).await?;
+    tx.record(article.site_id, article.id.0, &ArticleFact::Created)?;
+    Ok(article)
+}
+
+pub(super) async fn update(cx: &Ctx, id: ArticleId, changes: ArticleChanges) -> Result<article::Model> {
+    let reach = writable(cx)?;
+    let mut tx = cx.begin().await?;
+    let mut article = find_own(&tx, &reach, id).await?;
+    let changed = model::change(&mut article, changes)?;
+    if changed.fields.is_empty() {
+        return Ok(article);
+    }
+    article.updated_at = cx.clock.now();
+    if changed.visibility && article.index_revision.is_some() {
+        article.index_revision = Some(store::next_revision(&tx.db(), article.site_id).await?);
+    }
+    store::save(&tx.db(), &article).await.map_err(|error| error.or_taken(model::slug_taken))?;
+    if changed.content {
+        store::insert_version(&tx.db(), &article).await?;
+    }
+    if article.status == ArticleStatus::Published && (changed.content || changed.visibility) {
+        tx.enqueue(&IndexArticle::of(&article)).await?;
+    }
+    let fact = ArticleFact::Changed { version: article.version, fields: changed.fields };
+    tx.record(article.site_id, id.0, &fact)?;
+    tx.commit().await?;
+    Ok(article)
+}
+
+pub(super) async fn publish(cx: &Ctx, id: ArticleId) -> Result<article::Model> {
+    let reach = writable(cx)?;
+    let mut tx = cx.begin().await?;
+    let article = find_own(&tx, &reach, id).await?;
+    let article = publish_in(&mut tx, article).await?;
+    tx.commit().await?;
+    Ok(article)
+}
+
+/// Makes an article something to answer from, as soon as it is indexed.
+///
+/// # Errors
+/// `CONFLICT` with `ARTICLE_STATE` when it is published already.
+pub async fn publish_in(tx: &mut Tx, mut article: article::Model) -> Result<article::Model> {
+    article.status = model::publish(article.status)?;
+    let now = tx.cx().clock.now();
+    (article.updated_at, article.published_at) = (now, Some(now));
+    store::save(&tx.db(), &article).await?;
+    tx.enqueue(&IndexArticle::of(&article)).await?;
+    tx.record(article.site_id, article.id.0, &ArticleFact::Published { version: article.version })?;
+    Ok(article)
+}
+
+pub(super) async fn archive(cx: &Ctx, id: ArticleId) -> Result<article::Model> {
+    let reach = writable(cx)?;
+    let mut tx = cx.begin().await?;
+    let mut article = find_own(&tx, &reach, id).await?;
+    article.status = model::archive(article.status)?;
+    article.updated_at = cx.clock.now();
+    forget(&mut tx, &mut article).await?;
+    store::save(&tx.db(), &article).await?;
+    tx.record(article.site_id, id.0, &ArticleFact::Archived)?;
+    tx.commit().await?;
+    Ok(article)
+}
+
+pub(super) async fn delete(cx: &Ctx, id: ArticleId) -> Result<article::Model> {
+    let reach = writable(cx)?;
+    let mut tx = cx.begin().await?;
+    let mut article = find_own(&tx, &reach, id).await?;
+    forget(&mut tx, &mut article).await?;
+    store::delete(&tx.db(), id).await?;
+    tx.record(article.site_id, id.0, &ArticleFact::Deleted)?;
+    tx.commit().await?;
+    Ok(article)
+}
+
+/// Takes an article out of the index; also out of a job's hands that is working on it.
+async fn forget(tx: &mut Tx, article: &mut article::Model) -> Result<()> {
+    if article.index_revision.is_none() {
+        return Ok(());
+    }
+    store::delete_chunks(&tx.db(), article.id).await?;
+    store::next_revision(&tx.db(), article.site_id).await?;
+    (article.indexed_version, article.index_revision) = (None, None);
+    tx.enqueue(&IndexArticle::of(article)).await
+}
+
+fn writable(cx: &Ctx) -> Result<Reach> {
+    reach_to(cx, Permission::KnowledgeWrite, "article")
+}
+
+/// The article, locked, when the caller may change it.
+async fn find_own(tx: &Tx, reach: &Reach, id: ArticleId) -> Result<article::Model, Error> {
+    let article = store::find_for_update(&tx.db(), reach, id).await?;
+    model::may_change(&tx.cx().actor, &article)?;
+    Ok(article)
+}

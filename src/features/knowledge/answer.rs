@@ -1,0 +1,266 @@
+//! The built-in answerer: quotes the sentences that fit a question best, and knows when not to.
+//!
+//! It never writes a word of its own, so it cannot invent. How sure it may be is read from how well the best article
+//! fits and how far it is ahead of the next one. The constants were fitted on support questions in Turkish, English and
+//! German with the built-in embedder; another embedder needs its own. It cannot tell a near miss (the topic is there,
+//! the fact is not), so what it says is shown as a quotation with the article's name.
+
+use std::ops::Range;
+
+use ::entity::ids::{ArticleId, ChunkId};
+
+use super::context::is_heading;
+
+/// Sentences of an answer.
+const SENTENCES: usize = 2;
+/// What `p` must reach to answer from word matches alone, and to suggest.
+const WORDS_ONLY: (f32, f32) = (0.39, 0.30);
+/// What `p` must reach to answer, and to suggest.
+const HYBRID: (f32, f32) = (0.47, 0.30);
+/// What the score must reach where there is no second article to compare with (a guess).
+const ALONE: f32 = 0.55;
+
+/// What was found for a question, best first.
+#[derive(Clone, Debug, Default)]
+pub struct Retrieved {
+    /// Passages in the order of their scores, at most two of an article before others get a place.
+    pub passages: Vec<Source>,
+    /// Score of the best passage of the second best article; absent when there is no other article.
+    pub runner_up: Option<f32>,
+    /// True when only words were compared, because the embedder or the vector index did not answer.
+    pub words_only: bool,
+}
+
+/// A passage that may answer the question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// Its article.
+    pub article: ArticleId,
+    /// The version of the article it is taken from.
+    pub version: i32,
+    /// The passage's id, good as long as the version is the indexed one.
+    pub chunk: ChunkId,
+    /// The article's title in that version.
+    pub title: String,
+    /// The article's slug.
+    pub slug: String,
+    /// The article's language, BCP 47.
+    pub language: String,
+    /// The passage: bytes `start_byte..end_byte` of the version's body.
+    pub text: String,
+    /// Where it begins in the body.
+    pub start_byte: i32,
+    /// Where it ends in the body.
+    pub end_byte: i32,
+    /// `dense + 0.3 · lexical`; what passages are ordered by.
+    pub score: f32,
+    /// Closeness in meaning: about 0.0–0.2 for unrelated, 0.3–0.7 for related texts.
+    pub dense: f32,
+    /// Share of the question's words, weighted by rarity, that the passage covers: 0–1.
+    pub lexical: f32,
+    /// The passage's sentences; empty but in passages of the best article.
+    pub sentences: Vec<Sentence>,
+}
+
+/// A sentence of a passage and how well it fits the question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sentence {
+    /// Bytes of the passage's text.
+    pub range: Range<usize>,
+    /// Closeness in meaning plus 0.3 · coverage, as for passages.
+    pub score: f32,
+}
+
+/// What the built-in answerer has to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extract {
+    /// The quoted sentences in the order of the article, one space between; empty without any source.
+    pub text: String,
+    /// Where each is from.
+    pub citations: Vec<Citation>,
+    /// How likely the article is the right one: 0–1.
+    pub confidence: f32,
+    /// What to do with it.
+    pub decision: Decision,
+}
+
+/// A quoted sentence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Citation {
+    /// The article.
+    pub article: ArticleId,
+    /// Its version.
+    pub version: i32,
+    /// The passage.
+    pub chunk: ChunkId,
+    /// The article's title.
+    pub title: String,
+    /// The article's slug.
+    pub slug: String,
+    /// The sentence: bytes `start_byte..end_byte` of the version's body.
+    pub quote: String,
+    /// Where it begins in the body.
+    pub start_byte: i32,
+    /// Where it ends in the body.
+    pub end_byte: i32,
+}
+
+/// What to do with an extract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Show it as the answer.
+    Answer,
+    /// Ask whether one of the articles is meant.
+    Suggest,
+    /// Say that nothing was found and offer a person.
+    Abstain,
+}
+
+impl Retrieved {
+    /// The first passage of each article, best first: what to suggest.
+    pub fn articles(&self) -> impl Iterator<Item = &Source> {
+        let earlier = |index: usize, article| self.passages[..index].iter().any(|source| source.article == article);
+        self.passages.iter().enumerate().filter(move |(index, source)| !earlier(*index, source.article)).map(|(_, source)| source)
+    }
+}
+
+/// Answers from the best article by quoting its best sentences.
+pub fn extract(found: &Retrieved) -> Extract {
+    let Some(best) = found.passages.first() else {
+        return Extract { text: String::new(), citations: vec![], confidence: 0.0, decision: Decision::Abstain };
+    };
+    let (confidence, decision) = confidence(best, found.runner_up, found.words_only);
+    let mut sentences: Vec<(&Source, &Sentence)> = found
+        .passages
+        .iter()
+        .filter(|source| source.article == best.article)
+        .flat_map(|source| source.sentences.iter().map(move |sentence| (source, sentence)))
+        .filter(|(source, sentence)| is_prose(&source.text, &sentence.range))
+        .collect();
+    sentences.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
+    sentences.truncate(SENTENCES);
+    sentences.sort_by_key(|(source, sentence)| (source.start_byte, sentence.range.start));
+    let citations: Vec<Citation> = sentences.into_iter().filter_map(|(source, sentence)| cite(source, &sentence.range)).collect();
+    let text = citations.iter().map(|citation| citation.quote.as_str()).collect::<Vec<_>>().join(" ");
+    let decision = if text.is_empty() { Decision::Abstain } else { decision };
+    Extract { text, citations, confidence, decision }
+}
+
+/// How likely the best article is the right one, and what that is enough for.
+fn confidence(best: &Source, runner_up: Option<f32>, words_only: bool) -> (f32, Decision) {
+    let decide = |p: f32, (answer, suggest): (f32, f32)| match p {
+        p if p >= answer => Decision::Answer,
+        p if p >= suggest => Decision::Suggest,
+        _ => Decision::Abstain,
+    };
+    match runner_up {
+        Some(second) if words_only => {
+            // Scores hold the weighted coverage only; the constants were fitted on the coverage itself.
+            let ahead = (best.score - second) / exact_index::Query::LEXICAL_WEIGHT;
+            let p = sigmoid(-2.25 + 8.8 * best.lexical + 6.9 * ahead);
+            (p, decide(p, WORDS_ONLY))
+        }
+        Some(second) => {
+            let p = sigmoid(-1.41 + 0.96 * best.score + 10.9 * (best.score - second));
+            (p, decide(p, HYBRID))
+        }
+        None => {
+            let p = best.score.clamp(0.0, 1.0);
+            (p, if p >= ALONE { Decision::Answer } else { decide(p, (2.0, HYBRID.1)) })
+        }
+    }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn cite(source: &Source, range: &Range<usize>) -> Option<Citation> {
+    let offset = |at: usize| Some(source.start_byte + i32::try_from(at).ok()?);
+    Some(Citation {
+        article: source.article,
+        version: source.version,
+        chunk: source.chunk,
+        title: source.title.clone(),
+        slug: source.slug.clone(),
+        quote: source.text.get(range.clone())?.to_owned(),
+        start_byte: offset(range.start)?,
+        end_byte: offset(range.end)?,
+    })
+}
+
+/// False for a heading: it helps to find the passage, but says nothing.
+fn is_prose(text: &str, range: &Range<usize>) -> bool {
+    let line_start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[range.start..].find('\n').map_or(text.len(), |at| range.start + at);
+    !is_heading(text[line_start..line_end].trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn source(article: u128, text: &str, start: i32, score: f32, sentences: &[(&str, f32)]) -> Source {
+        let place = |part: &str| text.find(part).map(|at| at..at + part.len()).unwrap();
+        Source {
+            article: ArticleId(Uuid::from_u128(article)),
+            version: 3,
+            chunk: ChunkId(Uuid::from_u128(article * 100 + start.unsigned_abs() as u128)),
+            title: "İade".into(),
+            slug: "iade".into(),
+            language: "tr".into(),
+            text: text.into(),
+            start_byte: start,
+            end_byte: start + text.len() as i32,
+            score,
+            dense: score,
+            lexical: 0.0,
+            sentences: sentences.iter().map(|(part, score)| Sentence { range: place(part), score: *score }).collect(),
+        }
+    }
+
+    #[test]
+    fn the_two_best_sentences_are_quoted_in_the_order_of_the_text() {
+        let text = "## Süre\nİade süresi 14 gündür. Kutu gerekir. Ücret alınmaz.";
+        let sentences = [("Süre", 0.9), ("İade süresi 14 gündür.", 0.5), ("Kutu gerekir.", 0.1), ("Ücret alınmaz.", 0.6)];
+        let found = Retrieved { passages: vec![source(1, text, 10, 0.7, &sentences)], runner_up: Some(0.4), words_only: false };
+        let extract = extract(&found);
+        assert_eq!(extract.text, "İade süresi 14 gündür. Ücret alınmaz.");
+        assert_eq!(extract.decision, Decision::Answer);
+        let body = format!("{}{text}", " ".repeat(10));
+        for citation in &extract.citations {
+            assert_eq!(&body[citation.start_byte as usize..citation.end_byte as usize], citation.quote);
+        }
+    }
+
+    #[test]
+    fn sentences_of_other_articles_are_left_out() {
+        let first = source(1, "Bir.", 0, 0.6, &[("Bir.", 0.2)]);
+        let other = source(2, "İki.", 0, 0.5, &[("İki.", 0.9)]);
+        let found = Retrieved { passages: vec![first, other], runner_up: Some(0.5), words_only: false };
+        assert_eq!(extract(&found).text, "Bir.");
+        assert_eq!(found.articles().count(), 2);
+    }
+
+    #[test]
+    fn the_lead_over_the_next_article_decides() {
+        let decide = |score: f32, next: Option<f32>| {
+            let found = Retrieved { passages: vec![source(1, "Bir.", 0, score, &[("Bir.", 0.2)])], runner_up: next, words_only: false };
+            extract(&found).decision
+        };
+        assert_eq!(decide(0.5, Some(0.40)), Decision::Answer);
+        assert_eq!(decide(0.5, Some(0.45)), Decision::Suggest);
+        assert_eq!(decide(0.3, Some(0.29)), Decision::Abstain);
+        assert_eq!(decide(0.56, None), Decision::Answer);
+        assert_eq!(decide(0.5, None), Decision::Suggest);
+        assert_eq!(decide(0.2, None), Decision::Abstain);
+    }
+
+    #[test]
+    fn without_a_source_there_is_nothing_to_say() {
+        let extract = extract(&Retrieved::default());
+        assert_eq!((extract.text.as_str(), extract.decision), ("", Decision::Abstain));
+    }
+}

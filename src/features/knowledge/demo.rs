@@ -1,0 +1,1 @@
+//! Articles of an invented shop, for trying the server out.

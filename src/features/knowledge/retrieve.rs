@@ -1,0 +1,198 @@
+//! Finding the passages that may answer a question.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    article, chunk,
+    ids::{ArticleId, ChunkId, SiteId},
+};
+use exact_index::Query as Weights;
+
+use super::{
+    answer::{Retrieved, Sentence, Source},
+    chunk::sentences_of,
+    store,
+};
+use crate::{
+    kernel::{Ctx, Result, text},
+    ports::vectors::{Match, Query},
+};
+
+/// Passages of one article before others get a place.
+const PER_ARTICLE: usize = 2;
+/// Passages looked at for each one that is asked for, so that others than the best article's are among them.
+const WIDTH: usize = 8;
+/// Passages looked at when all of those are of one article.
+const WIDE: usize = 500;
+/// Characters of a question that count.
+const QUESTION: usize = 2_000;
+
+/// What to look for, and how much.
+#[derive(Clone, Copy, Debug)]
+pub struct RetrieveOptions {
+    /// Leave out internal articles: for answers to visitors, always.
+    pub public_only: bool,
+    /// Most passages.
+    pub limit: usize,
+}
+
+/// The passages of a site's published articles that fit a question best.
+///
+/// The caller has checked that whoever asks may: `public_only` is all that is looked at here. Where the embedder or the
+/// vector index does not answer, words alone decide and [`Retrieved::words_only`] says so.
+pub async fn retrieve(cx: &Ctx, site: SiteId, question: &str, options: RetrieveOptions) -> Result<Retrieved> {
+    Ok(find(cx, site, question, options, Spread::Passages).await?.0)
+}
+
+/// What a list of results is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spread {
+    /// Passages, at most two of an article before others get a place.
+    Passages,
+    /// Articles, each with its best passage.
+    Articles,
+}
+
+/// As [`retrieve`], with the articles as they are now.
+pub(super) async fn find(
+    cx: &Ctx,
+    site: SiteId,
+    question: &str,
+    options: RetrieveOptions,
+    spread: Spread,
+) -> Result<(Retrieved, HashMap<ArticleId, article::Model>)> {
+    let question = text::first(question.trim(), QUESTION);
+    if question.is_empty() || options.limit == 0 {
+        return Ok(Default::default());
+    }
+    let vector = cx.embeddings.query(question).await;
+    let vector = vector.inspect_err(|error| tracing::warn!(error = ?error, "a question could not be embedded")).ok();
+    let mut query =
+        Query { vector, text: question.to_owned(), limit: options.limit * WIDTH, public_only: options.public_only };
+    let mut found = cx.vectors.search(&cx.db(), site, query.clone()).await?;
+    if found.matches.len() == query.limit && articles_in(&found.matches) < options.limit.min(2) {
+        query.limit = query.limit.max(WIDE);
+        found = cx.vectors.search(&cx.db(), site, query.clone()).await?;
+    }
+    let picked = pick(&found.matches, options.limit, spread);
+    let (mut passages, articles) = load(cx, site, &picked, options.public_only).await?;
+    let runner_up = passages.first().and_then(|(best, _)| {
+        found.matches.iter().find(|other| other.article != best.article).map(|other| other.score)
+    });
+    if spread == Spread::Passages {
+        score_sentences(cx, site, &query, &mut passages).await?;
+    }
+    let passages = passages.into_iter().map(|(source, _)| source).collect();
+    Ok((Retrieved { passages, runner_up, words_only: found.words_only }, articles))
+}
+
+fn articles_in(matches: &[Match]) -> usize {
+    let mut articles: Vec<_> = matches.iter().map(|found| found.article).collect();
+    articles.sort_unstable();
+    articles.dedup();
+    articles.len()
+}
+
+/// The best matches such that no article takes all places while others have something to say.
+fn pick(matches: &[Match], limit: usize, spread: Spread) -> Vec<Match> {
+    let per_article = if spread == Spread::Articles { 1 } else { PER_ARTICLE };
+    let mut counts: HashMap<ArticleId, usize> = HashMap::new();
+    let (mut picked, rest): (Vec<Match>, Vec<Match>) = matches.iter().partition(|found| {
+        let count = counts.entry(found.article).or_default();
+        *count += 1;
+        *count <= per_article
+    });
+    picked.truncate(limit);
+    if spread == Spread::Passages {
+        let room = limit - picked.len();
+        picked.extend(rest.into_iter().take(room));
+    }
+    picked.sort_by(|a, b| b.score.total_cmp(&a.score));
+    picked
+}
+
+/// The rows of matches, in their order. The rows have the last word: what is gone or not to be seen is left out.
+async fn load(
+    cx: &Ctx,
+    site: SiteId,
+    matches: &[Match],
+    public_only: bool,
+) -> Result<(Vec<(Source, chunk::Model)>, HashMap<ArticleId, article::Model>)> {
+    let ids: Vec<ArticleId> = matches.iter().map(|found| found.article).collect();
+    let articles = store::published(&cx.db(), site, &ids, public_only).await?;
+    let mut rows: HashMap<ChunkId, chunk::Model> =
+        store::chunks(&cx.db(), site, matches.iter().map(|found| found.chunk)).await?;
+    let titles = store::titles(&cx.db(), rows.values().map(|row| (row.article_id, row.version))).await?;
+    let source = |found: &Match| {
+        let row = rows.remove(&found.chunk)?;
+        let article = articles.get(&row.article_id)?;
+        let source = Source {
+            article: article.id,
+            version: row.version,
+            chunk: row.id,
+            title: titles.get(&(row.article_id, row.version))?.clone(),
+            slug: article.slug.clone(),
+            language: article.language.clone(),
+            text: row.text.clone(),
+            start_byte: row.start_byte,
+            end_byte: row.end_byte,
+            score: found.score,
+            dense: found.dense,
+            lexical: found.lexical,
+            sentences: vec![],
+        };
+        Some((source, row))
+    };
+    Ok((matches.iter().filter_map(source).collect(), articles))
+}
+
+/// Scores the sentences of the best article's passages, as passages are scored.
+async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [(Source, chunk::Model)]) -> Result<()> {
+    let Some(best) = passages.first().map(|(source, _)| source.article) else { return Ok(()) };
+    for (source, row) in passages.iter_mut().filter(|(source, _)| source.article == best) {
+        let ranges = sentences_of(&source.text);
+        let texts: Vec<&str> = ranges.iter().map(|range| &source.text[range.clone()]).collect();
+        let coverages = cx.vectors.coverages(&cx.db(), site, &query.text, &texts).await?;
+        let vectors = if row.model == cx.embeddings.model() { row.unpack_vectors() } else { vec![] };
+        let dense = |nth: usize| {
+            // A passage of one sentence has one vector for both.
+            let vector = if vectors.len() == 1 { vectors.first() } else { vectors.get(nth + 1) };
+            query.vector.as_deref().zip(vector).map_or(0.0, |(question, sentence)| cosine(question, sentence))
+        };
+        let sentence = |(nth, (range, coverage)): (usize, (_, f32))| {
+            Sentence { range, score: dense(nth) + Weights::LEXICAL_WEIGHT * coverage }
+        };
+        source.sentences = ranges.into_iter().zip(coverages).enumerate().map(sentence).collect();
+    }
+    Ok(())
+}
+
+/// Of vectors of length 1.
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn two_passages_of_an_article_leave_room_for_others() {
+        let found = |article: u128, chunk: u128, score: f32| Match {
+            chunk: ChunkId(Uuid::from_u128(chunk)),
+            article: ArticleId(Uuid::from_u128(article)),
+            dense: score,
+            lexical: 0.0,
+            score,
+        };
+        let matches = [found(1, 1, 0.9), found(1, 2, 0.8), found(1, 3, 0.7), found(2, 4, 0.6), found(1, 5, 0.5)];
+        let chunks = |limit, spread| pick(&matches, limit, spread).iter().map(|found| found.chunk.0.as_u128()).collect::<Vec<_>>();
+        assert_eq!(chunks(3, Spread::Passages), [1, 2, 4]);
+        assert_eq!(chunks(4, Spread::Passages), [1, 2, 3, 4]);
+        assert_eq!(chunks(9, Spread::Passages), [1, 2, 3, 4, 5]);
+        assert_eq!(chunks(9, Spread::Articles), [1, 4]);
+        assert_eq!(articles_in(&matches), 2);
+    }
+}
