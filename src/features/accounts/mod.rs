@@ -42,13 +42,8 @@ use crate::{
 };
 
 /// The people with these ids, in one query. That the caller may see them is decided by the row that names them.
-pub async fn users_by_ids(cx: &Ctx, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
-    users_in(&cx.db(), ids).await
-}
-
-/// The same, on the transaction at hand.
-pub async fn users_in(db: &Db<'_>, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
-    let rows = store::by_ids(db, ids).await?;
+pub async fn users_by_ids(cx: &Ctx, ids: Vec<UserId>) -> Result<HashMap<UserId, User>> {
+    let rows = store::by_ids(&cx.db(), ids).await?;
     Ok(rows.into_iter().map(|(id, row)| (id, User::from(row))).collect())
 }
 

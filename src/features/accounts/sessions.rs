@@ -26,7 +26,8 @@ pub struct SessionCache(Cache<SessionId, Arc<Entry>>);
 
 struct Entry {
     person: Arc<SignedIn>,
-    changes: Mutex<Listener>,
+    /// None once something was heard: several requests may hold the entry at that moment.
+    changes: Mutex<Option<Listener>>,
 }
 
 impl Default for SessionCache {
@@ -39,17 +40,20 @@ impl SessionCache {
     /// The person behind a sign-in, if that was read a moment ago and nothing was said of a change since.
     pub fn get(&self, session: SessionId) -> Option<Arc<SignedIn>> {
         let entry = self.0.get(&session)?;
-        let changed = entry.changes.lock().unwrap_or_else(PoisonError::into_inner).try_next().is_some();
-        if changed {
-            self.0.invalidate(&session);
-            return None;
+        let mut changes = entry.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listener) = changes.as_mut()
+            && listener.try_next().is_none()
+        {
+            return Some(entry.person.clone());
         }
-        Some(entry.person.clone())
+        // The entry itself ends by its lifetime; removing it here could remove a newer one.
+        *changes = None;
+        None
     }
 
     /// Remembers a person. `changes` listens to their `Access` topic since before `person` was read.
     pub fn put(&self, person: Arc<SignedIn>, changes: Listener) {
-        self.0.insert(person.session, Arc::new(Entry { person, changes: Mutex::new(changes) }));
+        self.0.insert(person.session, Arc::new(Entry { person, changes: Mutex::new(Some(changes)) }));
     }
 }
 

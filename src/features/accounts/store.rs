@@ -29,8 +29,8 @@ pub(super) async fn lookup_by_email(db: &Db<'_>, email: &str) -> Result<Option<u
     Ok(user::Entity::find().filter(user::Column::Email.eq(email)).one(db).await?)
 }
 
-pub(super) async fn by_ids(db: &Db<'_>, ids: &[UserId]) -> Result<HashMap<UserId, user::Model>> {
-    let rows = user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+pub(super) async fn by_ids(db: &Db<'_>, ids: Vec<UserId>) -> Result<HashMap<UserId, user::Model>> {
+    let rows = user::Entity::find().filter(user::Column::Id.is_in(ids)).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 

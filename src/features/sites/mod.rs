@@ -11,7 +11,7 @@
 //!
 //! Later features use: [`reach_in`] and [`reach_to`] to check a caller on one site; [`find`] for a site within reach; [`personal`];
 //! [`by_key`], [`admits`] and [`admits_start`] for visitors; [`roles_of`] for sign-ins; [`insert_in`] and [`join_in`]
-//! to make sites; [`member_role`] to check an assignee.
+//! to make sites; [`is_member`] to check an assignee.
 
 mod actions;
 mod facts;
@@ -85,9 +85,9 @@ pub async fn by_key(db: &Db<'_>, key: &str) -> Result<site::Model> {
     store::lookup_by_key(db, key).await?.ok_or_else(|| Error::not_found("site"))
 }
 
-/// A person's role in a site, if they are a member.
-pub async fn member_role(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Option<Role>> {
-    Ok(store::lookup_member(db, site, user).await?.map(|member| member.role))
+/// True when the person is a member of the site, with whatever role.
+pub async fn is_member(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> {
+    Ok(store::lookup_member(db, site, user).await?.is_some())
 }
 
 /// A person's roles, sorted by site.

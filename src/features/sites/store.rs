@@ -10,8 +10,8 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Select,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, Select,
+    sea_query::{Expr, LockType, OnConflict},
 };
 
 use super::model;
@@ -34,8 +34,12 @@ pub(super) async fn find(db: &Db<'_>, reach: &Reach, id: SiteId) -> Result<site:
 }
 
 /// Locks the site: of several changes to its members, one after the other happens.
+///
+/// Not `FOR UPDATE`: that would keep others from writing rows that refer to the site, journal lines among them, and a
+/// transaction that holds the journal's head while it waits for the site would deadlock with the one that holds the
+/// site and waits for the head.
 pub(super) async fn find_for_update(db: &Db<'_>, reach: &Reach, id: SiteId) -> Result<site::Model> {
-    let row = for_update(sites(reach).filter(site::Column::Id.eq(id))).one(db).await?;
+    let row = sites(reach).filter(site::Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await?;
     row.ok_or_else(|| Error::not_found("site"))
 }
 

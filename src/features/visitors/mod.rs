@@ -27,7 +27,7 @@ pub use self::{
 use crate::kernel::{Ctx, Result};
 
 /// The visitors with these ids, in one query. That the caller may see them is decided by the row that names them.
-pub async fn by_ids(cx: &Ctx, ids: &[VisitorId]) -> Result<HashMap<VisitorId, Visitor>> {
+pub async fn by_ids(cx: &Ctx, ids: Vec<VisitorId>) -> Result<HashMap<VisitorId, Visitor>> {
     let rows = store::by_ids(&cx.db(), ids).await?;
     Ok(rows.into_iter().map(|(id, row)| (id, Visitor::from(row))).collect())
 }

@@ -44,8 +44,8 @@ fn own(site: SiteId, id: VisitorId) -> Select<visitor::Entity> {
     visitor::Entity::find_by_id(id).filter(visitor::Column::SiteId.eq(site))
 }
 
-pub(super) async fn by_ids(db: &Db<'_>, ids: &[VisitorId]) -> Result<HashMap<VisitorId, visitor::Model>> {
-    let rows = visitor::Entity::find().filter(visitor::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+pub(super) async fn by_ids(db: &Db<'_>, ids: Vec<VisitorId>) -> Result<HashMap<VisitorId, visitor::Model>> {
+    let rows = visitor::Entity::find().filter(visitor::Column::Id.is_in(ids)).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 

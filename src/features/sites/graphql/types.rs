@@ -95,8 +95,8 @@ impl SiteMember {
 
     /// A page of memberships with their people, in one query.
     pub(super) async fn load_all(ctx: &Context<'_>, rows: Vec<membership::Model>) -> Result<Vec<Self>> {
-        let ids: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
-        let mut users = accounts::users_by_ids(ctx.cx(), &ids).await?;
+        let ids = rows.iter().map(|row| row.user_id).collect();
+        let mut users = accounts::users_by_ids(ctx.cx(), ids).await?;
         rows.into_iter()
             .map(|row| {
                 let user = users.remove(&row.user_id).ok_or_else(|| Error::internal("a member who is nobody"))?;
@@ -132,7 +132,7 @@ pub(super) struct Invitation {
 impl Invitation {
     /// Who invited. Null when the person could not be loaded.
     async fn invited_by(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        Ok(accounts::users_by_ids(ctx.cx(), &[self.invited_by]).await?.remove(&self.invited_by))
+        Ok(accounts::users_by_ids(ctx.cx(), vec![self.invited_by]).await?.remove(&self.invited_by))
     }
 }
 
