@@ -1,0 +1,173 @@
+//! Changes to assistants.
+
+use ::entity::{
+    assistant::Provider,
+    ids::{AssistantId, SiteId},
+};
+use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        actions,
+        model::{self, Changes, New},
+    },
+    types::Assistant,
+};
+use crate::kernel::{CtxExt, Result};
+
+/// A new assistant.
+#[derive(Debug, InputObject)]
+struct CreateAssistantInput {
+    /// The site it is for; you must be its admin. Left out: an assistant of your own.
+    site_id: Option<SiteId>,
+    /// Its name, as visitors and customers see it; 1 to 100 characters.
+    name: String,
+    /// What it is told before each conversation; at most 10,000 characters.
+    #[graphql(default)]
+    instructions: String,
+    /// Who writes its answers. `OPENAI_COMPATIBLE` needs an endpoint in the server's settings.
+    #[graphql(default_with = "Provider::BuiltIn")]
+    provider: Provider,
+    /// The provider's name of the model, at most 100 characters; left out: the server's default.
+    model: Option<String>,
+    /// How freely it writes, 0 to 2.
+    #[graphql(default_with = "model::TEMPERATURE")]
+    temperature: f64,
+    /// How long its answers are at most, in the model's tokens; 1 to 8192.
+    #[graphql(default_with = "model::MAX_TOKENS")]
+    max_tokens: i32,
+    /// The language it falls back to, like `tr` or `en-GB`; left out: the site's, or `en` for an assistant of your own.
+    language: Option<String>,
+    /// What it greets with; at most 1,000 characters.
+    #[graphql(default)]
+    welcome_text: String,
+    /// Whether it is on.
+    #[graphql(default = true)]
+    enabled: bool,
+    /// Whether every registered customer may talk to it, too. Only for a site's assistant.
+    #[graphql(default = false)]
+    open_to_customers: bool,
+    /// Your own id of the new assistant (a UUID you make): the same id again gives the same assistant and never a
+    /// second one.
+    client_id: Option<Uuid>,
+}
+
+/// What to change of an assistant. What is left out stays; null brings the default of `createAssistant` back.
+#[derive(Debug, InputObject)]
+struct UpdateAssistantInput {
+    /// Which assistant.
+    assistant_id: AssistantId,
+    /// A new name, 1 to 100 characters. Not null.
+    name: MaybeUndefined<String>,
+    /// New instructions, at most 10,000 characters; null takes them away.
+    instructions: MaybeUndefined<String>,
+    /// Who writes its answers from now on; null is `BUILT_IN`.
+    provider: MaybeUndefined<Provider>,
+    /// The provider's name of the model, at most 100 characters; null is the server's default.
+    model: MaybeUndefined<String>,
+    /// How freely it writes, 0 to 2; null is 0.7.
+    temperature: MaybeUndefined<f64>,
+    /// How long its answers are at most, 1 to 8192 tokens; null is 500.
+    max_tokens: MaybeUndefined<i32>,
+    /// The language it falls back to, like `tr` or `en-GB`. Not null.
+    language: MaybeUndefined<String>,
+    /// What it greets with, at most 1,000 characters; null takes it away.
+    welcome_text: MaybeUndefined<String>,
+    /// Whether it is on; null is on.
+    enabled: MaybeUndefined<bool>,
+    /// Whether every registered customer may talk to it, too; null is no. Only for a site's assistant.
+    open_to_customers: MaybeUndefined<bool>,
+}
+
+/// An assistant to delete.
+#[derive(Debug, InputObject)]
+struct DeleteAssistantInput {
+    /// Which assistant.
+    assistant_id: AssistantId,
+}
+
+/// The assistant that was made.
+#[derive(SimpleObject)]
+struct CreateAssistantPayload {
+    /// The new assistant; on a repetition with one `clientId`, the one that was made.
+    assistant: Assistant,
+}
+
+/// The assistant that was changed.
+#[derive(SimpleObject)]
+struct UpdateAssistantPayload {
+    /// The assistant as it is now.
+    assistant: Assistant,
+}
+
+/// What was deleted.
+#[derive(SimpleObject)]
+struct DeleteAssistantPayload {
+    /// The id that is gone.
+    assistant_id: AssistantId,
+}
+
+/// Changes to assistants.
+#[derive(Default)]
+pub struct AssistantsMutation;
+
+/// Changes to assistants.
+#[Object]
+impl AssistantsMutation {
+    /// Makes an assistant: an admin one for a site, everybody with an account one of their own. Refused with
+    /// `PROVIDER_NOT_CONFIGURED` when the server cannot reach the provider, and with `IDEMPOTENCY_MISMATCH` when the
+    /// `clientId` came with other settings.
+    async fn create_assistant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new assistant.")] input: CreateAssistantInput,
+    ) -> Result<CreateAssistantPayload> {
+        let place = actions::Place { site: input.site_id, client: input.client_id, language: input.language };
+        let new = New {
+            name: input.name,
+            instructions: input.instructions,
+            provider: input.provider,
+            model: input.model,
+            temperature: input.temperature,
+            max_tokens: input.max_tokens,
+            language: model::LANGUAGE.to_owned(),
+            welcome_text: input.welcome_text,
+            enabled: input.enabled,
+            open_to_customers: input.open_to_customers,
+        };
+        Ok(CreateAssistantPayload { assistant: actions::create(ctx.cx(), place, new).await?.into() })
+    }
+
+    /// Changes an assistant's settings; answers that are being written are finished with the old ones. For the site's
+    /// admins and the customer whose own it is. Refused with `PROVIDER_NOT_CONFIGURED` as for `createAssistant`.
+    async fn update_assistant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateAssistantInput,
+    ) -> Result<UpdateAssistantPayload> {
+        let changes = Changes {
+            name: input.name,
+            instructions: input.instructions,
+            provider: input.provider,
+            model: input.model,
+            temperature: input.temperature,
+            max_tokens: input.max_tokens,
+            language: input.language,
+            welcome_text: input.welcome_text,
+            enabled: input.enabled,
+            open_to_customers: input.open_to_customers,
+        };
+        Ok(UpdateAssistantPayload { assistant: actions::update(ctx.cx(), input.assistant_id, changes).await?.into() })
+    }
+
+    /// Deletes an assistant. Its conversations stay and go on showing its name. For the site's admins and the customer
+    /// whose own it is.
+    async fn delete_assistant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which assistant.")] input: DeleteAssistantInput,
+    ) -> Result<DeleteAssistantPayload> {
+        Ok(DeleteAssistantPayload { assistant_id: actions::delete(ctx.cx(), input.assistant_id).await? })
+    }
+}

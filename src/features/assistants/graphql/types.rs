@@ -1,0 +1,119 @@
+//! What the API shows of assistants.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    assistant::{self, Provider},
+    ids::{AssistantId, SiteId, UserId},
+};
+use async_graphql::{SimpleObject, dataloader::Loader};
+use chrono::{DateTime, Utc};
+
+use super::super::store;
+use crate::kernel::{Ctx, Error, Permission, Result, loader::Batch};
+
+/// An assistant with all its settings, for the members of its site or the customer whose own it is. Others see its
+/// `AssistantProfile`.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Assistant {
+    /// Opaque id, `asst_…`.
+    pub(crate) id: AssistantId,
+    /// The site it belongs to; for a customer's own, the customer's private space, which is no site to ask for.
+    site_id: SiteId,
+    /// The customer whose own it is; null for a site's.
+    owner_id: Option<UserId>,
+    /// Its name, as visitors and customers see it.
+    name: String,
+    /// What it is told before each conversation: who it is, how it writes, what it must not do.
+    instructions: String,
+    /// Who writes its answers.
+    provider: Provider,
+    /// The provider's name of the model; null means the server's default.
+    model: Option<String>,
+    /// How freely it writes, 0 to 2; the built-in answerer quotes and does not use it.
+    temperature: f64,
+    /// How long its answers are at most, in the model's tokens.
+    max_tokens: i32,
+    /// The language it falls back to when that of a question is not clear (BCP 47).
+    language: String,
+    /// What it greets with; empty for nothing.
+    welcome_text: String,
+    /// False while it is switched off: it starts no conversations and writes no answers.
+    enabled: bool,
+    /// True when every registered customer may talk to it, not only the site's visitors.
+    open_to_customers: bool,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When a setting was changed last.
+    updated_at: DateTime<Utc>,
+}
+
+impl From<assistant::Model> for Assistant {
+    fn from(row: assistant::Model) -> Self {
+        Self {
+            id: row.id,
+            site_id: row.site_id,
+            owner_id: row.owner_id,
+            name: row.name,
+            instructions: row.instructions,
+            provider: row.provider,
+            model: row.model,
+            temperature: row.temperature,
+            max_tokens: row.max_tokens,
+            language: row.language,
+            welcome_text: row.welcome_text,
+            enabled: row.enabled,
+            open_to_customers: row.open_to_customers,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// What visitors and customers see of an assistant.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct AssistantProfile {
+    /// Opaque id, `asst_…`.
+    pub(crate) id: AssistantId,
+    /// Its name.
+    pub(crate) name: String,
+    /// The language it falls back to when that of a question is not clear (BCP 47).
+    pub(crate) language: String,
+    /// What it greets with; empty for nothing.
+    pub(crate) welcome_text: String,
+    /// False when it is switched off or was deleted: it starts no conversations and writes no answers.
+    pub(crate) enabled: bool,
+}
+
+impl From<assistant::Model> for AssistantProfile {
+    fn from(row: assistant::Model) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            language: row.language,
+            welcome_text: row.welcome_text,
+            enabled: row.enabled && row.deleted_at.is_none(),
+        }
+    }
+}
+
+/// Loads an assistant's profile, also after it was deleted: old conversations still show its name. That the caller may
+/// see it is decided by the row that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ProfileKey(pub(crate) AssistantId);
+
+impl Loader<ProfileKey> for Batch {
+    type Value = AssistantProfile;
+    type Error = Error;
+
+    async fn load(&self, keys: &[ProfileKey]) -> Result<HashMap<ProfileKey, AssistantProfile>> {
+        let found = store::by_ids(&self.0.db(), keys.iter().map(|key| key.0).collect()).await?;
+        Ok(found.into_iter().map(|(id, row)| (ProfileKey(id), row.into())).collect())
+    }
+}
+
+/// An assistant that the caller may see in full, for `node(id:)`.
+pub(crate) async fn node(cx: &Ctx, id: AssistantId) -> Result<Option<Assistant>> {
+    let Ok(reach) = cx.reach(Permission::AssistantsRead) else { return Ok(None) };
+    Ok(store::lookup(&cx.db(), &reach, id).await?.map(Assistant::from))
+}

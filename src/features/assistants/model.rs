@@ -1,0 +1,270 @@
+//! Rules of assistants.
+
+use ::entity::{
+    assistant::{self, Provider},
+    ids::{AssistantId, SiteId, UserId},
+};
+use async_graphql::MaybeUndefined;
+use uuid::Uuid;
+
+use crate::kernel::{Error, ErrorReason, Result, secret, text};
+
+/// How freely an assistant writes that was not told.
+pub(super) const TEMPERATURE: f64 = 0.7;
+/// How long its answers are at most.
+pub(super) const MAX_TOKENS: i32 = 500;
+/// What it speaks in a customer's private space.
+pub(super) const LANGUAGE: &str = "en";
+const NAME_MAX: usize = 100;
+const INSTRUCTIONS_MAX: usize = 10_000;
+const WELCOME_MAX: usize = 1_000;
+const MODEL_MAX: usize = 100;
+const MOST_TOKENS: i32 = 8192;
+
+/// Everything about an assistant that can be set.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct New {
+    pub(crate) name: String,
+    pub(crate) instructions: String,
+    pub(crate) provider: Provider,
+    pub(crate) model: Option<String>,
+    pub(crate) temperature: f64,
+    pub(crate) max_tokens: i32,
+    pub(crate) language: String,
+    pub(crate) welcome_text: String,
+    pub(crate) enabled: bool,
+    pub(crate) open_to_customers: bool,
+}
+
+impl Default for New {
+    /// All but the name, which is needed.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            instructions: String::new(),
+            provider: Provider::BuiltIn,
+            model: None,
+            temperature: TEMPERATURE,
+            max_tokens: MAX_TOKENS,
+            language: LANGUAGE.to_owned(),
+            welcome_text: String::new(),
+            enabled: true,
+            open_to_customers: false,
+        }
+    }
+}
+
+/// What to change of an assistant; what is undefined stays, null brings the default back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    pub(super) name: MaybeUndefined<String>,
+    pub(super) instructions: MaybeUndefined<String>,
+    pub(super) provider: MaybeUndefined<Provider>,
+    pub(super) model: MaybeUndefined<String>,
+    pub(super) temperature: MaybeUndefined<f64>,
+    pub(super) max_tokens: MaybeUndefined<i32>,
+    pub(super) language: MaybeUndefined<String>,
+    pub(super) welcome_text: MaybeUndefined<String>,
+    pub(super) enabled: MaybeUndefined<bool>,
+    pub(super) open_to_customers: MaybeUndefined<bool>,
+}
+
+impl New {
+    /// Checks and tidies the settings of an assistant, which is a customer's own if it has an owner.
+    pub(super) fn check(self, owner: Option<UserId>) -> Result<Self> {
+        if !(0.0..=2.0).contains(&self.temperature) {
+            return Err(out_of_range("input.temperature", "a number from 0 to 2"));
+        }
+        if !(1..=MOST_TOKENS).contains(&self.max_tokens) {
+            return Err(out_of_range("input.maxTokens", "a whole number from 1 to 8192"));
+        }
+        if owner.is_some() && self.open_to_customers {
+            return Err(Error::bad_input(
+                "input.openToCustomers",
+                ErrorReason::InvalidCombination,
+                "Only a site's assistant can be opened to other customers; leave `openToCustomers` off.",
+            ));
+        }
+        Ok(Self {
+            name: text::line("input.name", &self.name, NAME_MAX)?,
+            instructions: text::longer("input.instructions", &self.instructions, INSTRUCTIONS_MAX)?,
+            model: text::maybe_line("input.model", self.model.as_deref(), MODEL_MAX)?,
+            language: text::language("input.language", &self.language)?,
+            welcome_text: text::longer("input.welcomeText", &self.welcome_text, WELCOME_MAX)?,
+            ..self
+        })
+    }
+
+    /// The settings as they are.
+    pub(super) fn of(row: &assistant::Model) -> Self {
+        Self {
+            name: row.name.clone(),
+            instructions: row.instructions.clone(),
+            provider: row.provider,
+            model: row.model.clone(),
+            temperature: row.temperature,
+            max_tokens: row.max_tokens,
+            language: row.language.clone(),
+            welcome_text: row.welcome_text.clone(),
+            enabled: row.enabled,
+            open_to_customers: row.open_to_customers,
+        }
+    }
+
+    /// The settings with changes, not checked yet. A name and a language cannot be taken away.
+    pub(super) fn with(self, changes: Changes) -> Self {
+        let default = Self::default();
+        Self {
+            name: pick(changes.name, self.name, String::new()),
+            instructions: pick(changes.instructions, self.instructions, default.instructions),
+            provider: pick(changes.provider, self.provider, default.provider),
+            model: pick(changes.model.map_value(Some), self.model, default.model),
+            temperature: pick(changes.temperature, self.temperature, default.temperature),
+            max_tokens: pick(changes.max_tokens, self.max_tokens, default.max_tokens),
+            language: pick(changes.language, self.language, String::new()),
+            welcome_text: pick(changes.welcome_text, self.welcome_text, default.welcome_text),
+            enabled: pick(changes.enabled, self.enabled, default.enabled),
+            open_to_customers: pick(changes.open_to_customers, self.open_to_customers, default.open_to_customers),
+        }
+    }
+
+    /// The names of the settings that differ, as the API calls them.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let differ = [
+            ("name", self.name != other.name),
+            ("instructions", self.instructions != other.instructions),
+            ("provider", self.provider != other.provider),
+            ("model", self.model != other.model),
+            ("temperature", self.temperature != other.temperature),
+            ("maxTokens", self.max_tokens != other.max_tokens),
+            ("language", self.language != other.language),
+            ("welcomeText", self.welcome_text != other.welcome_text),
+            ("enabled", self.enabled != other.enabled),
+            ("openToCustomers", self.open_to_customers != other.open_to_customers),
+        ];
+        differ.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// Puts the settings into a row.
+    pub(super) fn into_row(self, row: assistant::Model) -> assistant::Model {
+        assistant::Model {
+            name: self.name,
+            instructions: self.instructions,
+            provider: self.provider,
+            model: self.model,
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+            language: self.language,
+            welcome_text: self.welcome_text,
+            enabled: self.enabled,
+            open_to_customers: self.open_to_customers,
+            ..row
+        }
+    }
+}
+
+fn pick<T>(new: MaybeUndefined<T>, now: T, default: T) -> T {
+    match new {
+        MaybeUndefined::Undefined => now,
+        MaybeUndefined::Null => default,
+        MaybeUndefined::Value(value) => value,
+    }
+}
+
+fn out_of_range(field: &'static str, what: &str) -> Error {
+    Error::bad_input(field, ErrorReason::OutOfRange, format!("`{field}` must be {what}."))
+}
+
+/// An assistant that is switched off starts nothing.
+pub(super) fn is_on(enabled: bool) -> Result<()> {
+    if enabled { Ok(()) } else { Err(Error::conflict(ErrorReason::AssistantDisabled, "The assistant is switched off.")) }
+}
+
+/// A provider that needs an endpoint is refused where there is none.
+pub(super) fn has_provider(provider: Provider, endpoint: bool) -> Result<()> {
+    match provider {
+        Provider::OpenaiCompatible if !endpoint => Err(Error::conflict(
+            ErrorReason::ProviderNotConfigured,
+            "This server has no OpenAI-compatible endpoint; set `YANIT_OPENAI_URL`, or use `BUILT_IN`.",
+        )
+        .at("input.provider")),
+        Provider::OpenaiCompatible | Provider::BuiltIn => Ok(()),
+    }
+}
+
+/// The id of the assistant that a person made on a site with this client id: a repetition meets the same primary key.
+pub(super) fn derived(user: UserId, site: SiteId, client: Uuid) -> AssistantId {
+    let hash = secret::hash(&[b"assistant", user.0.as_bytes(), site.0.as_bytes(), client.as_bytes()]);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    // UUID version 8 (RFC 9562): made by the application.
+    AssistantId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+/// What was made with a client id answers a repetition. One that was changed since may differ from what is repeated.
+pub(super) fn repeats(row: assistant::Model, new: &New) -> Result<assistant::Model> {
+    let untouched = row.updated_at == row.created_at;
+    if row.deleted_at.is_some() || (untouched && New::of(&row) != *new) {
+        return Err(Error::conflict(
+            ErrorReason::IdempotencyMismatch,
+            "This `clientId` was used for another assistant or for one that was deleted; take a new one.",
+        )
+        .at("input.clientId"));
+    }
+    Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new() -> New {
+        New { name: "Ayşe".into(), ..New::default() }
+    }
+
+    #[test]
+    fn settings_outside_their_limits_are_refused_by_name() {
+        let field = |settings: New| settings.check(None).err().and_then(|error| error.field).unwrap_or_default();
+        assert_eq!(field(new()), "");
+        assert_eq!(field(New { temperature: 2.0, max_tokens: 8192, ..new() }), "");
+        assert_eq!(field(New { name: " ".into(), ..new() }), "input.name");
+        assert_eq!(field(New { name: "x".repeat(101), ..new() }), "input.name");
+        assert_eq!(field(New { instructions: "x".repeat(10_001), ..new() }), "input.instructions");
+        assert_eq!(field(New { welcome_text: "x".repeat(1_001), ..new() }), "input.welcomeText");
+        assert_eq!(field(New { model: Some("a\nb".into()), ..new() }), "input.model");
+        assert_eq!(field(New { language: "turkish!".into(), ..new() }), "input.language");
+        assert_eq!(field(New { max_tokens: 0, ..new() }), "input.maxTokens");
+        for temperature in [-0.1, 2.1, f64::NAN] {
+            assert_eq!(field(New { temperature, ..new() }), "input.temperature");
+        }
+    }
+
+    #[test]
+    fn a_customers_own_is_not_opened_to_others() {
+        let open = New { open_to_customers: true, ..new() };
+        assert!(open.clone().check(None).is_ok());
+        assert!(open.check(Some(UserId(Uuid::from_u128(1)))).is_err());
+    }
+
+    #[test]
+    fn changes_leave_what_is_undefined_and_name_what_differs() {
+        let before = New { temperature: 0.1, model: Some("small".into()), ..new() };
+        assert_eq!(before.clone().with(Changes::default()), before);
+        let changes =
+            Changes { temperature: MaybeUndefined::Null, model: MaybeUndefined::Value("large".into()), ..Changes::default() };
+        let after = before.clone().with(changes);
+        assert_eq!((after.temperature, after.model.as_deref()), (TEMPERATURE, Some("large")));
+        assert_eq!(before.differences(&after), ["model", "temperature"]);
+        let nameless = Changes { name: MaybeUndefined::Null, ..Changes::default() };
+        assert!(before.with(nameless).check(None).is_err());
+    }
+
+    #[test]
+    fn a_provider_needs_its_endpoint() {
+        assert!(has_provider(Provider::BuiltIn, false).is_ok());
+        assert!(has_provider(Provider::OpenaiCompatible, true).is_ok());
+        let refused = has_provider(Provider::OpenaiCompatible, false).unwrap_err();
+        assert_eq!(refused.reason, Some(ErrorReason::ProviderNotConfigured));
+        assert!(refused.message.contains("YANIT_OPENAI_URL"));
+    }
+}
