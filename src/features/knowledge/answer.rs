@@ -120,7 +120,11 @@ impl Retrieved {
     /// The first passage of each article, best first: what to suggest.
     pub fn articles(&self) -> impl Iterator<Item = &Source> {
         let earlier = |index: usize, article| self.passages[..index].iter().any(|source| source.article == article);
-        self.passages.iter().enumerate().filter(move |(index, source)| !earlier(*index, source.article)).map(|(_, source)| source)
+        self.passages
+            .iter()
+            .enumerate()
+            .filter(move |(index, source)| !earlier(*index, source.article))
+            .map(|(_, source)| source)
     }
 }
 
@@ -140,7 +144,8 @@ pub fn extract(found: &Retrieved) -> Extract {
     sentences.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
     sentences.truncate(SENTENCES);
     sentences.sort_by_key(|(source, sentence)| (source.start_byte, sentence.range.start));
-    let citations: Vec<Citation> = sentences.into_iter().filter_map(|(source, sentence)| cite(source, &sentence.range)).collect();
+    let citations: Vec<Citation> =
+        sentences.into_iter().filter_map(|(source, sentence)| cite(source, &sentence.range)).collect();
     let text = citations.iter().map(|citation| citation.quote.as_str()).collect::<Vec<_>>().join(" ");
     let decision = if text.is_empty() { Decision::Abstain } else { decision };
     Extract { text, citations, confidence, decision }
@@ -224,8 +229,10 @@ mod tests {
     #[test]
     fn the_two_best_sentences_are_quoted_in_the_order_of_the_text() {
         let text = "## Süre\nİade süresi 14 gündür. Kutu gerekir. Ücret alınmaz.";
-        let sentences = [("Süre", 0.9), ("İade süresi 14 gündür.", 0.5), ("Kutu gerekir.", 0.1), ("Ücret alınmaz.", 0.6)];
-        let found = Retrieved { passages: vec![source(1, text, 10, 0.7, &sentences)], runner_up: Some(0.4), words_only: false };
+        let sentences =
+            [("Süre", 0.9), ("İade süresi 14 gündür.", 0.5), ("Kutu gerekir.", 0.1), ("Ücret alınmaz.", 0.6)];
+        let found =
+            Retrieved { passages: vec![source(1, text, 10, 0.7, &sentences)], runner_up: Some(0.4), words_only: false };
         let extract = extract(&found);
         assert_eq!(extract.text, "İade süresi 14 gündür. Ücret alınmaz.");
         assert_eq!(extract.decision, Decision::Answer);
@@ -247,7 +254,11 @@ mod tests {
     #[test]
     fn the_lead_over_the_next_article_decides() {
         let decide = |score: f32, next: Option<f32>| {
-            let found = Retrieved { passages: vec![source(1, "Bir.", 0, score, &[("Bir.", 0.2)])], runner_up: next, words_only: false };
+            let found = Retrieved {
+                passages: vec![source(1, "Bir.", 0, score, &[("Bir.", 0.2)])],
+                runner_up: next,
+                words_only: false,
+            };
             extract(&found).decision
         };
         assert_eq!(decide(0.5, Some(0.40)), Decision::Answer);

@@ -29,12 +29,14 @@ pub fn fit_context<'a>(passages: impl IntoIterator<Item = &'a str>, max: usize) 
 /// characters that surely do not belong together. Empty when there is no such place.
 pub(super) fn cut(text: &str, max: usize) -> &str {
     let Some((limit, _)) = text.char_indices().nth(max) else { return text };
-    let sentence = exact_index::text::sentences(text).into_iter().map(|range| range.end).take_while(|end| *end <= limit).last();
+    let sentence =
+        exact_index::text::sentences(text).into_iter().map(|range| range.end).take_while(|end| *end <= limit).last();
     if let Some(end) = sentence {
         return &text[..end];
     }
     let fits = text.char_indices().take_while(|(at, _)| *at <= limit);
-    if let Some((end, _)) = fits.clone().filter(|(at, c)| *at > 0 && c.is_whitespace() && is_boundary(text, *at)).last() {
+    if let Some((end, _)) = fits.clone().filter(|(at, c)| *at > 0 && c.is_whitespace() && is_boundary(text, *at)).last()
+    {
         return &text[..end];
     }
     let end = fits.map(|(at, _)| at).filter(|at| is_boundary(text, *at)).last().unwrap_or(0);
@@ -57,7 +59,11 @@ fn is_boundary(text: &str, at: usize) -> bool {
         other => other.is_whitespace(),
     };
     // A few format characters (U+0600 … and the like) join to what follows; those scripts are not in the list above.
-    stands_alone && !text[..at].chars().next_back().is_some_and(|before| matches!(before, '\u{600}'..='\u{8ff}' | '\u{110bd}' | '\u{110cd}'))
+    stands_alone
+        && !text[..at]
+            .chars()
+            .next_back()
+            .is_some_and(|before| matches!(before, '\u{600}'..='\u{8ff}' | '\u{110bd}' | '\u{110cd}'))
 }
 
 /// True for a Markdown heading: one to six `#`, a space, text, on one line.

@@ -24,7 +24,9 @@ impl Language {
     /// The language a BCP 47 tag means; `en-GB` counts as English, others are absent.
     pub fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next().unwrap_or_default();
-        [Self::Turkish, Self::English, Self::German].into_iter().find(|language| primary.eq_ignore_ascii_case(language.tag()))
+        [Self::Turkish, Self::English, Self::German]
+            .into_iter()
+            .find(|language| primary.eq_ignore_ascii_case(language.tag()))
     }
 }
 
@@ -33,27 +35,68 @@ const WORDS: [(Language, &[&str]); 3] = [
     (
         Language::Turkish,
         &[
-            "acaba", "ama", "ben", "bana", "benim", "bir", "bu", "bunu", "cok", "daha", "degil", "diye", "gibi", "hangi", "icin",
-            "ile", "istiyorum", "kac", "kadar", "merhaba", "mi", "misiniz", "mu", "musunuz", "nasil", "ne", "neden", "nedir",
-            "nerede", "nereden", "olur", "sey", "siz", "size", "sonra", "tesekkurler", "var", "ve", "veya", "yok", "zaman", "lutfen",
-            "miyim", "oldu", "selam",
+            "acaba",
+            "ama",
+            "ben",
+            "bana",
+            "benim",
+            "bir",
+            "bu",
+            "bunu",
+            "cok",
+            "daha",
+            "degil",
+            "diye",
+            "gibi",
+            "hangi",
+            "icin",
+            "ile",
+            "istiyorum",
+            "kac",
+            "kadar",
+            "merhaba",
+            "mi",
+            "misiniz",
+            "mu",
+            "musunuz",
+            "nasil",
+            "ne",
+            "neden",
+            "nedir",
+            "nerede",
+            "nereden",
+            "olur",
+            "sey",
+            "siz",
+            "size",
+            "sonra",
+            "tesekkurler",
+            "var",
+            "ve",
+            "veya",
+            "yok",
+            "zaman",
+            "lutfen",
+            "miyim",
+            "oldu",
+            "selam",
         ],
     ),
     (
         Language::English,
         &[
-            "and", "are", "can", "could", "did", "do", "does", "for", "from", "get", "have", "hello", "how", "i", "is", "it", "long",
-            "my", "not", "of", "on", "please", "thanks", "that", "the", "there", "this", "to", "we", "what", "when", "where", "which",
-            "why", "with", "would", "you", "your", "much", "many", "if", "or",
+            "and", "are", "can", "could", "did", "do", "does", "for", "from", "get", "have", "hello", "how", "i", "is",
+            "it", "long", "my", "not", "of", "on", "please", "thanks", "that", "the", "there", "this", "to", "we",
+            "what", "when", "where", "which", "why", "with", "would", "you", "your", "much", "many", "if", "or",
         ],
     ),
     (
         Language::German,
         &[
-            "aber", "auf", "bei", "bitte", "danke", "das", "dem", "den", "der", "die", "ein", "eine", "einen", "es", "fur", "gibt",
-            "habe", "haben", "hallo", "ich", "ihr", "ihre", "ist", "kann", "kein", "keine", "man", "mein", "meine", "meinen", "mich",
-            "mir", "mit", "nach", "nicht", "oder", "sich", "sie", "sind", "und", "uns", "von", "wann", "warum", "wenn", "wie", "wird",
-            "wo", "zu", "zum", "zur", "muss",
+            "aber", "auf", "bei", "bitte", "danke", "das", "dem", "den", "der", "die", "ein", "eine", "einen", "es",
+            "fur", "gibt", "habe", "haben", "hallo", "ich", "ihr", "ihre", "ist", "kann", "kein", "keine", "man",
+            "mein", "meine", "meinen", "mich", "mir", "mit", "nach", "nicht", "oder", "sich", "sie", "sind", "und",
+            "uns", "von", "wann", "warum", "wenn", "wie", "wird", "wo", "zu", "zum", "zur", "muss",
         ],
     ),
 ];
@@ -77,7 +120,11 @@ pub fn detect(text: &str) -> Option<Language> {
             }
         }
         // Turkish says much in endings; no common English or German word ends so.
-        if word.len() > 6 && ["iyorum", "iyor", "uyor", "siniz", "lari", "leri", "abilir", "ebilir"].iter().any(|end| word.ends_with(end)) {
+        if word.len() > 6
+            && ["iyorum", "iyor", "uyor", "siniz", "lari", "leri", "abilir", "ebilir"]
+                .iter()
+                .any(|end| word.ends_with(end))
+        {
             points[0] += 1;
         }
     }

@@ -32,7 +32,14 @@ impl NewArticle {
     ///
     /// # Errors
     /// `BAD_USER_INPUT` with the field that is wrong.
-    pub fn check(site: SiteId, title: &str, body: &str, language: &str, slug: Option<&str>, visibility: Visibility) -> Result<Self> {
+    pub fn check(
+        site: SiteId,
+        title: &str,
+        body: &str,
+        language: &str,
+        slug: Option<&str>,
+        visibility: Visibility,
+    ) -> Result<Self> {
         Ok(Self {
             site,
             title: check_title(title)?,
@@ -122,7 +129,8 @@ pub(super) fn may_change(actor: &Actor, article: &article::Model) -> Result<()> 
 
 /// Somebody asked for a slug that another article of the site has.
 pub(super) fn slug_taken() -> Error {
-    Error::conflict(ErrorReason::SlugTaken, "Another article of this site has that slug; choose another one.").at("input.slug")
+    Error::conflict(ErrorReason::SlugTaken, "Another article of this site has that slug; choose another one.")
+        .at("input.slug")
 }
 
 /// A title as the part of an address: `İade Süresi & Şartları` is `iade-suresi-sartlari`.
@@ -177,9 +185,11 @@ fn given<T>(field: &'static str, value: MaybeUndefined<T>) -> Result<Option<T>> 
     match value {
         MaybeUndefined::Undefined => Ok(None),
         MaybeUndefined::Value(value) => Ok(Some(value)),
-        MaybeUndefined::Null => {
-            Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` cannot be cleared; leave it out to keep it.")))
-        }
+        MaybeUndefined::Null => Err(Error::bad_input(
+            field,
+            ErrorReason::TooShort,
+            format!("`{field}` cannot be cleared; leave it out to keep it."),
+        )),
     }
 }
 

@@ -159,8 +159,9 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
             let vector = if vectors.len() == 1 { vectors.first() } else { vectors.get(nth + 1) };
             query.vector.as_deref().zip(vector).map_or(0.0, |(question, sentence)| cosine(question, sentence))
         };
-        let sentence = |(nth, (range, coverage)): (usize, (_, f32))| {
-            Sentence { range, score: dense(nth) + Weights::LEXICAL_WEIGHT * coverage }
+        let sentence = |(nth, (range, coverage)): (usize, (_, f32))| Sentence {
+            range,
+            score: dense(nth) + Weights::LEXICAL_WEIGHT * coverage,
         };
         source.sentences = ranges.into_iter().zip(coverages).enumerate().map(sentence).collect();
     }
@@ -188,7 +189,9 @@ mod tests {
             score,
         };
         let matches = [found(1, 1, 0.9), found(1, 2, 0.8), found(1, 3, 0.7), found(2, 4, 0.6), found(1, 5, 0.5)];
-        let chunks = |limit, spread| pick(&matches, limit, spread).iter().map(|found| found.chunk.0.as_u128()).collect::<Vec<_>>();
+        let chunks = |limit, spread| {
+            pick(&matches, limit, spread).iter().map(|found| found.chunk.0.as_u128()).collect::<Vec<_>>()
+        };
         assert_eq!(chunks(3, Spread::Passages), [1, 2, 4]);
         assert_eq!(chunks(4, Spread::Passages), [1, 2, 3, 4]);
         assert_eq!(chunks(9, Spread::Passages), [1, 2, 3, 4, 5]);

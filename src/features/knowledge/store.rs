@@ -10,7 +10,8 @@ use ::entity::{
 };
 use exact_index::text::fold;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
     sea_query::{Expr, LikeExpr, OnConflict},
 };
@@ -72,7 +73,13 @@ fn wanted(reach: &Reach, site: SiteId, wanted: &Wanted) -> Select<Entity> {
     articles(reach).filter(all)
 }
 
-pub(super) async fn list(db: &Db<'_>, reach: &Reach, site: SiteId, filter: &Wanted, paging: &Paging) -> Result<Page<article::Model>> {
+pub(super) async fn list(
+    db: &Db<'_>,
+    reach: &Reach,
+    site: SiteId,
+    filter: &Wanted,
+    paging: &Paging,
+) -> Result<Page<article::Model>> {
     paging.read(db, wanted(reach, site, filter), (Column::CreatedAt, Column::Id), true, instant).await
 }
 
@@ -90,7 +97,12 @@ fn public(site: SiteId, language: Option<&str>) -> Select<Entity> {
         .filter(Condition::all().add_option(language.map(|language| Column::Language.eq(language))))
 }
 
-pub(super) async fn list_public(db: &Db<'_>, site: SiteId, language: Option<&str>, paging: &Paging) -> Result<Page<article::Model>> {
+pub(super) async fn list_public(
+    db: &Db<'_>,
+    site: SiteId,
+    language: Option<&str>,
+    paging: &Paging,
+) -> Result<Page<article::Model>> {
     paging.read(db, public(site, language), (Column::PublishedAt, Column::Id), true, instant).await
 }
 
@@ -104,7 +116,12 @@ pub(super) async fn find_public(db: &Db<'_>, site: SiteId, slug: &str) -> Result
 }
 
 /// Published articles by id, whether visitors may read them or members only.
-pub(super) async fn published(db: &Db<'_>, site: SiteId, ids: &[ArticleId], public_only: bool) -> Result<HashMap<ArticleId, article::Model>> {
+pub(super) async fn published(
+    db: &Db<'_>,
+    site: SiteId,
+    ids: &[ArticleId],
+    public_only: bool,
+) -> Result<HashMap<ArticleId, article::Model>> {
     let rows = Entity::find()
         .filter(Column::SiteId.eq(site))
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -117,7 +134,8 @@ pub(super) async fn published(db: &Db<'_>, site: SiteId, ids: &[ArticleId], publ
 
 /// Published articles of all sites that are not searchable as they are: never indexed, or by another embedder.
 pub(super) async fn outdated(db: &Db<'_>, model: &str) -> Result<Vec<(ArticleId, SiteId)>> {
-    let current = chunk::Entity::find().select_only().column(chunk::Column::ArticleId).filter(chunk::Column::Model.eq(model));
+    let current =
+        chunk::Entity::find().select_only().column(chunk::Column::ArticleId).filter(chunk::Column::Model.eq(model));
     let behind = Condition::any()
         .add(Column::IndexedVersion.is_null())
         .add(Expr::col(Column::IndexedVersion).ne(Expr::col(Column::Version)))
@@ -194,7 +212,10 @@ pub(super) async fn versions(db: &Db<'_>, id: ArticleId, limit: u64) -> Result<V
 }
 
 /// The titles that articles have in certain versions.
-pub(super) async fn titles(db: &Db<'_>, versions: impl Iterator<Item = (ArticleId, i32)>) -> Result<HashMap<(ArticleId, i32), String>> {
+pub(super) async fn titles(
+    db: &Db<'_>,
+    versions: impl Iterator<Item = (ArticleId, i32)>,
+) -> Result<HashMap<(ArticleId, i32), String>> {
     let any = versions.fold(Condition::any(), |any, (article, version)| {
         let of_article = article_version::Column::ArticleId.eq(article);
         any.add(Condition::all().add(of_article).add(article_version::Column::Version.eq(version)))
@@ -202,7 +223,8 @@ pub(super) async fn titles(db: &Db<'_>, versions: impl Iterator<Item = (ArticleI
     if any.is_empty() {
         return Ok(HashMap::new());
     }
-    let columns = [article_version::Column::ArticleId, article_version::Column::Version, article_version::Column::Title];
+    let columns =
+        [article_version::Column::ArticleId, article_version::Column::Version, article_version::Column::Title];
     let rows: Vec<(ArticleId, i32, String)> =
         article_version::Entity::find().select_only().columns(columns).filter(any).into_tuple().all(db).await?;
     Ok(rows.into_iter().map(|(article, version, title)| ((article, version), title)).collect())
@@ -218,8 +240,16 @@ pub(super) async fn next_revision(db: &Db<'_>, site: SiteId) -> Result<i64> {
 }
 
 /// Passages by id, those that are still there.
-pub(super) async fn chunks(db: &Db<'_>, site: SiteId, ids: impl Iterator<Item = ChunkId>) -> Result<HashMap<ChunkId, chunk::Model>> {
-    let rows = chunk::Entity::find().filter(chunk::Column::SiteId.eq(site)).filter(chunk::Column::Id.is_in(ids)).all(db).await?;
+pub(super) async fn chunks(
+    db: &Db<'_>,
+    site: SiteId,
+    ids: impl Iterator<Item = ChunkId>,
+) -> Result<HashMap<ChunkId, chunk::Model>> {
+    let rows = chunk::Entity::find()
+        .filter(chunk::Column::SiteId.eq(site))
+        .filter(chunk::Column::Id.is_in(ids))
+        .all(db)
+        .await?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
@@ -231,7 +261,8 @@ pub(super) async fn chunks_of(db: &Db<'_>, article: ArticleId) -> Result<Vec<chu
 
 /// The name of the embedder that made an article's vectors.
 pub(super) async fn model_of(db: &Db<'_>, article: ArticleId) -> Result<Option<String>> {
-    let of_article = chunk::Entity::find().select_only().column(chunk::Column::Model).filter(chunk::Column::ArticleId.eq(article));
+    let of_article =
+        chunk::Entity::find().select_only().column(chunk::Column::Model).filter(chunk::Column::ArticleId.eq(article));
     Ok(of_article.limit(1).into_tuple().one(db).await?)
 }
 

@@ -61,7 +61,8 @@ impl EmbeddedIndex {
             // A question of which the embedder understood nothing has no direction.
             let vector = query.vector.as_deref().filter(|vector| vector.iter().any(|number| *number != 0.0));
             let vector = vector.filter(|vector| vector.len() == site.partition.dimension());
-            let filter = if query.public_only { Filter { all: PUBLIC, ..Filter::default() } } else { Filter::default() };
+            let filter =
+                if query.public_only { Filter { all: PUBLIC, ..Filter::default() } } else { Filter::default() };
             let search = Search { filter, ..Search::new(vector, &query.text, query.limit) };
             let hits = site.partition.search(&search).map_err(Error::internal)?;
             let matched = |hit: exact_index::Hit| {
@@ -72,7 +73,13 @@ impl EmbeddedIndex {
         .await
     }
 
-    pub(super) async fn coverages(&self, db: &Db<'_>, site: SiteId, question: &str, texts: &[&str]) -> Result<Vec<f32>> {
+    pub(super) async fn coverages(
+        &self,
+        db: &Db<'_>,
+        site: SiteId,
+        question: &str,
+        texts: &[&str],
+    ) -> Result<Vec<f32>> {
         let site = self.fresh(db, site).await?;
         Ok(texts.iter().map(|text| site.partition.coverage(question, text)).collect())
     }
@@ -113,7 +120,12 @@ impl EmbeddedIndex {
     }
 
     /// Loads what changed and drops what went. What is done stays done when the caller goes away in the middle.
-    async fn catch_up(&self, db: &Db<'_>, id: SiteId, mut site: OwnedRwLockWriteGuard<Site>) -> Result<OwnedRwLockWriteGuard<Site>> {
+    async fn catch_up(
+        &self,
+        db: &Db<'_>,
+        id: SiteId,
+        mut site: OwnedRwLockWriteGuard<Site>,
+    ) -> Result<OwnedRwLockWriteGuard<Site>> {
         let now = rows::articles(db, id).await?;
         let gone: Vec<ArticleId> = site.articles.keys().filter(|article| !now.contains_key(article)).copied().collect();
         for article in gone {

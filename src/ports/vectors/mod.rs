@@ -10,6 +10,7 @@
 //! - Where vectors cannot be compared (none given, Qdrant away), words alone decide, and the answer says so.
 
 mod embedded;
+mod points;
 mod qdrant;
 mod rows;
 

@@ -19,19 +19,22 @@ use std::{
 
 use ::entity::ids::{ArticleId, ChunkId, SiteId};
 use qdrant_client::{
-    Payload, Qdrant, QdrantError,
+    Qdrant, QdrantError,
     qdrant::{
-        BoolIndexParamsBuilder, Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder,
-        DeletePointsBuilder, Distance, FieldType, Filter, HnswConfigDiffBuilder, KeywordIndexParamsBuilder,
-        MultiVectorComparator, MultiVectorConfigBuilder, NamedVectors, PointId, PointStruct, PrefetchQueryBuilder,
-        Query as Nearest, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder, ScoredPoint, UpsertPointsBuilder,
-        Vector, VectorInput, VectorParamsBuilder, VectorsConfigBuilder, point_id::PointIdOptions,
+        BoolIndexParamsBuilder, Condition, CountPointsBuilder, CreateCollectionBuilder,
+        CreateFieldIndexCollectionBuilder, DeletePointsBuilder, Distance, FieldType, Filter, HnswConfigDiffBuilder,
+        KeywordIndexParamsBuilder, MultiVectorComparator, MultiVectorConfigBuilder, PointId, PointStruct,
+        PrefetchQueryBuilder, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder, UpsertPointsBuilder,
+        VectorParamsBuilder, VectorsConfigBuilder,
     },
 };
 use tokio::sync::OnceCell;
-use uuid::Uuid;
 
-use super::{EmbeddedIndex, Found, Passage, Query, scored};
+use super::{
+    EmbeddedIndex, Found, Passage, Query,
+    points::{ARTICLE, PUBLIC, SENTENCES, SITE, WHOLE, of_article, of_site, point, question, scored_chunk},
+    scored,
+};
 use crate::{
     kernel::{Error, Result},
     ports::db::Db,
@@ -45,12 +48,6 @@ const BATCH: usize = 64;
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// How long words alone answer after Qdrant did not, so that not every question waits for it.
 const PAUSE: Duration = Duration::from_secs(5);
-
-const WHOLE: &str = "whole";
-const SENTENCES: &str = "sentences";
-const SITE: &str = "site_id";
-const ARTICLE: &str = "article_id";
-const PUBLIC: &str = "public";
 
 /// A collection of a Qdrant server.
 pub struct QdrantIndex {
@@ -170,7 +167,11 @@ impl QdrantIndex {
         }
         let ask = |using: &str| -> QueryPoints {
             let leg = |leg: &str| {
-                PrefetchQueryBuilder::default().query(question(leg, vector)).using(leg).filter(filter.clone()).limit(limit as u64)
+                PrefetchQueryBuilder::default()
+                    .query(question(leg, vector))
+                    .using(leg)
+                    .filter(filter.clone())
+                    .limit(limit as u64)
             };
             let mut those = filter.clone();
             those.must.push(Condition::has_id(also.iter().map(|chunk| chunk.0)));
@@ -186,9 +187,15 @@ impl QdrantIndex {
         };
         let batch = QueryBatchPointsBuilder::new(&self.collection, vec![ask(WHOLE), ask(SENTENCES)]);
         let answer = self.told(self.client.query_batch(batch).await)?;
-        let mut scores = answer.result.into_iter().map(|part| part.result.iter().filter_map(scored_chunk).collect::<HashMap<_, _>>());
+        let mut scores = answer
+            .result
+            .into_iter()
+            .map(|part| part.result.iter().filter_map(scored_chunk).collect::<HashMap<_, _>>());
         let (whole, sentences) = (scores.next().unwrap_or_default(), scores.next().unwrap_or_default());
-        Ok(whole.into_iter().filter_map(|(chunk, whole)| Some((chunk, 0.5 * whole + 0.5 * sentences.get(&chunk)?))).collect())
+        Ok(whole
+            .into_iter()
+            .filter_map(|(chunk, whole)| Some((chunk, 0.5 * whole + 0.5 * sentences.get(&chunk)?)))
+            .collect())
     }
 
     async fn delete(&self, filter: Filter) -> Result<()> {
@@ -220,7 +227,8 @@ impl QdrantIndex {
                 exists.then_some(()).ok_or_else(|| unavailable(error))?;
             }
         }
-        let index = |field: &str, kind| CreateFieldIndexCollectionBuilder::new(&self.collection, field, kind).wait(true);
+        let index =
+            |field: &str, kind| CreateFieldIndexCollectionBuilder::new(&self.collection, field, kind).wait(true);
         let tenant = KeywordIndexParamsBuilder::default().is_tenant(true);
         let plain = KeywordIndexParamsBuilder::default().enable_hnsw(false);
         let flag = BoolIndexParamsBuilder::new().enable_hnsw(false);
@@ -254,43 +262,4 @@ impl QdrantIndex {
 
 fn unavailable(error: QdrantError) -> Error {
     Error { source: Some(std::sync::Arc::new(error)), ..Error::unavailable("vector index") }
-}
-
-/// Every request to the server has this filter, in each of its parts.
-fn of_site(site: SiteId) -> Filter {
-    Filter::must([Condition::matches(SITE, site.to_string())])
-}
-
-fn of_article(site: SiteId, article: ArticleId) -> Filter {
-    let mut filter = of_site(site);
-    filter.must.push(Condition::matches(ARTICLE, article.to_string()));
-    filter
-}
-
-/// A passage as a point; none when its vector has no direction.
-fn point(site: SiteId, passage: Passage) -> Option<PointStruct> {
-    let has_direction = |vector: &Vec<f32>| vector.iter().any(|number| *number != 0.0);
-    let mut vectors = passage.vectors.into_iter();
-    let whole = vectors.next().filter(has_direction)?;
-    let mut sentences: Vec<Vec<f32>> = vectors.filter(has_direction).collect();
-    if sentences.is_empty() {
-        sentences.push(whole.clone());
-    }
-    let payload = [
-        (SITE, qdrant_client::qdrant::Value::from(site.to_string())),
-        (ARTICLE, passage.article.to_string().into()),
-        (PUBLIC, passage.public.into()),
-    ];
-    let vectors = NamedVectors::default().add_vector(WHOLE, whole).add_vector(SENTENCES, Vector::new_multi(sentences));
-    Some(PointStruct::new(passage.chunk.0, vectors, Payload::from(payload.map(|(key, value)| (key.to_owned(), value)))))
-}
-
-fn question(using: &str, vector: &[f32]) -> Nearest {
-    let one = vector.to_vec();
-    Nearest::new_nearest(if using == SENTENCES { VectorInput::new_multi(vec![one]) } else { VectorInput::new_dense(one) })
-}
-
-fn scored_chunk(point: &ScoredPoint) -> Option<(ChunkId, f32)> {
-    let PointIdOptions::Uuid(id) = point.id.as_ref()?.point_id_options.as_ref()? else { return None };
-    Some((ChunkId(Uuid::try_parse(id).ok()?), point.score))
 }

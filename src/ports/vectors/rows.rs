@@ -48,7 +48,8 @@ pub(super) async fn passages(
     };
     let Some(model) = model else {
         let columns = [chunk::Column::Id, chunk::Column::ArticleId, chunk::Column::Text];
-        let rows: Vec<(ChunkId, ArticleId, String)> = of_articles.select_only().columns(columns).into_tuple().all(db).await?;
+        let rows: Vec<(ChunkId, ArticleId, String)> =
+            of_articles.select_only().columns(columns).into_tuple().all(db).await?;
         return Ok(rows.into_iter().filter_map(|(id, article, text)| passage(id, article, &text, vec![])).collect());
     };
     let rows = of_articles.all(db).await?;
@@ -83,6 +84,8 @@ async fn heads(db: &Db<'_>, site: SiteId, articles: &[ArticleId]) -> Result<Hash
         .all(db)
         .await?;
     let mut titles: HashMap<_, _> = titles.into_iter().collect();
-    let head = |(article, _, visibility)| (article, (titles.remove(&article).unwrap_or_default(), visibility == Visibility::Public));
+    let head = |(article, _, visibility)| {
+        (article, (titles.remove(&article).unwrap_or_default(), visibility == Visibility::Public))
+    };
     Ok(searchable.into_iter().map(head).collect())
 }

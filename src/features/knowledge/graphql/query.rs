@@ -53,7 +53,11 @@ pub struct KnowledgeQuery;
 #[Object]
 impl KnowledgeQuery {
     /// An article of a site you are a member of, in whatever state.
-    async fn article(&self, ctx: &Context<'_>, #[graphql(desc = "The article.")] article_id: ArticleId) -> Result<Article> {
+    async fn article(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The article.")] article_id: ArticleId,
+    ) -> Result<Article> {
         Ok(find(ctx.cx(), article_id).await?.into())
     }
 
@@ -140,7 +144,8 @@ impl KnowledgeQuery {
         let options = RetrieveOptions { public_only: !is_staff, limit };
         let (found, mut articles) = retrieve::find(cx, site, &text, options, Spread::Articles).await?;
         let related = found.passages.into_iter().filter(|source| source.dense >= RELATED || source.lexical > 0.0);
-        let shown = related.filter_map(|source| Some(ArticleMatch::new(articles.remove(&source.article)?, source, is_staff)));
+        let shown =
+            related.filter_map(|source| Some(ArticleMatch::new(articles.remove(&source.article)?, source, is_staff)));
         Ok(shown.collect())
     }
 }
