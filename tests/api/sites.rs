@@ -1,8 +1,11 @@
 //! Sites, members and invitations, as an integrator uses them.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use crate::harness::TestApp;
+use serde_json::{Value, json};
+use yanit::features::accounts::{self, NewPerson};
+
+use crate::harness::app::{Options, TestApp};
 
 const CREATE: &str = "mutation($input: CreateSiteInput!) { createSite(input: $input) {
     site { id name publicKey allowedOrigins locale myRole } } }";
@@ -21,6 +24,11 @@ const SITE: &str = "query($site: ID!) { site(siteId: $site) { id myRole } }";
 const SITES: &str = "{ sites { totalCount edges { node { id } } } }";
 const INVITATIONS: &str = "query($site: ID!) { invitations(siteId: $site) { totalCount edges { node { id email } } } }";
 
+/// A server on which time stands until the test moves it.
+async fn started() -> TestApp {
+    TestApp::with(Options { manual_clock: true, ..Options::default() }).await
+}
+
 fn refusal(answer: &Value) -> (&str, &str) {
     let extensions = &answer["errors"][0]["extensions"];
     (extensions["code"].as_str().unwrap_or_default(), extensions["reason"].as_str().unwrap_or_default())
@@ -37,6 +45,15 @@ async fn person(app: &TestApp, email: &str) -> String {
     text(&app.post(None, query, json!({ "input": input })).await, "/data/register/accessToken")
 }
 
+/// An access token of somebody who may do everything.
+async fn superadmin(app: &TestApp) -> String {
+    let root = NewPerson::check("root@example.com", "correct horse battery", "Root").expect("it is fine");
+    accounts::create(&app.app.cx(), root, true).await.expect("an account");
+    let login = "mutation { login(input: { email: \"root@example.com\", password: \"correct horse battery\" }) {
+        accessToken } }";
+    text(&app.post(None, login, json!({})).await, "/data/login/accessToken")
+}
+
 /// A site and the token of its admin.
 async fn site(app: &TestApp, admin: &str) -> (String, String) {
     let token = person(app, admin).await;
@@ -48,7 +65,7 @@ async fn site(app: &TestApp, admin: &str) -> (String, String) {
 async fn member(app: &TestApp, site: &str, admin: &str, email: &str, role: &str) -> (String, String) {
     let token = person(app, email).await;
     // Lists are in order of time, and the clock stands.
-    app.advance(1);
+    app.clock.advance(Duration::from_secs(1));
     let input = json!({ "siteId": site, "email": email, "role": role });
     let invited = app.post(Some(admin), INVITE, json!({ "input": input })).await;
     let input = json!({ "token": text(&invited, "/data/inviteMember/invitationToken") });
@@ -62,7 +79,7 @@ async fn members(app: &TestApp, token: &str, site: &str) -> Value {
 
 #[tokio::test]
 async fn whoever_makes_a_site_is_its_admin_at_once() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let token = person(&app, "ada@example.com").await;
     assert_eq!(app.post(Some(&token), SITES, json!({})).await["data"]["sites"]["totalCount"], 0);
     let input = json!({ "name": " Acme ", "allowedOrigins": ["HTTPS://Acme.example/", "https://*.acme.example"] });
@@ -77,7 +94,7 @@ async fn whoever_makes_a_site_is_its_admin_at_once() {
 
 #[tokio::test]
 async fn sites_of_others_do_not_exist_for_one() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let (site, admin) = site(&app, "ada@example.com").await;
     let (_, other_admin) = self::site(&app, "eve@example.com").await;
     let customer = person(&app, "carl@example.com").await;
@@ -93,7 +110,7 @@ async fn sites_of_others_do_not_exist_for_one() {
         let update = json!({ "input": { "siteId": site, "name": "x" } });
         assert_eq!(refusal(&app.post(Some(token), UPDATE, update).await).0, "NOT_FOUND");
     }
-    let everything = app.superadmin().await;
+    let everything = superadmin(&app).await;
     assert_eq!(app.post(Some(&everything), SITES, json!({})).await["data"]["sites"]["totalCount"], 2);
     let seen = app.post(Some(&everything), SITE, json!({ "site": site })).await;
     assert_eq!(seen["data"]["site"]["id"], site.as_str());
@@ -101,7 +118,7 @@ async fn sites_of_others_do_not_exist_for_one() {
 
 #[tokio::test]
 async fn an_agent_sees_the_site_and_changes_nothing() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let (site, admin) = site(&app, "ada@example.com").await;
     let (agent, _) = member(&app, &site, &admin, "bob@example.com", "AGENT").await;
     let seen = app.post(Some(&agent), SITE, json!({ "site": site })).await;
@@ -126,7 +143,7 @@ async fn an_agent_sees_the_site_and_changes_nothing() {
 
 #[tokio::test]
 async fn settings_change_in_part_and_a_new_key_replaces_the_old_one() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let (site, admin) = site(&app, "ada@example.com").await;
     let input = json!({ "siteId": site, "locale": "tr", "allowedOrigins": ["https://acme.example"] });
     let changed = app.post(Some(&admin), UPDATE, json!({ "input": input })).await["data"]["updateSite"]["site"].take();
@@ -142,7 +159,7 @@ async fn settings_change_in_part_and_a_new_key_replaces_the_old_one() {
 
 #[tokio::test]
 async fn a_new_person_accepts_with_a_name_and_a_password() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let (site, admin) = site(&app, "ada@example.com").await;
     let input = json!({ "siteId": site, "email": "New@Example.com", "role": "AGENT" });
     let invited = app.post(Some(&admin), INVITE, json!({ "input": input })).await["data"]["inviteMember"].take();
@@ -165,7 +182,7 @@ async fn a_new_person_accepts_with_a_name_and_a_password() {
 
 #[tokio::test]
 async fn an_invitation_is_for_one_address_and_a_week_and_the_newest_counts() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let (site, admin) = site(&app, "ada@example.com").await;
     let bob = person(&app, "bob@example.com").await;
     let eve = person(&app, "eve@example.com").await;
@@ -184,7 +201,7 @@ async fn an_invitation_is_for_one_address_and_a_week_and_the_newest_counts() {
     assert!(app.post(Some(&admin), revoke, json!({ "id": id })).await["errors"].is_null());
     assert_eq!(refusal(&app.post(Some(&bob), ACCEPT, accept(&second)).await).1, "INVITATION_INVALID");
     let third = text(&app.post(Some(&admin), INVITE, invite).await, "/data/inviteMember/invitationToken");
-    app.advance(7 * 24 * 3600);
+    app.clock.advance(Duration::from_secs(7 * 24 * 3600));
     let login = "mutation { login(input: { email: \"bob@example.com\", password: \"correct horse battery\" }) {
         accessToken } }";
     let bob = text(&app.post(None, login, json!({})).await, "/data/login/accessToken");
@@ -193,7 +210,7 @@ async fn an_invitation_is_for_one_address_and_a_week_and_the_newest_counts() {
 
 #[tokio::test]
 async fn a_site_keeps_an_admin_also_when_all_leave_at_once() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let (site, ada) = site(&app, "ada@example.com").await;
     let ada_row = text(&members(&app, &ada, &site).await, "/edges/0/node/id");
     let alone = app.post(Some(&ada), REMOVE, json!({ "id": ada_row })).await;
@@ -213,7 +230,7 @@ async fn a_site_keeps_an_admin_also_when_all_leave_at_once() {
 
 #[tokio::test]
 async fn a_changed_role_counts_from_the_next_request_on() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let (site, admin) = site(&app, "ada@example.com").await;
     let (bob, bob_row) = member(&app, &site, &admin, "bob@example.com", "AGENT").await;
     let update = json!({ "input": { "siteId": site, "name": "Bobs" } });
@@ -227,7 +244,7 @@ async fn a_changed_role_counts_from_the_next_request_on() {
 
 #[tokio::test]
 async fn an_agent_may_leave() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let (site, admin) = site(&app, "ada@example.com").await;
     let (bob, bob_row) = member(&app, &site, &admin, "bob@example.com", "AGENT").await;
     assert!(app.post(Some(&bob), REMOVE, json!({ "id": bob_row })).await["errors"].is_null());

@@ -1,9 +1,10 @@
 //! Visitors and their sessions, as a widget and an agent use them.
 
-use serde_json::{Value, json};
-use yanit::kernel::ctx::Request;
+use std::time::Duration;
 
-use crate::harness::TestApp;
+use serde_json::{Value, json};
+
+use crate::harness::app::{Options, TestApp};
 
 const START: &str = "mutation($input: StartVisitorSessionInput!) { startVisitorSession(input: $input) {
     token tokenExpiresAt visitorId returning site { name locale } } }";
@@ -12,6 +13,11 @@ const UPDATE: &str = "mutation($input: UpdateVisitorInput!) { updateVisitor(inpu
 const CURRENT: &str = "{ currentVisitor { id name } }";
 const VISITORS: &str = "query($site: ID!) { visitors(siteId: $site) { totalCount edges { node { id name } } } }";
 const VISITOR: &str = "query($id: ID!) { visitor(visitorId: $id) { id siteId } }";
+
+/// A server on which time stands until the test moves it.
+async fn started() -> TestApp {
+    TestApp::with(Options { manual_clock: true, ..Options::default() }).await
+}
 
 fn refusal(answer: &Value) -> (&str, &str) {
     let extensions = &answer["errors"][0]["extensions"];
@@ -44,18 +50,22 @@ async fn start(app: &TestApp, shop: &Shop, earlier: Option<&str>) -> Value {
     app.post(None, START, json!({ "input": input })).await["data"]["startVisitorSession"].take()
 }
 
-fn page(origin: Option<&str>) -> Request {
-    Request {
-        address: Some([127, 0, 0, 1].into()),
-        origin: origin.map(str::to_owned),
-        host: Some("yanit.example".into()),
-        ..Request::default()
+/// A request of a page, as a browser sends it.
+async fn from_page(app: &TestApp, origin: Option<&str>, token: Option<&str>, query: &str, variables: Value) -> Value {
+    let mut request = app.http.post(app.url()).header("x-forwarded-for", app.from.to_string());
+    if let Some(origin) = origin {
+        request = request.header("origin", origin);
     }
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let answer = request.json(&json!({ "query": query, "variables": variables })).send().await.expect("an answer");
+    answer.json().await.expect("JSON")
 }
 
 #[tokio::test]
 async fn who_only_looks_leaves_no_trace() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let shop = shop(&app, "ada@example.com", json!([])).await;
     let session = start(&app, &shop, None).await;
     assert_eq!(session["site"], json!({ "name": "Acme", "locale": "tr" }));
@@ -72,13 +82,13 @@ async fn who_only_looks_leaves_no_trace() {
 
 #[tokio::test]
 async fn a_visitor_who_did_something_is_recognised_also_with_an_old_token() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let shop = shop(&app, "ada@example.com", json!([])).await;
     let other = self::shop(&app, "eve@example.com", json!([])).await;
     let session = start(&app, &shop, None).await;
     let token = text(&session, "/token");
     assert!(app.post(Some(&token), UPDATE, json!({ "input": { "name": "Vera" } })).await["errors"].is_null());
-    app.advance(24 * 3600);
+    app.clock.advance(Duration::from_secs(24 * 3600));
     assert_eq!(refusal(&app.post(Some(&token), CURRENT, json!({})).await), ("UNAUTHENTICATED", "TOKEN_EXPIRED"));
     let back = start(&app, &shop, Some(&token)).await;
     assert_eq!((&back["visitorId"], &back["returning"]), (&session["visitorId"], &json!(true)));
@@ -87,33 +97,33 @@ async fn a_visitor_who_did_something_is_recognised_also_with_an_old_token() {
     // Elsewhere, with nonsense, or all too late, they are somebody new.
     assert_ne!(start(&app, &other, Some(&token)).await["visitorId"], session["visitorId"]);
     assert_ne!(start(&app, &shop, Some("nonsense")).await["visitorId"], session["visitorId"]);
-    app.advance(180 * 24 * 3600);
+    app.clock.advance(Duration::from_secs(180 * 24 * 3600));
     assert_ne!(start(&app, &shop, Some(&token)).await["visitorId"], session["visitorId"]);
 }
 
 #[tokio::test]
 async fn a_site_with_a_list_admits_its_own_pages_only() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let shop = shop(&app, "ada@example.com", json!(["https://*.acme.example"])).await;
     let input = json!({ "input": { "siteKey": shop.key } });
     for origin in [None, Some("https://evil.example"), Some("https://acme.example"), Some("null")] {
-        let answer = app.post_from(page(origin), None, START, input.clone()).await;
+        let answer = from_page(&app, origin, None, START, input.clone()).await;
         assert_eq!(refusal(&answer), ("FORBIDDEN", "ORIGIN_NOT_ALLOWED"), "{origin:?}");
     }
-    for origin in ["https://shop.acme.example", "https://yanit.example"] {
-        let answer = app.post_from(page(Some(origin)), None, START, input.clone()).await;
+    for origin in ["https://shop.acme.example", &format!("http://{}", app.address)] {
+        let answer = from_page(&app, Some(origin), None, START, input.clone()).await;
         let token = text(&answer, "/data/startVisitorSession/token");
         for fine in [None, Some(origin)] {
-            assert!(app.post_from(page(fine), Some(&token), CURRENT, json!({})).await["errors"].is_null());
+            assert!(from_page(&app, fine, Some(&token), CURRENT, json!({})).await["errors"].is_null());
         }
-        let stolen = app.post_from(page(Some("https://evil.example")), Some(&token), CURRENT, json!({})).await;
+        let stolen = from_page(&app, Some("https://evil.example"), Some(&token), CURRENT, json!({})).await;
         assert_eq!(refusal(&stolen), ("FORBIDDEN", "ORIGIN_NOT_ALLOWED"));
     }
 }
 
 #[tokio::test]
 async fn a_replaced_key_starts_nothing_and_issued_tokens_go_on() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let shop = shop(&app, "ada@example.com", json!([])).await;
     let token = text(&start(&app, &shop, None).await, "/token");
     let rotate = "mutation($site: ID!) { rotateSiteKey(input: { siteId: $site }) { site { publicKey } } }";
@@ -125,7 +135,7 @@ async fn a_replaced_key_starts_nothing_and_issued_tokens_go_on() {
 
 #[tokio::test]
 async fn a_visitor_writes_their_own_profile_in_part() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let shop = shop(&app, "ada@example.com", json!([])).await;
     let session = start(&app, &shop, None).await;
     let token = text(&session, "/token");
@@ -146,7 +156,7 @@ async fn a_visitor_writes_their_own_profile_in_part() {
 
 #[tokio::test]
 async fn visitors_are_seen_by_the_members_of_their_site_only() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let shop = shop(&app, "ada@example.com", json!([])).await;
     let other = self::shop(&app, "eve@example.com", json!([])).await;
     let session = start(&app, &shop, None).await;
@@ -165,7 +175,7 @@ async fn visitors_are_seen_by_the_members_of_their_site_only() {
 
 #[tokio::test]
 async fn sessions_start_60_times_a_minute_from_one_address_on_one_site() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let shop = shop(&app, "ada@example.com", json!([])).await;
     let other = self::shop(&app, "eve@example.com", json!([])).await;
     for _ in 0..60 {
@@ -174,13 +184,13 @@ async fn sessions_start_60_times_a_minute_from_one_address_on_one_site() {
     let limited = app.post(None, START, json!({ "input": { "siteKey": shop.key } })).await;
     assert_eq!(refusal(&limited).0, "RATE_LIMITED");
     assert!(start(&app, &other, None).await["token"].is_string());
-    app.advance(1);
+    app.clock.advance(Duration::from_secs(1));
     assert!(start(&app, &shop, None).await["token"].is_string());
 }
 
 #[tokio::test]
 async fn several_first_writes_at_once_make_one_visitor() {
-    let app = TestApp::start().await;
+    let app = started().await;
     let shop = shop(&app, "ada@example.com", json!([])).await;
     let token = text(&start(&app, &shop, None).await, "/token");
     let writes = (0..8).map(|n| app.post(Some(&token), UPDATE, json!({ "input": { "name": format!("Vera {n}") } })));
