@@ -117,6 +117,14 @@ impl App {
         tasks.spawn(answers::keep_saving(self.cx()));
     }
 
+    /// Orders the work that comes round by itself, unless it is ordered already.
+    pub async fn order_upkeep(&self) -> Result<()> {
+        let mut tx = self.cx().begin().await?;
+        tx.enqueue(&TrimJournals::default()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Does all background work that is due, here and now, until none is left.
     pub async fn drain(&self) -> Result<()> {
         let cx = self.cx();

@@ -100,7 +100,7 @@ impl Default for Config {
             qdrant_api_key: None,
             secret_key: None,
             database_pool: 10,
-            workers: 8,
+            workers: 256,
             journal_days: 30,
             graphiql: true,
             introspection: true,
@@ -165,10 +165,8 @@ impl Config {
 
     fn from_figment(figment: Figment) -> Result<Self, ConfigError> {
         let mut config: Self = figment.extract().map_err(|error| {
-            let named: Vec<String> = error
-                .into_iter()
-                .map(|e| format!("{}: {}", setting_name(&e.path.join(".")), e.kind))
-                .collect();
+            let named: Vec<String> =
+                error.into_iter().map(|e| format!("{}: {}", setting_name(&e.path.join(".")), e.kind)).collect();
             ConfigError(named.join("; "))
         })?;
         config.forget_empty();
@@ -207,7 +205,11 @@ impl Config {
         {
             return fail("REDIS_URL", "must start with redis:// or rediss://");
         }
-        for (setting, url) in [("QDRANT_URL", &self.qdrant_url), ("YANIT_OPENAI_URL", &self.openai_url), ("YANIT_PUBLIC_URL", &self.public_url)] {
+        for (setting, url) in [
+            ("QDRANT_URL", &self.qdrant_url),
+            ("YANIT_OPENAI_URL", &self.openai_url),
+            ("YANIT_PUBLIC_URL", &self.public_url),
+        ] {
             if let Some(url) = url
                 && !url.starts_with("http://")
                 && !url.starts_with("https://")
@@ -216,12 +218,23 @@ impl Config {
             }
         }
         match &self.secret_key {
-            Some(key) if key.len() < 32 => return fail("YANIT_SECRET_KEY", "must have at least 32 characters, for example the output of `openssl rand -hex 32`"),
+            Some(key) if key.len() < 32 => {
+                return fail(
+                    "YANIT_SECRET_KEY",
+                    "must have at least 32 characters, for example the output of `openssl rand -hex 32`",
+                );
+            }
             Some(key) if KNOWN_SECRETS.iter().any(|known| key.to_lowercase().contains(known)) => {
-                return fail("YANIT_SECRET_KEY", "is a value from an example; set your own, for example the output of `openssl rand -hex 32`");
+                return fail(
+                    "YANIT_SECRET_KEY",
+                    "is a value from an example; set your own, for example the output of `openssl rand -hex 32`",
+                );
             }
             None if self.is_production() => {
-                return fail("YANIT_SECRET_KEY", "is needed with a PostgreSQL DATABASE_URL, the same on every node; for example the output of `openssl rand -hex 32`");
+                return fail(
+                    "YANIT_SECRET_KEY",
+                    "is needed with a PostgreSQL DATABASE_URL, the same on every node; for example the output of `openssl rand -hex 32`",
+                );
             }
             _ => {}
         }
@@ -274,7 +287,9 @@ impl Config {
 
     /// How browsers reach this server, without a slash at the end.
     pub fn public_url(&self) -> String {
-        self.public_url.as_ref().map_or_else(|| format!("http://{}", self.listen), |url| url.trim_end_matches('/').to_owned())
+        self.public_url
+            .as_ref()
+            .map_or_else(|| format!("http://{}", self.listen), |url| url.trim_end_matches('/').to_owned())
     }
 
     /// How long a message can be edited or deleted.

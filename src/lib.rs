@@ -5,6 +5,7 @@
 //! - [`server`] is transport: HTTP, WebSocket, SSE. It may use everything; nothing uses it.
 //! - [`features`] are what the product does, a folder each.
 //! - [`kernel`] is what all features use in the same way: context, access, transaction, journal, jobs, errors, pages.
+//! - [`seed`] fills an empty database: the demo site, and data for black-box tests.
 //! - [`ports`] are the outside: database, bus, scratch, vectors, embeddings, models.
 //!
 //! `server → features → kernel → entity`; the kernel's context carries the ports. A feature calls only earlier ones, in
@@ -16,4 +17,5 @@ pub mod features;
 pub mod kernel;
 pub mod ports;
 pub mod schema;
+pub mod seed;
 pub mod server;

@@ -1,1 +1,244 @@
-fn main() {}
+//! The `yanit` program: reads the settings and does what the command says.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use yanit::{
+    app::{App, Overrides},
+    config::Config,
+    features::accounts,
+    kernel::{Result, secret},
+    schema::Api,
+    seed, server,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Yanıt: a self-hosted, AI-first customer-support server.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API and do background work (the default).
+    Serve,
+    /// Do background work only.
+    Worker,
+    /// Bring the database up to date and stop.
+    Migrate,
+    /// Print the schema and stop.
+    Schema,
+    /// Manage people who may do everything.
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+    /// Fill an empty database with the demo site and stop.
+    Demo,
+    /// Fill an empty database for black-box tests and write tokens and ids to FILE as JSON.
+    Fixture {
+        /// Where to write.
+        file: PathBuf,
+    },
+    /// Ask the running server whether it is ready; for container health checks.
+    Health,
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Make a person who may do everything; prints a random password once.
+    Create {
+        /// E-mail address to sign in with.
+        #[arg(long)]
+        email: String,
+        /// Name that others see.
+        #[arg(long, default_value = "Administrator")]
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Serve);
+    if matches!(command, Command::Schema) {
+        say(Api::build(&Config::default()).sdl().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    let config = match Config::load() {
+        Ok(config) => config,
+        Err(error) => return complain(&format!("A setting cannot be used. {error}")),
+    };
+    log(&config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("The runtime cannot start: {error}")),
+    };
+    match runtime.block_on(run(command, config)) {
+        Ok(code) => code,
+        Err(error) => complain(&format!("{error:?}")),
+    }
+}
+
+async fn run(command: Command, config: Config) -> Result<ExitCode> {
+    match command {
+        Command::Serve => serve(config).await,
+        Command::Worker => worker(config).await,
+        Command::Migrate => {
+            App::build(config, Overrides::default()).await?.stop().await;
+            say("The database is up to date.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Admin { command: AdminCommand::Create { email, name } } => admin(config, &email, &name).await,
+        Command::Demo => {
+            let app = App::build(config, Overrides::default()).await?;
+            match seed::demo(&app).await? {
+                Some(demo) => say(&welcome(&demo, None)),
+                None => say("There is a site already; nothing was changed."),
+            }
+            app.stop().await;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Fixture { file } => {
+            let app = App::build(config, Overrides::default()).await?;
+            let fixture = seed::fixture(&app).await?;
+            app.stop().await;
+            let text = serde_json::to_string_pretty(&fixture)?;
+            if let Err(error) = std::fs::write(&file, text) {
+                return Ok(complain(&format!("{} cannot be written: {error}", file.display())));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Health => Ok(health(&config).await),
+        Command::Schema => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn serve(config: Config) -> Result<ExitCode> {
+    let listener = match server::listen(config.listen) {
+        Ok(listener) => listener,
+        Err(error) => {
+            return Ok(complain(&format!(
+                "Cannot listen on {}: {error}. Another server may be running; set YANIT_LISTEN to another address.",
+                config.listen
+            )));
+        }
+    };
+    let address = format!("http://{}", config.listen);
+    let embedded = !config.is_production();
+    let app = App::build(config, Overrides::default()).await?;
+    // A shared database belongs to its operators; only an embedded one is filled without being asked.
+    let demo = if embedded { seed::demo(&app).await? } else { None };
+    match demo {
+        Some(demo) => say(&welcome(&demo, Some(&address))),
+        None => say(&format!("Yanıt serves at {address}/graphql (open it in a browser for GraphiQL).")),
+    }
+    app.start_workers();
+    app.order_upkeep().await?;
+    let stop = CancellationToken::new();
+    let signal = stop.clone();
+    app.ports.tasks.spawn_until_shutdown(async move {
+        stop_signal().await;
+        tracing::info!("stopping: no new connections, those that are open end");
+        signal.cancel();
+    });
+    let served = server::serve(listener, app.ports.clone(), app.api.clone(), stop).await;
+    app.stop().await;
+    match served {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Ok(complain(&format!("The server failed: {error}"))),
+    }
+}
+
+async fn worker(config: Config) -> Result<ExitCode> {
+    let app = App::build(config, Overrides::default()).await?;
+    app.start_workers();
+    app.order_upkeep().await?;
+    stop_signal().await;
+    app.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn admin(config: Config, email: &str, name: &str) -> Result<ExitCode> {
+    let app = App::build(config, Overrides::default()).await?;
+    let password = secret::password();
+    let person = accounts::NewPerson::check(email, &password, name)?;
+    let user = accounts::create(&app.cx(), person, true).await?;
+    say(&format!("{} may now do everything.\nPassword (shown once): {password}", user.email));
+    app.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn health(config: &Config) -> ExitCode {
+    let mut address = config.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    yanit::ports::http::install_tls();
+    let answer = match yanit::ports::http::client() {
+        Ok(client) => client.get(format!("http://{address}/health/ready")).send().await,
+        Err(error) => return complain(&error.to_string()),
+    };
+    match answer {
+        Ok(answer) if answer.status().is_success() => ExitCode::SUCCESS,
+        Ok(answer) => complain(&format!("not ready: {}", answer.text().await.unwrap_or_default())),
+        Err(_) => complain(&format!("nothing answers at {address}")),
+    }
+}
+
+/// Ends with Ctrl-C or the signal by which a supervisor stops a program.
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn log(config: &Config) {
+    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log_json {
+        lines.json().init();
+    } else {
+        lines.init();
+    }
+}
+
+fn welcome(demo: &seed::Demo, address: Option<&str>) -> String {
+    let (admin, agent) = (&demo.admin, &demo.agent);
+    let mut text = format!(
+        "A demo site was made.\n\n  Site key        {}\n  Admin           {}  {}\n  Agent           {}  {}\n  (passwords are shown this once)\n\n  Ask it          {}\n",
+        demo.site_key, admin.0, admin.1, agent.0, agent.1, demo.question
+    );
+    if let Some(address) = address {
+        text.push_str(&format!(
+            "\n  GraphiQL        {address}/graphql\n  GraphQL         {address}/graphql (POST), {}/graphql/ws (WebSocket), {address}/graphql/stream (SSE)\n  Health          {address}/health/ready\n",
+            address.replacen("http", "ws", 1)
+        ));
+    }
+    text
+}
+
+#[expect(clippy::print_stdout, reason = "what the command was asked to print")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "why the command failed")]
+fn complain(text: &str) -> ExitCode {
+    eprintln!("{text}");
+    ExitCode::FAILURE
+}

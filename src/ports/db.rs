@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DatabaseExecutor,
-    DatabaseTransaction, DbBackend, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-    sea_query::LockType, QuerySelect, EntityTrait,
+    DatabaseTransaction, DbBackend, EntityTrait, QuerySelect, Select, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, sea_query::LockType,
 };
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -91,8 +91,10 @@ impl Database {
             None => None,
         };
         // Immediate: a deferred transaction that reads and then writes fails at once under load.
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         Ok((self.connection.begin_with_options(options).await?, permit))
     }
 
@@ -118,7 +120,8 @@ impl Database {
     }
 }
 
-/// Adds a row lock; renders as nothing on SQLite, whose write transaction is alone anyway.
+/// Adds a row lock; renders as nothing on SQLite, whose write transaction is alone anyway. Not the strongest one: rows
+/// that refer to the locked row may still be inserted, so that a journal line never waits for whoever holds its site.
 pub fn for_update<E: EntityTrait>(select: Select<E>) -> Select<E> {
-    select.lock(LockType::Update)
+    select.lock(LockType::NoKeyUpdate)
 }

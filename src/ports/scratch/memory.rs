@@ -125,11 +125,13 @@ fn make_room(limits: &mut HashMap<Box<str>, i64>, now: i64) {
         let mut times: Vec<i64> = limits.values().copied().collect();
         let middle = times.len() - SHARD_LIMITS / 2;
         let (_, &mut threshold, _) = times.select_nth_unstable(middle);
-        let mut spare = SHARD_LIMITS / 2;
+        // All that last longer than the threshold stay; of those that end with it, as many as there is room for.
+        let longer = limits.values().filter(|full_at| **full_at > threshold).count();
+        let mut spare = (SHARD_LIMITS / 2).saturating_sub(longer);
         limits.retain(|_, full_at| {
-            let keep = *full_at >= threshold && spare > 0;
-            spare -= usize::from(keep);
-            keep
+            let tie = *full_at == threshold && spare > 0;
+            spare -= usize::from(tie);
+            *full_at > threshold || tie
         });
     }
 }

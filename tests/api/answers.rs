@@ -1,0 +1,235 @@
+//! Answers: from a visitor's question to a message with sources, whoever watches, whatever dies.
+
+use serde_json::{Value, json};
+use yanit::ports::ai::{Finish, Models, Scripted};
+
+use crate::harness::{
+    app::{Options, TestApp},
+    people::{Site, Visitor, text},
+    ws::Ws,
+};
+
+const EVENTS: &str = "subscription E($c: ID!, $a: EventCursor) { conversationEvents(conversationId: $c, after: $a) { __typename \
+ ... on MessageChanged { cursor message { body authorKind citations { quote title } interrupted } } \
+ ... on ConversationChanged { cursor change } \
+ ... on RunStarted { cursor runId attempt } ... on SourcesFound { cursor sources { quote } } \
+ ... on Chunk { runId index start text } \
+ ... on RunFinished { cursor runId message { body interrupted } citations { quote articleId version } usage { promptTokens completionTokens } } \
+ ... on RunFailed { cursor runId reason } } }";
+const RUN: &str = "subscription R($r: ID!, $a: RunCursor) { assistantRun(runId: $r, after: $a) { __typename \
+ ... on RunStarted { runCursor attempt } ... on SourcesFound { runCursor sources { quote } } \
+ ... on Chunk { runCursor index start text } ... on RunFinished { message { body interrupted } } ... on RunFailed { reason } } }";
+
+/// A site whose assistant asks a model that the test plays.
+async fn with_model(options: Options) -> (TestApp, Site, Visitor, String) {
+    let app = TestApp::with(options).await;
+    let site = app.site("acme").await;
+    app.assistant(&site, json!({ "provider": "OPENAI_COMPATIBLE" })).await;
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    (app, site, visitor, conversation)
+}
+
+fn models(model: Scripted) -> Options {
+    Options { models: Some(Models::with_openai_compatible(std::sync::Arc::new(model))), ..Options::default() }
+}
+
+async fn cursor(app: &TestApp, token: &str, conversation: &str) -> Value {
+    let query = "query C($c: ID!) { conversation(conversationId: $c) { cursor } }";
+    app.run(Some(token), query, json!({ "c": conversation })).await["conversation"]["cursor"].clone()
+}
+
+fn kind(event: &Value) -> &str {
+    event["conversationEvents"]["__typename"].as_str().unwrap_or_default()
+}
+
+/// The text that a widget shows after these chunks.
+fn shown(events: &[Value], root: &str) -> String {
+    let mut text: Vec<char> = Vec::new();
+    for event in events {
+        let event = &event[root];
+        if event["__typename"] == "Chunk" {
+            text.truncate(event["start"].as_u64().expect("a start") as usize);
+            text.extend(event["text"].as_str().expect("a text").chars());
+        }
+    }
+    text.into_iter().collect()
+}
+
+#[tokio::test]
+async fn a_question_is_answered_from_an_article_with_a_literal_quote() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    app.assistant(&site, json!({})).await;
+    app.article(&site, "İade koşulları", "Ürünleri teslim aldıktan sonra 14 gün içinde ücretsiz iade edebilirsiniz. İade için hesabınızdan bir iade kodu alın.").await;
+    app.article(
+        &site,
+        "Kargo süreleri",
+        "Siparişler iki iş günü içinde kargoya verilir. Kargo takip numarası e-posta ile gönderilir.",
+    )
+    .await;
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let from = cursor(&app, &visitor.token, &conversation).await;
+    ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+    app.say(&visitor.token, &conversation, "Aldığım ürünü kaç gün içinde iade edebilirim?").await;
+    let events = ws.until("e", |event| kind(event) == "RunFinished").await;
+    let kinds: Vec<&str> = events.iter().map(kind).collect();
+    assert_eq!(kinds.first(), Some(&"MessageChanged"), "{kinds:?}");
+    assert!(kinds.contains(&"RunStarted") && kinds.contains(&"SourcesFound"), "{kinds:?}");
+    let last = &events[events.len() - 1]["conversationEvents"];
+    let body = text(&last["message"]["body"]);
+    assert!(body.contains("14 gün"), "{body}");
+    assert_eq!(shown(&events, "conversationEvents"), body);
+    let quote = text(&last["citations"][0]["quote"]);
+    assert!("Ürünleri teslim aldıktan sonra 14 gün içinde ücretsiz iade edebilirsiniz. İade için hesabınızdan bir iade kodu alın.".contains(&quote), "{quote}");
+}
+
+#[tokio::test]
+async fn without_an_answer_a_person_is_offered_in_the_visitors_language() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    app.assistant(&site, json!({})).await;
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let from = cursor(&app, &visitor.token, &conversation).await;
+    ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+    app.say(&visitor.token, &conversation, "Uzay mekiğiniz ne zaman kalkıyor?").await;
+    let events = ws.until("e", |event| kind(event) == "RunFinished").await;
+    let body = text(&events[events.len() - 1]["conversationEvents"]["message"]["body"]);
+    assert!(body.contains("temsilci"), "{body}");
+}
+
+#[tokio::test]
+async fn a_late_watcher_gets_the_text_so_far_and_then_the_rest() {
+    let (model, mut calls) = Scripted::stepped();
+    let (app, _, visitor, conversation) = with_model(models(model)).await;
+    let mut first = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let from = cursor(&app, &visitor.token, &conversation).await;
+    first.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+    app.say(&visitor.token, &conversation, "hi").await;
+    let mut call = calls.next().await;
+    call.say("Good ");
+    call.say("morning");
+    let seen = first
+        .until("e", |event| event["conversationEvents"]["text"].as_str().is_some_and(|text| text.contains("morning")))
+        .await;
+    let run = seen.iter().find_map(|event| event["conversationEvents"]["runId"].as_str()).expect("a run").to_owned();
+
+    let mut late = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    late.subscribe("r", RUN, json!({ "r": run })).await;
+    let so_far = late.until("r", |event| event["assistantRun"]["__typename"] == "Chunk").await;
+    assert_eq!(shown(&so_far, "assistantRun"), "Good morning");
+    let place = so_far[so_far.len() - 1]["assistantRun"]["runCursor"].clone();
+    drop(late);
+    call.say(", Ada");
+    first.until("e", |event| event["conversationEvents"]["text"] == ", Ada").await;
+    let mut back = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    back.subscribe("r", RUN, json!({ "r": run, "a": place })).await;
+    let next = back.next("r").await;
+    assert_eq!(next["assistantRun"]["text"], ", Ada", "nothing is repeated");
+    assert_eq!(next["assistantRun"]["start"], 12);
+    // Everybody leaves; the answer is completed all the same.
+    drop(back);
+    drop(first);
+    call.say("!");
+    call.finish(Finish::Stop, None);
+    let answer = wait_for_answer(&app, &visitor.token, &conversation).await;
+    assert_eq!(answer["body"], "Good morning, Ada!");
+}
+
+#[tokio::test]
+async fn a_stopped_run_keeps_its_text_marked_as_interrupted() {
+    let (model, mut calls) = Scripted::stepped();
+    let (app, _, visitor, conversation) = with_model(models(model)).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let from = cursor(&app, &visitor.token, &conversation).await;
+    ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+    app.say(&visitor.token, &conversation, "tell me everything").await;
+    let mut call = calls.next().await;
+    call.say("Once upon a time, long ago");
+    let seen = ws.until("e", |event| kind(event) == "Chunk").await;
+    let run = text(&seen[seen.len() - 1]["conversationEvents"]["runId"]);
+    let stop = "mutation S($i: StopRunInput!) { stopRun(input: $i) { run { status } } }";
+    let stopped = app.run(Some(&visitor.token), stop, json!({ "i": { "runId": run } })).await;
+    assert_eq!(stopped["stopRun"]["run"]["status"], "STOPPED");
+    let end = ws.until("e", |event| kind(event) == "RunFinished").await;
+    let message = &end[end.len() - 1]["conversationEvents"]["message"];
+    assert_eq!(message, &json!({ "body": "Once upon a time, long ago", "interrupted": true }));
+    call.cancelled().await;
+}
+
+#[tokio::test]
+async fn the_assistant_never_speaks_over_a_human() {
+    let (model, mut calls) = Scripted::stepped();
+    let (app, site, visitor, conversation) = with_model(models(model)).await;
+    let agent = app.agent(&site, "ada").await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let from = cursor(&app, &visitor.token, &conversation).await;
+    ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+    app.say(&visitor.token, &conversation, "hello?").await;
+    let mut call = calls.next().await;
+    call.say("I am an assistant and I");
+    ws.until("e", |event| kind(event) == "Chunk").await;
+    app.say(&agent.token, &conversation, "Ada here, how can I help?").await;
+    call.cancelled().await;
+    let events = ws.until("e", |event| kind(event) == "RunFailed").await;
+    assert_eq!(events[events.len() - 1]["conversationEvents"]["reason"], "HUMAN_TOOK_OVER");
+    // While a human is here, questions go to the human.
+    app.say(&visitor.token, &conversation, "thanks").await;
+    app.app.drain().await.expect("nothing fails");
+    let resume =
+        "mutation R($i: ConversationInput!) { resumeAssistant(input: $i) { conversation { assistantPaused } } }";
+    app.run(Some(&agent.token), resume, json!({ "i": { "conversationId": conversation } })).await;
+    app.say(&visitor.token, &conversation, "and now?").await;
+    let call = calls.next().await;
+    assert!(call.prompt.turns.iter().any(|turn| turn.text.contains("and now?")));
+    let messages = all_messages(&app, &visitor.token, &conversation).await;
+    assert!(messages.iter().all(|message| message["authorKind"] != "ASSISTANT"), "{messages:?}");
+}
+
+#[tokio::test]
+async fn an_answer_and_an_agent_at_once_never_end_with_the_assistant_last() {
+    for _ in 0..10 {
+        let (model, mut calls) = Scripted::stepped();
+        let (app, site, visitor, conversation) = with_model(models(model)).await;
+        app.say(&visitor.token, &conversation, "hello?").await;
+        let mut call = calls.next().await;
+        call.say("An answer.");
+        let finish = async { call.finish(Finish::Stop, None) };
+        let agent = app.say(&site.admin.token, &conversation, "A human.");
+        tokio::join!(agent, finish);
+        app.app.drain().await.expect("nothing fails");
+        let messages = all_messages(&app, &visitor.token, &conversation).await;
+        let kinds: Vec<&str> = messages.iter().filter_map(|message| message["authorKind"].as_str()).collect();
+        assert_eq!(kinds.last(), Some(&"AGENT"), "{kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_fails_ends_the_run_with_a_reason() {
+    let model = Scripted::playing(vec![vec![Err(yanit::ports::ai::ModelError::GiveUp { what: "401".into() })]]);
+    let (app, _, visitor, conversation) = with_model(models(model)).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let from = cursor(&app, &visitor.token, &conversation).await;
+    ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+    app.say(&visitor.token, &conversation, "hello?").await;
+    let events = ws.until("e", |event| kind(event) == "RunFailed").await;
+    assert_eq!(events[events.len() - 1]["conversationEvents"]["reason"], "PROVIDER_FAILED");
+}
+
+async fn all_messages(app: &TestApp, token: &str, conversation: &str) -> Vec<Value> {
+    let query =
+        "query M($c: ID!) { conversation(conversationId: $c) { messages(first: 100) { nodes { body authorKind } } } }";
+    let data = app.run(Some(token), query, json!({ "c": conversation })).await;
+    data["conversation"]["messages"]["nodes"].as_array().expect("nodes").clone()
+}
+
+async fn wait_for_answer(app: &TestApp, token: &str, conversation: &str) -> Value {
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(token)).await;
+    ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": "beginning" })).await;
+    let events = ws.until("e", |event| kind(event) == "RunFinished").await;
+    events[events.len() - 1]["conversationEvents"]["message"].clone()
+}

@@ -1,0 +1,8 @@
+//! What tests stand on: a whole server, and clients that speak to it as users do.
+
+pub(crate) mod app;
+pub(crate) mod live;
+pub(crate) mod openai;
+pub(crate) mod people;
+pub(crate) mod wire;
+pub(crate) mod ws;
