@@ -242,8 +242,11 @@ impl QdrantIndex {
         Ok(())
     }
 
-    /// Turns the client's error into ours. After one the collection is looked for again: the server may be a new one.
+    /// Notes that the server answers, or turns the client's error into ours. After one the collection is looked for again: the server may be a new one.
     fn told<T>(&self, answer: Result<T, QdrantError>) -> Result<T> {
+        if answer.is_ok() {
+            *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         answer.map_err(|error| {
             *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
             unavailable(error)
