@@ -86,11 +86,9 @@ impl<'a> Caller<'a> {
         if !response.errors.is_empty() {
             return Err(Error::internal(format!("{document}: {:?}", response.errors)));
         }
-        let root = match response.data.into_json()? {
-            Value::Object(fields) => fields.into_iter().next(),
-            _ => None,
-        };
-        root.map(|(_, value)| value).ok_or_else(|| Error::internal(format!("{document}: no answer")))
+        let data = response.data.into_json()?;
+        let root = data.as_object().and_then(|fields| fields.values().next());
+        root.cloned().ok_or_else(|| Error::internal(format!("{document}: no answer")))
     }
 
     /// The same for the one text of the answer that counts.
