@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::{Pos, Response, ServerError, Value};
+use async_graphql::{PathSegment, Pos, Response, ServerError, Value};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -59,6 +59,9 @@ impl Answer {
         let executed = response.errors.is_empty()
             || !matches!(response.data, Value::Null)
             || response.errors.iter().any(|error| !error.path.is_empty());
+        for error in &response.errors {
+            fill_null(&mut response.data, &error.path);
+        }
         complete_all(&mut response.errors, executed, about);
         let body = Body {
             data: executed.then_some(&response.data),
@@ -110,6 +113,23 @@ pub(super) fn parse_error(error: &async_graphql::parser::Error) -> ServerError {
     let place = at.map_or_else(String::new, |Pos { line, column }| format!(" (line {line}, column {column})"));
     let ours = Error::new(ErrorCode::GraphqlParseFailed, format!("Syntax error: {what}{place}"));
     ServerError { locations: at.into_iter().collect(), ..server_error(ours) }
+}
+
+/// A field that failed is null. The library leaves its key out (async-graphql 7.2.1, `do_resolve_container`).
+fn fill_null(data: &mut Value, path: &[PathSegment]) {
+    let mut at = data;
+    for segment in path {
+        at = match (at, segment) {
+            (Value::Object(fields), PathSegment::Field(name)) => {
+                fields.entry(async_graphql::Name::new(name)).or_insert(Value::Null)
+            }
+            (Value::List(items), PathSegment::Index(index)) => match items.get_mut(*index) {
+                Some(item) => item,
+                None => return,
+            },
+            _ => return,
+        };
+    }
 }
 
 /// The code of a completed error, as the schema names it.
@@ -211,8 +231,8 @@ fn log(ours: &Error, error: &ServerError, about: About<'_>) {
         .path
         .iter()
         .map(|segment| match segment {
-            async_graphql::PathSegment::Field(name) => name.clone(),
-            async_graphql::PathSegment::Index(index) => index.to_string(),
+            PathSegment::Field(name) => name.clone(),
+            PathSegment::Index(index) => index.to_string(),
         })
         .collect();
     let path = path.join(".");
@@ -242,6 +262,17 @@ mod tests {
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("INTERNAL_SERVER_ERROR") && text.contains("\"requestId\":\"r1\""), "{text}");
         assert!(!text.contains("\"data\""), "{text}");
+    }
+
+    #[test]
+    fn a_field_that_failed_is_null() {
+        let mut data = Value::from_json(serde_json::json!({ "b": [{ "c": 1 }, { "c": 2 }] })).unwrap();
+        let path = |name: &str| PathSegment::Field(name.into());
+        fill_null(&mut data, &[path("a")]);
+        fill_null(&mut data, &[path("b"), PathSegment::Index(1), path("d"), path("e")]);
+        fill_null(&mut data, &[path("b"), PathSegment::Index(7), path("d")]);
+        let expected = serde_json::json!({ "a": null, "b": [{ "c": 1 }, { "c": 2, "d": null }] });
+        assert_eq!(data.into_json().unwrap(), expected);
     }
 
     #[test]

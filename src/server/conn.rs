@@ -21,7 +21,12 @@ use std::{
 use bytes::Bytes;
 use tokio::{net::TcpStream, sync::Notify};
 
-use super::{hub::Membership, metrics::Live};
+use super::{
+    events::BATCH,
+    frame::{Frame, prefix},
+    hub::Membership,
+    metrics::Live,
+};
 
 /// Close code of a connection that does not read what waits for it ("try again later"). It resumes by its cursors.
 pub(super) const SLOW: End = End::Close(1013, Cow::Borrowed("Slow consumer: reconnect and resume with your cursors"));
@@ -32,14 +37,14 @@ const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// Parts handed to the kernel in one write: three a frame.
 const PARTS: usize = 96;
 
-/// From so many waiting frames on, nothing more is read from the client and no stream is asked for more.
+/// From so many waiting frames on, streams that can wait are not asked for more.
 const HIGH_WATER: usize = 64;
+
+/// So many answers to control messages may wait, besides what the streams add, before the client is not read.
+const REPLIES: usize = 64;
 
 /// A queue that grew beyond this is given back when it is empty.
 const KEPT_CAPACITY: usize = 8;
-
-const TEXT: u8 = 0x81;
-const PING: u8 = 0x89;
 
 /// Why a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,19 +100,6 @@ pub(super) enum Refused {
     TooMany,
 }
 
-/// A WebSocket frame in parts: what is this subscriber's own, what all share, and what closes it.
-struct Frame {
-    head: Vec<u8>,
-    body: Bytes,
-    tail: &'static [u8],
-}
-
-impl Frame {
-    fn len(&self) -> usize {
-        self.head.len() + self.body.len() + self.tail.len()
-    }
-}
-
 #[derive(Default)]
 struct State {
     frames: VecDeque<Frame>,
@@ -157,15 +149,12 @@ impl Conn {
 
     /// Sends a text message that belongs to no operation.
     pub(super) fn say(&self, text: &str) {
-        let mut head = Vec::with_capacity(text.len() + 10);
-        write_header(TEXT, text.len(), &mut head);
-        head.extend_from_slice(text.as_bytes());
-        self.push([Frame { head, body: Bytes::new(), tail: b"" }]);
+        self.push([Frame::text(text)]);
     }
 
     /// Sends a WebSocket ping.
     pub(super) fn ping(&self) {
-        self.push([Frame { head: vec![PING, 0], body: Bytes::new(), tail: b"" }]);
+        self.push([Frame::ping()]);
     }
 
     /// Reserves an id for an operation.
@@ -201,7 +190,7 @@ impl Conn {
         let mut state = self.lock();
         let Some(operation) = state.operations.iter().find(|operation| operation.serial == serial) else { return };
         let prefix = prefix("next", &operation.id, true);
-        let frames = payloads.iter().map(|payload| message(&prefix, payload.clone()));
+        let frames = payloads.iter().map(|payload| Frame::message(&prefix, payload.clone()));
         self.push_to(&mut state, frames);
     }
 
@@ -211,8 +200,8 @@ impl Conn {
             let mut state = self.lock();
             let Some(at) = state.operations.iter().position(|operation| operation.serial == serial) else { return };
             let operation = state.operations.swap_remove(at);
-            let next = message(&prefix("next", &operation.id, true), payload);
-            let complete = message(&prefix("complete", &operation.id, false), Bytes::new());
+            let next = Frame::message(&prefix("next", &operation.id, true), payload);
+            let complete = Frame::message(&prefix("complete", &operation.id, false), Bytes::new());
             self.push_to(&mut state, [next, complete]);
             operation
         };
@@ -221,7 +210,7 @@ impl Conn {
 
     /// Sends an `error` for an id under which nothing runs.
     pub(super) fn refuse(&self, id: &str, errors: Bytes) {
-        self.push([message(&prefix("error", id, true), errors)]);
+        self.push([Frame::message(&prefix("error", id, true), errors)]);
     }
 
     /// Ends an operation from our side, with an `error` if there is a list of errors, else with `complete`.
@@ -231,8 +220,8 @@ impl Conn {
             let Some(at) = state.operations.iter().position(|operation| operation.serial == serial) else { return };
             let operation = state.operations.swap_remove(at);
             let frame = match errors {
-                Some(errors) => message(&prefix("error", &operation.id, true), errors.clone()),
-                None => message(&prefix("complete", &operation.id, false), Bytes::new()),
+                Some(errors) => Frame::message(&prefix("error", &operation.id, true), errors.clone()),
+                None => Frame::message(&prefix("complete", &operation.id, false), Bytes::new()),
             };
             self.push_to(&mut state, [frame]);
             operation
@@ -278,7 +267,7 @@ impl Conn {
         loop {
             let mut made = std::pin::pin!(self.room.notified());
             made.as_mut().enable();
-            if self.lock().frames.len() < HIGH_WATER {
+            if self.lock().frames.len() < self.high_water() {
                 return;
             }
             made.await;
@@ -305,9 +294,10 @@ impl Conn {
         if state.broken || state.frames.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// True while so little waits that reading more from the client makes sense.
+    /// True while so little waits that reading more from the client makes sense. Streams alone never stop it.
     pub(super) fn may_read(&self) -> bool {
-        self.lock().frames.len() < HIGH_WATER
+        let state = self.lock();
+        state.frames.len() < self.high_water() + state.streams() + REPLIES
     }
 
     /// Ready when there is something to read.
@@ -331,8 +321,8 @@ impl Conn {
         if idle {
             self.write(state);
         }
-        let crowded =
-            state.frames.len() > self.limit || (state.frames.len() > 1 && state.waiting_bytes > MAX_WAITING_BYTES);
+        let crowded = state.frames.len() > self.limit + state.streams()
+            || (state.frames.len() > 1 && state.waiting_bytes > MAX_WAITING_BYTES);
         if crowded {
             state.end = Some(SLOW);
         }
@@ -349,7 +339,7 @@ impl Conn {
             let mut used = 0;
             let mut skip = state.written;
             'frames: for frame in &state.frames {
-                for part in [frame.head.as_slice(), &frame.body, frame.tail] {
+                for part in frame.parts() {
                     let cut = skip.min(part.len());
                     skip -= cut;
                     let part = &part[cut..];
@@ -383,7 +373,7 @@ impl Conn {
             Some(waker) => waker.clone_from(cx.waker()),
             None => state.waker = Some(cx.waker().clone()),
         }
-        let crowded = state.frames.len() >= HIGH_WATER;
+        let crowded = state.frames.len() >= self.high_water();
         loop {
             self.write(state);
             if state.frames.is_empty() {
@@ -399,9 +389,13 @@ impl Conn {
                 Poll::Pending => break,
             }
         }
-        if crowded && state.frames.len() < HIGH_WATER {
+        if crowded && state.frames.len() < self.high_water() {
             self.room.notify_waiters();
         }
+    }
+
+    fn high_water(&self) -> usize {
+        self.limit.min(HIGH_WATER)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -410,6 +404,11 @@ impl Conn {
 }
 
 impl State {
+    /// What streams that wait for room can add to it: each may have a batch in its hands.
+    fn streams(&self) -> usize {
+        self.operations.len() * BATCH
+    }
+
     fn sent(&mut self, bytes: usize) {
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
         self.written += bytes;
@@ -428,38 +427,6 @@ fn wake(state: &mut State) {
     }
 }
 
-/// `{"type":"next","id":"…"` and, with a payload, `,"payload":`.
-fn prefix(kind: &str, id: &str, payload: bool) -> String {
-    // Text always has a JSON form.
-    let id = serde_json::to_string(id).unwrap_or_default();
-    let payload = if payload { ",\"payload\":" } else { "" };
-    format!("{{\"type\":\"{kind}\",\"id\":{id}{payload}")
-}
-
-fn message(prefix: &str, body: Bytes) -> Frame {
-    const TAIL: &[u8] = b"}";
-    let mut head = Vec::with_capacity(prefix.len() + 10);
-    write_header(TEXT, prefix.len() + body.len() + TAIL.len(), &mut head);
-    head.extend_from_slice(prefix.as_bytes());
-    Frame { head, body, tail: TAIL }
-}
-
-/// The header of an unmasked, unfragmented frame (RFC 6455, section 5.2).
-fn write_header(kind: u8, length: usize, into: &mut Vec<u8>) {
-    into.push(kind);
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short @ 0..126), _) => into.push(short),
-        (_, Ok(medium)) => {
-            into.push(126);
-            into.extend_from_slice(&medium.to_be_bytes());
-        }
-        _ => {
-            into.push(127);
-            into.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-    }
-}
-
 /// The socket as the protocol library sees it: reads come from the kernel, writes join the queue.
 pub(super) struct Io(pub(super) Arc<Conn>);
 
@@ -471,7 +438,7 @@ impl Read for Io {
 
 impl Write for Io {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let frame = Frame { head: bytes.to_vec(), body: Bytes::new(), tail: b"" };
+        let frame = Frame::raw(bytes);
         let mut state = self.0.lock();
         // Its close frame must leave after the connection was told to end.
         state.waiting_bytes += frame.len();

@@ -20,7 +20,7 @@ use super::{
 use crate::kernel::{access::Actor, ctx::Ctx};
 
 /// So many events that are ready at the same time are handed on together, and leave in one write.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
 
 /// One thing a subscription says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +106,7 @@ async fn run_shared(
             batch = batch(&mut steps) => batch,
         };
         group.deliver(&payloads).await;
+        tokio::task::coop::consume_budget().await;
         if let Some(errors) = end {
             server.hub.end(&key, &group, errors.as_ref());
             return;

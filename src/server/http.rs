@@ -3,27 +3,21 @@
 //! Only content types that a web page cannot send without asking first are executed: JSON, and multipart with one of
 //! the preflight headers. Nothing here uses cookies.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use async_graphql::{
-    BatchRequest, UploadValue, Variables,
-    http::{MultipartOptions, receive_batch_body},
-    parser::types::OperationType,
-};
+use async_graphql::{UploadValue, parser::types::OperationType};
 use axum::{
-    body::{Body, to_bytes},
-    extract::{Query, Request as HttpRequest, State},
+    body::Body,
+    extract::{Request as HttpRequest, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
-use bytes::Bytes;
-use serde::Deserialize;
-use tokio::time::timeout;
 
 use super::{
     Server,
     answer::{About, Answer, server_error},
     auth::{self, Identity},
+    body::{Content, Refusal, content, from_multipart, from_query, read_body, refusal},
     edge, graphiql,
     operation::{Params, bad_request},
     sse,
@@ -31,17 +25,8 @@ use super::{
 use crate::kernel::{
     access::Actor,
     ctx::{Ctx, Request},
-    error::{Error, ErrorCode, ErrorReason},
+    error::{Error, ErrorCode},
 };
-
-/// Headers that make a browser ask before it sends a form: one of them must come with multipart.
-const PREFLIGHT_HEADERS: &[&str] = &["graphql-preflight", "apollo-require-preflight", "x-requested-with"];
-
-/// Most files in one multipart request.
-const MAX_FILES: usize = 10;
-
-/// Longest name of an uploaded file, in characters.
-const MAX_FILE_NAME: usize = 200;
 
 /// The forms an answer can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,22 +39,6 @@ pub(super) enum Form {
     Events,
     /// `text/html`: GraphiQL.
     Page,
-}
-
-/// A refusal with its status.
-struct Refusal {
-    status: StatusCode,
-    error: Error,
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self { status: edge::status_of(error.code), error }
-    }
-}
-
-fn refusal(status: StatusCode, message: &'static str) -> Refusal {
-    Refusal { status, error: bad_request(message) }
 }
 
 /// `/graphql`.
@@ -247,122 +216,6 @@ fn accepted(headers: &HeaderMap, page: bool) -> Option<Form> {
     if asked { best.map(|(_, _, form)| form) } else { Some(Form::Json) }
 }
 
-enum Content {
-    Json,
-    Multipart(String),
-}
-
-fn content(headers: &HeaderMap) -> Result<Content, Refusal> {
-    let unsupported = |message| refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .ok_or_else(|| unsupported("Send `Content-Type: application/json`."))?;
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(unsupported("Compressed bodies are not accepted."));
-    }
-    let mut parts = kind.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-    match essence.as_str() {
-        "application/json" => {
-            let charset =
-                parts.find_map(|part| part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("charset")));
-            if charset.is_some_and(|(_, charset)| !charset.trim_matches('"').eq_ignore_ascii_case("utf-8")) {
-                return Err(unsupported("JSON must be UTF-8."));
-            }
-            Ok(Content::Json)
-        }
-        "multipart/form-data" => {
-            if PREFLIGHT_HEADERS.iter().any(|name| headers.get(*name).is_some_and(|value| !value.is_empty())) {
-                Ok(Content::Multipart(kind.to_owned()))
-            } else {
-                Err(unsupported("Multipart requests need the header `GraphQL-Preflight: 1`."))
-            }
-        }
-        _ => Err(unsupported("Send `Content-Type: application/json`.")),
-    }
-}
-
-async fn read_body(server: &Server, request: HttpRequest) -> Result<Bytes, Refusal> {
-    let config = &server.ports.config;
-    let too_large = || Refusal {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        error: Error::new(ErrorCode::BadUserInput, format!("The body has more than {} bytes.", config.max_body_bytes))
-            .reason(ErrorReason::BodyTooLarge),
-    };
-    let announced =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > config.max_body_bytes) {
-        return Err(too_large());
-    }
-    let limit = Duration::from_secs(config.read_timeout_seconds);
-    match timeout(limit, to_bytes(request.into_body(), config.max_body_bytes)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
-        Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "The body could not be read to its end.")),
-        Err(_) => Err(Refusal {
-            status: StatusCode::REQUEST_TIMEOUT,
-            error: Error::new(ErrorCode::BadUserInput, "The body did not arrive in time.").reason(ErrorReason::Timeout),
-        }),
-    }
-}
-
-fn is_length_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.to_string().contains("length limit"))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct QueryParams {
-    query: Option<String>,
-    operation_name: Option<String>,
-    variables: Option<String>,
-    extensions: Option<String>,
-}
-
-fn from_query(request: &HttpRequest, max_nesting: usize) -> Result<Params, Error> {
-    let Query(params) = Query::<QueryParams>::try_from_uri(request.uri())
-        .map_err(|_| bad_request("The query string is not well-formed."))?;
-    let object = |text: &str| text.trim_start().starts_with('{') || text.trim() == "null";
-    for text in [&params.variables, &params.extensions].into_iter().flatten() {
-        super::lexer::check_json(text.as_bytes(), max_nesting)?;
-        if !object(text) {
-            return Err(bad_request("`variables` and `extensions` must be JSON objects."));
-        }
-    }
-    let not_json = |_| bad_request("`variables` and `extensions` must be JSON objects.");
-    if let Some(text) = &params.extensions {
-        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(not_json)?;
-    }
-    let variables = params.variables.as_deref().map(serde_json::from_str::<Variables>).transpose().map_err(not_json)?;
-    Params::new(params.query, params.operation_name, variables.unwrap_or_default())
-}
-
-/// A request with files, by the GraphQL multipart request specification. The whole body is bounded already.
-async fn from_multipart(kind: &str, body: Bytes, max_size: usize) -> Result<(Params, Vec<UploadValue>), Error> {
-    let options = MultipartOptions::default().max_file_size(max_size).max_num_files(MAX_FILES);
-    let request = receive_batch_body(Some(kind), futures_util::io::Cursor::new(body), options)
-        .await
-        .map_err(|_| bad_request("The multipart body does not follow the GraphQL multipart request specification."))?;
-    let BatchRequest::Single(mut request) = request else {
-        return Err(bad_request("Send one operation a request; lists of operations are not accepted."));
-    };
-    for upload in &mut request.uploads {
-        upload.filename = safe_name(&upload.filename);
-    }
-    let params = Params::new(Some(request.query), request.operation_name, request.variables)?;
-    Ok((params, request.uploads))
-}
-
-/// A file name without folders, control characters and leading dots.
-fn safe_name(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String =
-        last.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '<' | '>' | '|' | ':' | '*' | '?')).collect();
-    let clean: String = clean.trim_start_matches('.').trim().chars().take(MAX_FILE_NAME).collect();
-    if clean.is_empty() { "file".to_owned() } else { clean }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,13 +236,5 @@ mod tests {
         assert_eq!(form("text/event-stream", false), Some(Form::Events));
         assert_eq!(form("text/plain", true), None);
         assert_eq!(form("application/json;q=0", true), None);
-    }
-
-    #[test]
-    fn file_names_lose_their_folders() {
-        assert_eq!(safe_name("../../etc/passwd"), "passwd");
-        assert_eq!(safe_name("C:\\x\\a.png"), "a.png");
-        assert_eq!(safe_name("..\u{0}"), "file");
-        assert_eq!(safe_name("Lüge?.txt"), "Lüge.txt");
     }
 }

@@ -1,14 +1,16 @@
 //! Transport: HTTP, WebSocket and server-sent events. It may use everything; nothing uses it.
 //!
-//! The way of a request: [`serve`] accepts the connection → [`edge`] gives it an id → [`http`] or [`ws`] reads it →
+//! The way of a request: [`serve`] accepts the connection → [`edge`] gives it an id → [`http`] with [`body`], or [`ws`] with [`talk`], reads it →
 //! [`auth`] says who calls → [`operation`] counts, parses and checks it ([`lexer`], [`limits`]) → the schema runs it, or
 //! [`hub`] shares a run that is there → [`answer`] completes its errors → [`http`], [`sse`] or [`conn`] writes it.
 
 mod answer;
 pub mod auth;
+mod body;
 mod conn;
 mod edge;
 mod events;
+mod frame;
 pub mod graphiql;
 mod health;
 mod http;
@@ -20,6 +22,7 @@ mod operation;
 mod serve;
 mod sockets;
 mod sse;
+mod talk;
 mod ws;
 
 use std::sync::Arc;
