@@ -62,7 +62,16 @@ impl App {
             fs::create_dir_all(&config.data_dir).map_err(Error::internal)?;
         }
         let database = Database::connect(&config.database(), config.database_pool).await?;
-        database.migrate().await?;
+        if config.is_production() {
+            database.migrate().await?;
+        } else {
+            // SQLite has no lock for it, so processes that start at once on one folder wait at a file.
+            let gate = fs::File::create(config.data_dir.join("migrate.lock")).map_err(Error::internal)?;
+            let gate = tokio::task::spawn_blocking(move || gate.lock().map(|()| gate)).await.map_err(Error::internal)?;
+            let gate = gate.map_err(Error::internal)?;
+            database.migrate().await?;
+            drop(gate);
+        }
         let tasks = Tasks::default();
         let (bus, scratch) = match &config.redis_url {
             Some(url) => (Bus::redis(url, &tasks).await?, Scratch::redis(url).await?),

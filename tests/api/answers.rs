@@ -110,7 +110,7 @@ async fn a_late_watcher_gets_the_text_so_far_and_then_the_rest() {
     let from = cursor(&app, &visitor.token, &conversation).await;
     first.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
     app.say(&visitor.token, &conversation, "hi").await;
-    let mut call = calls.next().await;
+    let call = calls.next().await.expect("the model is asked");
     call.say("Good ");
     call.say("morning");
     let seen = first
@@ -148,7 +148,7 @@ async fn a_stopped_run_keeps_its_text_marked_as_interrupted() {
     let from = cursor(&app, &visitor.token, &conversation).await;
     ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
     app.say(&visitor.token, &conversation, "tell me everything").await;
-    let mut call = calls.next().await;
+    let call = calls.next().await.expect("the model is asked");
     call.say("Once upon a time, long ago");
     let seen = ws.until("e", |event| kind(event) == "Chunk").await;
     let run = text(&seen[seen.len() - 1]["conversationEvents"]["runId"]);
@@ -170,7 +170,7 @@ async fn the_assistant_never_speaks_over_a_human() {
     let from = cursor(&app, &visitor.token, &conversation).await;
     ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
     app.say(&visitor.token, &conversation, "hello?").await;
-    let mut call = calls.next().await;
+    let call = calls.next().await.expect("the model is asked");
     call.say("I am an assistant and I");
     ws.until("e", |event| kind(event) == "Chunk").await;
     app.say(&agent.token, &conversation, "Ada here, how can I help?").await;
@@ -184,7 +184,7 @@ async fn the_assistant_never_speaks_over_a_human() {
         "mutation R($i: ConversationInput!) { resumeAssistant(input: $i) { conversation { assistantPaused } } }";
     app.run(Some(&agent.token), resume, json!({ "i": { "conversationId": conversation } })).await;
     app.say(&visitor.token, &conversation, "and now?").await;
-    let call = calls.next().await;
+    let call = calls.next().await.expect("the model is asked");
     assert!(call.prompt.turns.iter().any(|turn| turn.text.contains("and now?")));
     let messages = all_messages(&app, &visitor.token, &conversation).await;
     assert!(messages.iter().all(|message| message["authorKind"] != "ASSISTANT"), "{messages:?}");
@@ -196,7 +196,7 @@ async fn an_answer_and_an_agent_at_once_never_end_with_the_assistant_last() {
         let (model, mut calls) = Scripted::stepped();
         let (app, site, visitor, conversation) = with_model(models(model)).await;
         app.say(&visitor.token, &conversation, "hello?").await;
-        let mut call = calls.next().await;
+        let call = calls.next().await.expect("the model is asked");
         call.say("An answer.");
         let finish = async { call.finish(Finish::Stop, None) };
         let agent = app.say(&site.admin.token, &conversation, "A human.");
