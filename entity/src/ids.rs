@@ -31,7 +31,10 @@ impl fmt::Display for IdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WrongKind { expected, given } => {
-                write!(f, "this is the id of another kind (`{given}_…`); an id starting with `{expected}_` is needed here")
+                write!(
+                    f,
+                    "this is the id of another kind (`{given}_…`); an id starting with `{expected}_` is needed here"
+                )
             }
             Self::Malformed { expected } => {
                 write!(f, "not an id; an id looks like `{expected}_` followed by 32 hexadecimal digits")
@@ -46,7 +49,11 @@ impl std::error::Error for IdError {}
 fn parse(expected: &'static str, text: &str) -> Result<Uuid, IdError> {
     let (prefix, rest) = text.rsplit_once('_').ok_or(IdError::Malformed { expected })?;
     let well_formed = (1..=32).contains(&rest.len()) && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let id = u128::from_str_radix(rest, 16).ok().map(Uuid::from_u128).filter(|_| well_formed).ok_or(IdError::Malformed { expected })?;
+    let id = u128::from_str_radix(rest, 16)
+        .ok()
+        .map(Uuid::from_u128)
+        .filter(|_| well_formed)
+        .ok_or(IdError::Malformed { expected })?;
     if prefix == expected {
         Ok(id)
     } else if PREFIXES.contains(&prefix) {
@@ -184,7 +191,14 @@ mod tests {
         let id = MessageId(Uuid::from_u128(7)).to_string();
         let expected = IdError::WrongKind { expected: "conv", given: "msg".into() };
         assert_eq!(id.parse::<ConversationId>(), Err(expected));
-        for text in ["", "conv", "conv_", "conv_x", "other_01920000000070008000000000000001", "conv_0192000000007000800000000000000G"] {
+        for text in [
+            "",
+            "conv",
+            "conv_",
+            "conv_x",
+            "other_01920000000070008000000000000001",
+            "conv_0192000000007000800000000000000G",
+        ] {
             assert_eq!(text.parse::<ConversationId>(), Err(IdError::Malformed { expected: "conv" }), "{text}");
         }
     }

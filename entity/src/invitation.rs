@@ -2,7 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{ids::{InvitationId, SiteId, UserId}, membership::Role};
+use crate::{
+    ids::{InvitationId, SiteId, UserId},
+    membership::Role,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "invitation")]

@@ -2,7 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{ids::{MessageId, SiteId}, message::AuthorKind};
+use crate::{
+    ids::{MessageId, SiteId},
+    message::AuthorKind,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "reaction")]

@@ -118,9 +118,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, db: &SchemaManager) -> Result<(), DbErr> {
-        for name in
-            ["participant", "reaction", "message_revision", "message", "conversation_tag", "conversation"]
-        {
+        for name in ["participant", "reaction", "message_revision", "message", "conversation_tag", "conversation"] {
             db.drop_table(Table::drop().table(Alias::new(name)).take()).await?;
         }
         Ok(())

@@ -55,7 +55,11 @@ impl NodesQuery {
         #[graphql(desc = "Any ids of this API.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
         if ids.len() > MAX {
-            return Err(Error::bad_input("ids", ErrorReason::TooLong, format!("`ids` has {} ids; at most {MAX} are allowed.", ids.len())));
+            return Err(Error::bad_input(
+                "ids",
+                ErrorReason::TooLong,
+                format!("`ids` has {} ids; at most {MAX} are allowed.", ids.len()),
+            ));
         }
         let mut found = Vec::with_capacity(ids.len());
         for id in &ids {
@@ -74,7 +78,8 @@ impl NodesQuery {
 }
 
 async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
-    let id = AnyId::from_str(id).map_err(|error| Error::bad_input(field, ErrorReason::MalformedId, error.to_string()))?;
+    let id =
+        AnyId::from_str(id).map_err(|error| Error::bad_input(field, ErrorReason::MalformedId, error.to_string()))?;
     Ok(match id {
         AnyId::ConversationId(id) => conversations::node(cx, id).await?.map(Node::Conversation),
         AnyId::MessageId(id) => conversations::message_node(cx, id).await?.map(Node::Message),

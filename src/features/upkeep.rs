@@ -36,7 +36,11 @@ impl Job for TrimJournals {
 
     async fn run(self, cx: Ctx) -> Result<(), Failure> {
         let before = cx.clock.now() - Duration::from_secs(u64::from(cx.config.journal_days) * 86_400);
-        let sites = site::Entity::find().order_by_asc(site::Column::Id).all(&cx.db()).await.map_err(crate::kernel::Error::from)?;
+        let sites = site::Entity::find()
+            .order_by_asc(site::Column::Id)
+            .all(&cx.db())
+            .await
+            .map_err(crate::kernel::Error::from)?;
         for site in sites {
             journal::trim(&cx, site.id, before).await?;
         }

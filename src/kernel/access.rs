@@ -170,9 +170,7 @@ impl Actor {
             Self::Visitor { visitor, .. } => visitor.to_string(),
             Self::User(person) if person.superadmin => "superadmin".into(),
             Self::User(person) if person.memberships.is_empty() => person.user.to_string(),
-            Self::User(person) => {
-                person.memberships.iter().map(|(site, role)| format!("{site}:{role:?};")).collect()
-            }
+            Self::User(person) => person.memberships.iter().map(|(site, role)| format!("{site}:{role:?};")).collect(),
         }
     }
 

@@ -65,11 +65,8 @@ impl Clock {
     /// A new identifier: UUID version 7 (RFC 9562), so that later ones sort after earlier ones.
     pub fn uuid(&self) -> Uuid {
         let now = self.now();
-        let time = uuid::Timestamp::from_unix(
-            uuid::NoContext,
-            now.timestamp().unsigned_abs(),
-            now.timestamp_subsec_nanos(),
-        );
+        let time =
+            uuid::Timestamp::from_unix(uuid::NoContext, now.timestamp().unsigned_abs(), now.timestamp_subsec_nanos());
         Uuid::new_v7(time)
     }
 }

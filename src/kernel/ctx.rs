@@ -16,7 +16,14 @@ use super::{
 };
 use crate::{
     config::Config,
-    ports::{ai::Models, bus::Bus, db::{Database, Db}, embedding::Embeddings, scratch::Scratch, vectors::Vectors},
+    ports::{
+        ai::Models,
+        bus::Bus,
+        db::{Database, Db},
+        embedding::Embeddings,
+        scratch::Scratch,
+        vectors::Vectors,
+    },
 };
 
 /// The outside, wired once in `app.rs`.

@@ -142,7 +142,11 @@ impl Error {
     }
 
     /// An argument is wrong. `field` is its path below the operation's arguments.
-    pub fn bad_input(field: impl Into<Cow<'static, str>>, reason: ErrorReason, message: impl Into<Cow<'static, str>>) -> Self {
+    pub fn bad_input(
+        field: impl Into<Cow<'static, str>>,
+        reason: ErrorReason,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self { field: Some(field.into()), ..Self::new(ErrorCode::BadUserInput, message).reason(reason) }
     }
 
@@ -210,9 +214,10 @@ impl Error {
 
     /// The constraint that a row offended, when that is the failure.
     pub fn unique_violation(&self) -> bool {
-        self.source.as_ref().and_then(|source| source.downcast_ref::<DbErr>()).is_some_and(|error| {
-            matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
-        })
+        self.source
+            .as_ref()
+            .and_then(|source| source.downcast_ref::<DbErr>())
+            .is_some_and(|error| matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))))
     }
 
     /// Replaces the error when it is a uniqueness violation: the database decides, the caller names it.
@@ -266,11 +271,7 @@ impl std::error::Error for Error {}
 
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
-        Self {
-            message: error.message.to_string(),
-            extensions: Some(error.extensions()),
-            source: Some(Arc::new(error)),
-        }
+        Self { message: error.message.to_string(), extensions: Some(error.extensions()), source: Some(Arc::new(error)) }
     }
 }
 

@@ -246,19 +246,27 @@ async fn finish(cx: &Ctx, id: JobId) -> Result<()> {
 async fn retry(cx: &Ctx, job: &job::Model, error: Error) -> Result<()> {
     let wait = Duration::from_secs(1) * 2_u32.saturating_pow(job.attempts.clamp(1, 10).unsigned_abs() - 1);
     let wait = error.retry_after.unwrap_or_default().max(wait);
-    set(cx, job.id, [
-        (job::Column::RunAt, (cx.clock.micros() + wait.as_micros() as i64).into()),
-        (job::Column::LastError, Some(error.to_string()).into()),
-    ])
+    set(
+        cx,
+        job.id,
+        [
+            (job::Column::RunAt, (cx.clock.micros() + wait.as_micros() as i64).into()),
+            (job::Column::LastError, Some(error.to_string()).into()),
+        ],
+    )
     .await
 }
 
 async fn fail(cx: &Ctx, id: JobId, error: Error) -> Result<()> {
-    set(cx, id, [
-        (job::Column::FailedAt, Some(cx.clock.now()).into()),
-        (job::Column::Key, None::<String>.into()),
-        (job::Column::LastError, Some(error.to_string()).into()),
-    ])
+    set(
+        cx,
+        id,
+        [
+            (job::Column::FailedAt, Some(cx.clock.now()).into()),
+            (job::Column::Key, None::<String>.into()),
+            (job::Column::LastError, Some(error.to_string()).into()),
+        ],
+    )
     .await
 }
 

@@ -29,15 +29,15 @@ impl CursorType for Place {
     type Error = Error;
 
     fn decode_cursor(text: &str) -> Result<Self> {
-        text.split_once('_')
-            .and_then(|(key, id)| Some(Self(key.parse().ok()?, Uuid::try_parse(id).ok()?)))
-            .ok_or_else(|| {
+        text.split_once('_').and_then(|(key, id)| Some(Self(key.parse().ok()?, Uuid::try_parse(id).ok()?))).ok_or_else(
+            || {
                 Error::bad_input(
                     "after",
                     ErrorReason::InvalidCursor,
                     "Not a cursor of this list; send an edge's `cursor` or the page's `endCursor`.",
                 )
-            })
+            },
+        )
     }
 
     fn encode_cursor(&self) -> String {
@@ -75,7 +75,11 @@ impl Paging {
         };
         let (limit, backwards) = match (first, last) {
             (Some(_), Some(_)) => {
-                return Err(Error::bad_input("last", ErrorReason::InvalidCombination, "Give `first` or `last`, not both."));
+                return Err(Error::bad_input(
+                    "last",
+                    ErrorReason::InvalidCombination,
+                    "Give `first` or `last`, not both.",
+                ));
             }
             (None, Some(last)) => (size("last", last)?, true),
             (first, None) => (size("first", first.unwrap_or(DEFAULT))?, false),

@@ -8,7 +8,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use ::entity::{ids::SiteId, journal_head, reader};
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect,
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
@@ -160,14 +161,11 @@ async fn sites_behind(cx: &Ctx, readers: &[Reader]) -> Result<Vec<SiteId>> {
             )
             .filter(
                 Condition::any()
-                    .add(Expr::col((journal_head::Entity, journal_head::Column::Seq)).gt(
-                        Expr::col((reader::Entity, reader::Column::Seq)),
-                    ))
                     .add(
-                        Condition::all()
-                            .add(reader::Column::Seq.is_null())
-                            .add(journal_head::Column::Seq.gt(0)),
-                    ),
+                        Expr::col((journal_head::Entity, journal_head::Column::Seq))
+                            .gt(Expr::col((reader::Entity, reader::Column::Seq))),
+                    )
+                    .add(Condition::all().add(reader::Column::Seq.is_null()).add(journal_head::Column::Seq.gt(0))),
             )
             .into_tuple()
             .all(&cx.db())

@@ -15,7 +15,10 @@ pub struct Tasks {
 impl Tasks {
     /// Runs `work` to its end, also during shutdown (which waits for it).
     #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
-    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
         tokio::spawn(self.tracker.track_future(work.in_current_span()))
     }
 

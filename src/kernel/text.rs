@@ -9,7 +9,11 @@ pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
         return Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` must not be empty.")));
     }
     if value.chars().any(char::is_control) {
-        return Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be a single line without control characters.")));
+        return Err(Error::bad_input(
+            field,
+            ErrorReason::InvalidFormat,
+            format!("`{field}` must be a single line without control characters."),
+        ));
     }
     within(field, value, max)?;
     Ok(value.to_owned())
@@ -34,7 +38,11 @@ pub fn body(field: &'static str, value: &str, max: usize) -> Result<String> {
 /// A text of several lines that may be empty.
 pub fn longer(field: &'static str, value: &str, max: usize) -> Result<String> {
     if value.contains('\0') {
-        return Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must not contain NUL characters.")));
+        return Err(Error::bad_input(
+            field,
+            ErrorReason::InvalidFormat,
+            format!("`{field}` must not contain NUL characters."),
+        ));
     }
     within(field, value, max)?;
     Ok(value.to_owned())
@@ -60,19 +68,39 @@ pub fn email(field: &'static str, value: &str) -> Result<String> {
             && local.len() <= 64
             && !domain.contains('@')
             && domain.contains('.')
-            && domain.split('.').all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'))
+            && domain
+                .split('.')
+                .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'))
             && !value.chars().any(|c| c.is_whitespace() || matches!(c, '<' | '>' | '"' | ',' | ';'))
     });
-    if fine { Ok(value) } else { Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be an e-mail address like name@example.com."))) }
+    if fine {
+        Ok(value)
+    } else {
+        Err(Error::bad_input(
+            field,
+            ErrorReason::InvalidFormat,
+            format!("`{field}` must be an e-mail address like name@example.com."),
+        ))
+    }
 }
 
 /// A language tag such as `tr` or `en-GB` (BCP 47: letters, then alphanumeric subtags).
 pub fn language(field: &'static str, value: &str) -> Result<String> {
     let value = line(field, value, 35)?;
     let mut parts = value.split('-');
-    let fine = parts.next().is_some_and(|first| (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
+    let fine = parts
+        .next()
+        .is_some_and(|first| (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
         && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
-    if fine { Ok(value) } else { Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be a language tag like `tr` or `en-GB`."))) }
+    if fine {
+        Ok(value)
+    } else {
+        Err(Error::bad_input(
+            field,
+            ErrorReason::InvalidFormat,
+            format!("`{field}` must be a language tag like `tr` or `en-GB`."),
+        ))
+    }
 }
 
 /// The first `max` characters (Unicode scalars), never in the middle of one.

@@ -181,7 +181,11 @@ async fn write(
                 break match error {
                     ModelError::Truncated { .. } if !nothing => End::Interrupted,
                     ModelError::Retry { .. } | ModelError::GiveUp { .. } | ModelError::Truncated { .. } => {
-                        if nothing { End::Failed(FailureReason::ProviderFailed) } else { End::Interrupted }
+                        if nothing {
+                            End::Failed(FailureReason::ProviderFailed)
+                        } else {
+                            End::Interrupted
+                        }
                     }
                 };
             }

@@ -85,7 +85,9 @@ pub(super) fn turns(history: &[message::Model]) -> Vec<Turn> {
 pub(super) fn no_answer(language: &str) -> &'static str {
     match language {
         "tr" => "Bunun cevabını bilgi bankamızda bulamadım. Sizi bir temsilciye bağlayayım mı?",
-        "de" => "Darauf habe ich in unserer Wissensbasis keine Antwort gefunden. Soll ich Sie mit einer Person verbinden?",
+        "de" => {
+            "Darauf habe ich in unserer Wissensbasis keine Antwort gefunden. Soll ich Sie mit einer Person verbinden?"
+        }
         _ => "I couldn't find the answer to that in our knowledge base. Shall I connect you with a person?",
     }
 }

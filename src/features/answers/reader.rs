@@ -29,8 +29,12 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     // The newest question of each conversation: messages that came together are answered together.
     let mut questions: BTreeMap<ConversationId, i64> = BTreeMap::new();
     for line in lines {
-        if let Some(ConversationFact::MessagePosted { seq, author: AuthorKind::Visitor, audience: Audience::Everyone, .. }) =
-            ConversationFact::read(line)
+        if let Some(ConversationFact::MessagePosted {
+            seq,
+            author: AuthorKind::Visitor,
+            audience: Audience::Everyone,
+            ..
+        }) = ConversationFact::read(line)
         {
             let newest = questions.entry(ConversationId(line.subject)).or_default();
             *newest = (*newest).max(seq);
@@ -49,7 +53,9 @@ async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     if conversation.assistant_paused || conversation.status == Status::Closed {
         return Ok(());
     }
-    if !assistants::find_any(&tx.db(), assistant).await?.is_some_and(|found| found.enabled && found.deleted_at.is_none())
+    if !assistants::find_any(&tx.db(), assistant)
+        .await?
+        .is_some_and(|found| found.enabled && found.deleted_at.is_none())
     {
         return Ok(());
     }

@@ -7,7 +7,9 @@ use ::entity::{
     message_revision, reaction,
 };
 use exact_index::text::fold;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict,
+};
 use uuid::Uuid;
 
 use super::{
@@ -42,7 +44,11 @@ pub(super) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model
     } else {
         let user = cx.actor.user().ok_or_else(Error::unauthenticated)?;
         let id = start.assistant.ok_or_else(|| {
-            Error::bad_input("input.assistantId", ErrorReason::InvalidCombination, "Say with which assistant: `assistantId`.")
+            Error::bad_input(
+                "input.assistantId",
+                ErrorReason::InvalidCombination,
+                "Say with which assistant: `assistantId`.",
+            )
         })?;
         let assistant = assistants::for_customer(cx, id).await?;
         fresh.site_id = assistant.site_id;
@@ -138,17 +144,21 @@ pub(super) async fn send(
     let body = text::body("input.body", body, model::MESSAGE_MAX)?;
     let conversation = live::place(cx, &reach, id).await?;
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;
-    lane::post(cx, conversation.site_id, Posting {
-        conversation: id,
-        author: Author { kind, id: Some(author) },
-        audience,
-        body,
-        client_id,
-        run: None,
-        citations: vec![],
-        interrupted: false,
-        actor: cx.actor.id(),
-    })
+    lane::post(
+        cx,
+        conversation.site_id,
+        Posting {
+            conversation: id,
+            author: Author { kind, id: Some(author) },
+            audience,
+            body,
+            client_id,
+            run: None,
+            citations: vec![],
+            interrupted: false,
+            actor: cx.actor.id(),
+        },
+    )
     .await
 }
 
@@ -271,7 +281,11 @@ pub(super) async fn react(cx: &Ctx, id: MessageId, emoji: &str, on: bool) -> Res
     };
     if changed {
         let audience = message.audience;
-        tx.record(conversation.site_id, conversation.id.0, &ConversationFact::ReactionsChanged { message: id, audience })?;
+        tx.record(
+            conversation.site_id,
+            conversation.id.0,
+            &ConversationFact::ReactionsChanged { message: id, audience },
+        )?;
         tx.commit().await?;
     }
     Ok(message)
@@ -380,7 +394,9 @@ pub(super) async fn tag(
     remove: &[String],
 ) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWork)?;
-    let clean = |field: &'static str, tags: &[String]| tags.iter().map(|tag| model::tag(field, tag)).collect::<Result<Vec<_>>>();
+    let clean = |field: &'static str, tags: &[String]| {
+        tags.iter().map(|tag| model::tag(field, tag)).collect::<Result<Vec<_>>>()
+    };
     let (add, remove) = (clean("input.add", add)?, clean("input.remove", remove)?);
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;

@@ -74,9 +74,7 @@ impl Fact for ConversationFact {
 impl ConversationFact {
     /// Reads a journal line; `None` for another feature's.
     pub(crate) fn read(line: &crate::kernel::journal::Line) -> Option<Self> {
-        serde_json::from_str(&line.payload)
-            .ok()
-            .filter(|fact: &Self| fact.kind() == line.kind)
+        serde_json::from_str(&line.payload).ok().filter(|fact: &Self| fact.kind() == line.kind)
     }
 
     /// True for what visitors must never learn of.

@@ -209,13 +209,18 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
             changed.push(conversation.id);
         }
         let (actor, subject) = (posting.actor.clone(), conversation.id.0);
-        tx.record_by(actor.clone(), site, subject, &ConversationFact::MessagePosted {
-            message: message.id,
-            seq: message.seq,
-            author: message.author_kind,
-            author_id: message.author_id,
-            audience: message.audience,
-        })?;
+        tx.record_by(
+            actor.clone(),
+            site,
+            subject,
+            &ConversationFact::MessagePosted {
+                message: message.id,
+                seq: message.seq,
+                author: message.author_kind,
+                author_id: message.author_id,
+                audience: message.audience,
+            },
+        )?;
         let takes_over = posting.author.kind == AuthorKind::Agent && posting.audience == Audience::Everyone;
         if takes_over && !conversation.assistant_paused {
             conversation.assistant_paused = true;
@@ -241,10 +246,8 @@ async fn sent_before(
     site: SiteId,
     postings: &[Posting],
 ) -> Result<HashMap<(Option<Uuid>, Uuid), message::Model>> {
-    let (authors, clients): (Vec<_>, Vec<_>) = postings
-        .iter()
-        .filter_map(|posting| Some((posting.author.id?, posting.client_id?)))
-        .unzip();
+    let (authors, clients): (Vec<_>, Vec<_>) =
+        postings.iter().filter_map(|posting| Some((posting.author.id?, posting.client_id?))).unzip();
     let found = store::sent_before(&tx.db(), site, authors, clients).await?;
     Ok(found.into_iter().filter_map(|row| Some(((row.author_id, row.client_id?), row))).collect())
 }

@@ -66,7 +66,9 @@ pub(crate) fn speaker(actor: &Actor, conversation: &conversation::Model) -> Resu
     match actor {
         Actor::Visitor { visitor, .. } => Ok((AuthorKind::Visitor, visitor.0)),
         // Somebody's own conversation comes first: a member may be a customer of another site.
-        Actor::User(person) if conversation.customer_id == Some(person.user) => Ok((AuthorKind::Visitor, person.user.0)),
+        Actor::User(person) if conversation.customer_id == Some(person.user) => {
+            Ok((AuthorKind::Visitor, person.user.0))
+        }
         Actor::User(person) => Ok((AuthorKind::Agent, person.user.0)),
         Actor::Anonymous | Actor::System => Err(Error::forbidden()),
     }
@@ -142,7 +144,9 @@ pub(crate) fn tag(field: &'static str, value: &str) -> Result<String> {
 /// An emoji: a few characters, none of them a letter, digit or space.
 pub(crate) fn emoji(field: &'static str, value: &str) -> Result<String> {
     let value = text::line(field, value, 16)?;
-    if value.chars().any(|c| c.is_ascii() && !matches!(c, '#' | '*' | '0'..='9') || c.is_alphabetic() || c.is_whitespace())
+    if value
+        .chars()
+        .any(|c| c.is_ascii() && !matches!(c, '#' | '*' | '0'..='9') || c.is_alphabetic() || c.is_whitespace())
         || value.is_ascii()
     {
         return Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be one emoji.")));
@@ -182,7 +186,9 @@ mod tests {
         let me = Uuid::from_u128(1);
         let sent = DateTime::UNIX_EPOCH;
         let window = Duration::from_secs(300);
-        let at = |millis| may_change(&message(me, sent), (AuthorKind::Visitor, me), window, sent + Duration::from_millis(millis));
+        let at = |millis| {
+            may_change(&message(me, sent), (AuthorKind::Visitor, me), window, sent + Duration::from_millis(millis))
+        };
         assert!(at(300_000).is_ok());
         assert_eq!(at(300_001).unwrap_err().reason, Some(ErrorReason::EditWindowExpired));
         let other = may_change(&message(me, sent), (AuthorKind::Visitor, Uuid::from_u128(2)), window, sent);

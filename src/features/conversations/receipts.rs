@@ -1,11 +1,6 @@
 //! Delivered and read: how far each participant has come, never backwards.
 
-use ::entity::{
-    conversation,
-    ids::ConversationId,
-    message::AuthorKind,
-    participant,
-};
+use ::entity::{conversation, ids::ConversationId, message::AuthorKind, participant};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
 use super::{facts::ConversationFact, model, store};

@@ -10,8 +10,10 @@ use ::entity::{
 };
 use exact_index::text::fold;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
@@ -107,7 +109,10 @@ fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conv
             .column(conversation_tag::Column::ConversationId)
             .from(conversation_tag::Entity)
             .and_where(conversation_tag::Column::Tag.eq(tag))
-            .and_where(Expr::col((conversation_tag::Entity, conversation_tag::Column::SiteId)).eq(Expr::col((conversation::Entity, Column::SiteId))))
+            .and_where(
+                Expr::col((conversation_tag::Entity, conversation_tag::Column::SiteId))
+                    .eq(Expr::col((conversation::Entity, Column::SiteId))),
+            )
             .to_owned();
         query = query.filter(Column::Id.in_subquery(tagged));
     }
@@ -117,21 +122,32 @@ fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conv
         let said = Query::select()
             .column(message::Column::ConversationId)
             .from(message::Entity)
-            .and_where(Expr::col((message::Entity, message::Column::ConversationId)).eq(Expr::col((conversation::Entity, Column::Id))))
+            .and_where(
+                Expr::col((message::Entity, message::Column::ConversationId))
+                    .eq(Expr::col((conversation::Entity, Column::Id))),
+            )
             .and_where(message::Column::Folded.like(&pattern))
             .to_owned();
         let known = Query::select()
             .column(visitor::Column::Id)
             .from(visitor::Entity)
-            .and_where(Expr::col((visitor::Entity, visitor::Column::Id)).eq(Expr::col((conversation::Entity, Column::VisitorId))))
+            .and_where(
+                Expr::col((visitor::Entity, visitor::Column::Id))
+                    .eq(Expr::col((conversation::Entity, Column::VisitorId))),
+            )
             .cond_where(
                 Condition::any()
                     .add(Expr::col((visitor::Entity, visitor::Column::Name)).like(format!("%{text}%")))
-                    .add(Expr::col((visitor::Entity, visitor::Column::Email)).like(format!("%{}%", text.to_lowercase()))),
+                    .add(
+                        Expr::col((visitor::Entity, visitor::Column::Email)).like(format!("%{}%", text.to_lowercase())),
+                    ),
             )
             .to_owned();
         query = query.filter(
-            Condition::any().add(Expr::exists(said)).add(Expr::exists(known)).add(Column::Title.like(format!("%{text}%"))),
+            Condition::any()
+                .add(Expr::exists(said))
+                .add(Expr::exists(known))
+                .add(Column::Title.like(format!("%{text}%"))),
         );
     }
     query
@@ -153,9 +169,7 @@ pub(super) async fn list(
     paging: &Paging,
 ) -> Result<Page<InboxRow>> {
     use conversation::Column::{Id, LastActivity};
-    let query = filtered(reach, site, filter)
-        .find_also_related(visitor::Entity)
-        .find_also_related(user::Entity);
+    let query = filtered(reach, site, filter).find_also_related(visitor::Entity).find_also_related(user::Entity);
     let rows = paging.place(query, (LastActivity, Id), true, Into::into).limit(paging.limit + 1).all(db).await?;
     Ok(paging.finish(
         rows.into_iter()
@@ -184,7 +198,12 @@ pub(super) fn own(reach: &Reach) -> Result<Condition> {
 }
 
 /// A page of them, newest activity first.
-pub(super) async fn list_own(db: &Db<'_>, reach: &Reach, assistant: Option<AssistantId>, paging: &Paging) -> Result<Page<conversation::Model>> {
+pub(super) async fn list_own(
+    db: &Db<'_>,
+    reach: &Reach,
+    assistant: Option<AssistantId>,
+    paging: &Paging,
+) -> Result<Page<conversation::Model>> {
     use conversation::Column::{AssistantId as Assistant, Id, LastActivity};
     let mut query = conversation::Entity::find().filter(own(reach)?);
     if let Some(assistant) = assistant {
@@ -214,8 +233,7 @@ pub(super) async fn find_message(
     id: MessageId,
 ) -> Result<(message::Model, conversation::Model)> {
     let message = message::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::not_found("message"))?;
-    let conversation =
-        lookup(db, reach, message.conversation_id).await?.ok_or_else(|| Error::not_found("message"))?;
+    let conversation = lookup(db, reach, message.conversation_id).await?.ok_or_else(|| Error::not_found("message"))?;
     Ok((message, conversation))
 }
 
@@ -242,7 +260,12 @@ fn visible(conversation: ConversationId, audiences: &[Audience]) -> Select<messa
 }
 
 /// The newest public messages up to a number, oldest first: what an assistant is told.
-pub(crate) async fn history(db: &Db<'_>, conversation: ConversationId, up_to: i64, limit: u64) -> Result<Vec<message::Model>> {
+pub(crate) async fn history(
+    db: &Db<'_>,
+    conversation: ConversationId,
+    up_to: i64,
+    limit: u64,
+) -> Result<Vec<message::Model>> {
     let mut rows = visible(conversation, &[Audience::Everyone])
         .filter(message::Column::Seq.lte(up_to))
         .filter(message::Column::DeletedAt.is_null())
@@ -255,7 +278,11 @@ pub(crate) async fn history(db: &Db<'_>, conversation: ConversationId, up_to: i6
 }
 
 /// Messages by id, of one conversation.
-pub(super) async fn messages_by_ids(db: &Db<'_>, conversation: ConversationId, ids: Vec<MessageId>) -> Result<HashMap<MessageId, message::Model>> {
+pub(super) async fn messages_by_ids(
+    db: &Db<'_>,
+    conversation: ConversationId,
+    ids: Vec<MessageId>,
+) -> Result<HashMap<MessageId, message::Model>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -268,7 +295,12 @@ pub(super) async fn messages_by_ids(db: &Db<'_>, conversation: ConversationId, i
 }
 
 /// Messages of a site sent with these client ids.
-pub(super) async fn sent_before(db: &Db<'_>, site: SiteId, authors: Vec<Uuid>, client_ids: Vec<Uuid>) -> Result<Vec<message::Model>> {
+pub(super) async fn sent_before(
+    db: &Db<'_>,
+    site: SiteId,
+    authors: Vec<Uuid>,
+    client_ids: Vec<Uuid>,
+) -> Result<Vec<message::Model>> {
     if client_ids.is_empty() {
         return Ok(vec![]);
     }
@@ -291,7 +323,11 @@ pub(super) async fn unread(db: &Db<'_>, conversation: ConversationId, after: i64
 }
 
 /// Conversations by id within reach.
-pub(super) async fn by_ids(db: &Db<'_>, reach: &Reach, ids: Vec<ConversationId>) -> Result<HashMap<ConversationId, conversation::Model>> {
+pub(super) async fn by_ids(
+    db: &Db<'_>,
+    reach: &Reach,
+    ids: Vec<ConversationId>,
+) -> Result<HashMap<ConversationId, conversation::Model>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -356,7 +392,10 @@ pub(super) async fn revisions(db: &Db<'_>, message: MessageId) -> Result<Vec<mes
 }
 
 /// Participants by conversation.
-pub(super) async fn participants(db: &Db<'_>, ids: Vec<ConversationId>) -> Result<HashMap<ConversationId, Vec<participant::Model>>> {
+pub(super) async fn participants(
+    db: &Db<'_>,
+    ids: Vec<ConversationId>,
+) -> Result<HashMap<ConversationId, Vec<participant::Model>>> {
     let mut found: HashMap<_, Vec<participant::Model>> = HashMap::new();
     let rows = participant::Entity::find()
         .filter(participant::Column::ConversationId.is_in(ids))

@@ -48,7 +48,8 @@ impl AnswersSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation.")] conversation_id: ConversationId,
-        #[graphql(desc = "The `cursor` of the last event received, or of the conversation that was read.")] after: Option<Cursor>,
+        #[graphql(desc = "The `cursor` of the last event received, or of the conversation that was read.")]
+        after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<ConversationEvent>> + use<>> {
         let cx = ctx.cx().clone();
         let reach = cx.reach(Permission::ConversationsRead)?;

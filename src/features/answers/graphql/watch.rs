@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use ::entity::{ids::RunId, run};
 
-use super::{super::progress, events::{Chunk, RunCursor}};
+use super::{
+    super::progress,
+    events::{Chunk, RunCursor},
+};
 use crate::kernel::Ctx;
 
 /// How often, and how long apart, a watcher looks for a text that another node shares four times a second.

@@ -227,8 +227,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to send.")] input: SendMessageInput,
     ) -> Result<SendMessagePayload> {
-        let message =
-            send(ctx.cx(), input.conversation_id, &input.body, Audience::Everyone, input.client_id).await?;
+        let message = send(ctx.cx(), input.conversation_id, &input.body, Audience::Everyone, input.client_id).await?;
         Ok(SendMessagePayload { message })
     }
 

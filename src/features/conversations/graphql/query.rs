@@ -50,7 +50,11 @@ impl ConversationFilter {
         }
         let text = text::maybe_line("filter.text", self.text.as_deref(), 100)?;
         if text.as_ref().is_some_and(|text| text.chars().count() < 2) {
-            return Err(Error::bad_input("filter.text", ErrorReason::TooShort, "`filter.text` needs at least 2 characters."));
+            return Err(Error::bad_input(
+                "filter.text",
+                ErrorReason::TooShort,
+                "`filter.text` needs at least 2 characters.",
+            ));
         }
         Ok(store::Filter {
             status: self.status,
@@ -91,7 +95,8 @@ impl ConversationsQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Whose inbox.")] site_id: SiteId,
         #[graphql(desc = "Which conversations; all when left out.")] filter: Option<ConversationFilter>,
-        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what stands after this `cursor` of an edge.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what stands before this `cursor` of an edge.")] before: Option<String>,
@@ -121,7 +126,11 @@ impl ConversationsQuery {
 
     /// The place of a site's newest event. Ask for it before you read an inbox, then subscribe with
     /// `inboxEvents(after:)` and nothing is missed in between. For members of the site.
-    async fn inbox_cursor(&self, ctx: &Context<'_>, #[graphql(desc = "Which site.")] site_id: SiteId) -> Result<Cursor> {
+    async fn inbox_cursor(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which site.")] site_id: SiteId,
+    ) -> Result<Cursor> {
         let cx = ctx.cx();
         let site = cx.reach(Permission::ConversationsWork)?.site(site_id)?;
         journal::head(&cx.db(), site).await
@@ -132,7 +141,8 @@ impl ConversationsQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only those started with this assistant.")] assistant_id: Option<AssistantId>,
-        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what stands after this `cursor` of an edge.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what stands before this `cursor` of an edge.")] before: Option<String>,

@@ -115,7 +115,8 @@ impl ConversationsSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation.")] conversation_id: ConversationId,
-        #[graphql(desc = "The `cursor` of the last event received, or of the conversation that was read.")] after: Option<Cursor>,
+        #[graphql(desc = "The `cursor` of the last event received, or of the conversation that was read.")]
+        after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<MessageEvent>> + use<>> {
         let cx = ctx.cx().clone();
         let reach = cx.reach(Permission::ConversationsRead)?;
@@ -143,7 +144,8 @@ impl ConversationsSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whose inbox.")] site_id: SiteId,
-        #[graphql(desc = "Which conversations; all when left out. `text` and `visitorId` are not allowed here.")] filter: Option<ConversationFilter>,
+        #[graphql(desc = "Which conversations; all when left out. `text` and `visitorId` are not allowed here.")]
+        filter: Option<ConversationFilter>,
         #[graphql(desc = "The `cursor` of the last event received, or `inboxCursor`.")] after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<InboxEvent>> + use<>> {
         let cx = ctx.cx().clone();
@@ -179,7 +181,11 @@ pub(crate) fn gap(from: Cursor, to: Cursor, refetch: &'static str) -> Gap {
 }
 
 /// The message events of a batch of lines that this caller may see; their rows load in one query.
-pub(crate) async fn messages_of(cx: &Ctx, conversation: &conversation::Model, lines: &[Line]) -> Result<Vec<MessageChanged>> {
+pub(crate) async fn messages_of(
+    cx: &Ctx,
+    conversation: &conversation::Model,
+    lines: &[Line],
+) -> Result<Vec<MessageChanged>> {
     let audiences = model::audiences(&cx.actor, conversation);
     let changes: Vec<(Cursor, MessageChange, MessageId)> = lines
         .iter()
@@ -241,9 +247,8 @@ async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<
     let rows = store::by_ids(&cx.db(), &reach, ids.clone()).await?;
     // Only a filter by tag needs the tags of conversations whose own attributes did not change.
     let tags = if filter.tag.is_some() { store::tags(&cx.db(), ids).await? } else { HashMap::new() };
-    let now = |id: &ConversationId| {
-        rows.get(id).map(|row| Attributes::of(row, tags.get(id).cloned().unwrap_or_default()))
-    };
+    let now =
+        |id: &ConversationId| rows.get(id).map(|row| Attributes::of(row, tags.get(id).cloned().unwrap_or_default()));
     Ok(facts
         .into_iter()
         .filter_map(|(cursor, id, fact)| {

@@ -148,7 +148,11 @@ impl Conversation {
     /// visitor what agents and assistants wrote.
     async fn unread_count(&self, ctx: &Context<'_>) -> i32 {
         let cx = ctx.cx();
-        if actions::sees_internals(&cx.actor, &self.row) { self.row.unread_by_staff } else { self.row.unread_by_visitor }
+        if actions::sees_internals(&cx.actor, &self.row) {
+            self.row.unread_by_staff
+        } else {
+            self.row.unread_by_visitor
+        }
     }
 
     /// Its tags, sorted. Members of the site only; empty for others.
@@ -170,7 +174,8 @@ impl Conversation {
     async fn messages(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many of the first messages, 1 to 100; 20 when neither `first` nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "How many of the first messages, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
         #[graphql(desc = "Only messages after this `cursor` of an edge.")] after: Option<String>,
         #[graphql(desc = "How many of the last messages, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this `cursor` of an edge.")] before: Option<String>,
@@ -185,7 +190,11 @@ impl Conversation {
             async move { store::count_messages(&cx.db(), id, audiences).await }.boxed()
         };
         let conversation = self.row.clone();
-        Ok(page.connect(|row| Place(row.seq, row.id.0), move |row| Message { row, conversation: conversation.clone() }, count))
+        Ok(page.connect(
+            |row| Place(row.seq, row.id.0),
+            move |row| Message { row, conversation: conversation.clone() },
+            count,
+        ))
     }
 
     /// The place of this answer in the stream of events: subscribe with `after: cursor` and nothing is missed in
@@ -317,8 +326,7 @@ impl Message {
         let rows = ctx.cx().load(ParticipantsKey(self.row.conversation_id)).await?.unwrap_or_default();
         let from_visitor = self.row.author_kind == AuthorKind::Visitor;
         let others = rows.iter().filter(|row| (row.kind == AuthorKind::Visitor) != from_visitor);
-        let (delivered, read) =
-            others.fold((0, 0), |(d, r), row| (d.max(row.delivered_seq), r.max(row.read_seq)));
+        let (delivered, read) = others.fold((0, 0), |(d, r), row| (d.max(row.delivered_seq), r.max(row.read_seq)));
         Ok(match self.row.seq {
             seq if seq <= read => DeliveryStatus::Read,
             seq if seq <= delivered => DeliveryStatus::Delivered,
@@ -331,7 +339,10 @@ impl Message {
         let rows = ctx.cx().load(ReactionsKey(self.row.id)).await?.unwrap_or_default();
         let mut grouped: Vec<Reaction> = vec![];
         for row in rows {
-            let by = ReactionAuthor { kind: row.author_kind, id: participant_id(&self.conversation, row.author_kind, row.author_id) };
+            let by = ReactionAuthor {
+                kind: row.author_kind,
+                id: participant_id(&self.conversation, row.author_kind, row.author_id),
+            };
             match grouped.iter_mut().find(|reaction| reaction.emoji == row.emoji) {
                 Some(reaction) => {
                     reaction.count += 1;
@@ -418,7 +429,9 @@ impl Receipt {
     async fn participant_id(&self) -> async_graphql::ID {
         match self.kind {
             AuthorKind::Agent => UserId(self.actor).to_string().into(),
-            AuthorKind::Visitor | AuthorKind::Assistant | AuthorKind::System => VisitorId(self.actor).to_string().into(),
+            AuthorKind::Visitor | AuthorKind::Assistant | AuthorKind::System => {
+                VisitorId(self.actor).to_string().into()
+            }
         }
     }
 }
