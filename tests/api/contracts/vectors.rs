@@ -18,6 +18,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 use yanit::{
+    features::knowledge,
     kernel::{clock::Clock, error::ErrorCode},
     ports::{
         db::Database,
@@ -26,7 +27,7 @@ use yanit::{
 };
 
 use self::server::{API_KEY, StubQdrant};
-use crate::harness::app::{Storage, setting};
+use crate::harness::app::{Options, Storage, TestApp, setting};
 
 const MODEL: &str = "test";
 const DIMENSION: usize = 8;
@@ -448,4 +449,47 @@ async fn a_wrong_key_is_no_access() {
     let server = StubQdrant::start().await;
     let index = QdrantIndex::new(&server.url, Some("another key"), MODEL, DIMENSION).unwrap();
     assert_eq!(Vectors::Qdrant(index).health().await.unwrap_err().code, ErrorCode::Unavailable);
+}
+
+/// The whole server: what is published is handed over, what is archived is taken back, what was lost is given again.
+#[tokio::test]
+async fn a_server_keeps_its_qdrant_up_to_date() {
+    let server = StubQdrant::start().await;
+    let url = server.url.clone();
+    let configure = move |config: &mut yanit::config::Config| {
+        config.qdrant_url = Some(url);
+        config.qdrant_api_key = Some(API_KEY.into());
+    };
+    let app = TestApp::with(Options { configure: Some(Box::new(configure)), ..Options::default() }).await;
+    let site = app.site("acme").await;
+    server.set_away(true);
+    let article = app.article(&site, "Kargo", "Kargo ücreti 59 TL.\n\n# Süre\n\nİki gün sürer.").await;
+    server.set_away(false);
+    app.app.ports.vectors.health().await.unwrap();
+    points(&server, 2).await;
+    let search = "query S($k: String!) { searchArticles(siteKey: $k, text: \"kargo kaç gün sürer\") { passage } }";
+    let found = app.run(None, search, serde_json::json!({ "k": site.key })).await;
+    assert_eq!(found["searchArticles"][0]["passage"], "# Süre\n\nİki gün sürer.");
+    assert!(server.searches() > 0);
+
+    server.forget();
+    // The first request finds the collection gone, the next one makes it.
+    let _ = app.app.ports.vectors.is_new().await;
+    assert_eq!(knowledge::catch_up(&app.app.cx()).await.unwrap(), 1);
+    points(&server, 2).await;
+
+    let archive = "mutation A($i: ArchiveArticleInput!) { archiveArticle(input: $i) { article { id } } }";
+    app.run(Some(&site.admin.token), archive, serde_json::json!({ "i": { "articleId": article } })).await;
+    points(&server, 0).await;
+}
+
+/// Waits until the server keeps so many.
+async fn points(server: &StubQdrant, count: usize) {
+    for _ in 0..1_000 {
+        if server.points() == count {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{} points instead of {count}", server.points());
 }
