@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::{conn::Conn, events::Queue, operation::only_root};
 
 /// The subscriptions that can be shared, by their root field. Each takes `after`, and is live only without it.
-const SHAREABLE: &[&str] = &["messages", "conversationEvents", "inboxEvents"];
+/// `conversationEvents` is not among them: it begins with the text so far of an answer that is being written.
+const SHAREABLE: &[&str] = &["messages", "inboxEvents"];
 
 /// The argument that makes a stream begin in the past.
 const AFTER: &str = "after";

@@ -1,5 +1,7 @@
 //! The behaviour of the whole server, seen through its API.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
 mod contracts {
@@ -14,4 +16,8 @@ mod answers;
 mod conversations;
 mod knowledge;
 mod sites;
+mod transport_http;
+mod transport_limits;
+mod transport_sse;
+mod transport_ws;
 mod visitors;

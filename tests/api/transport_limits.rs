@@ -1,0 +1,152 @@
+//! Documents that would cost too much: refused the same way over HTTP, WebSocket and SSE, at once, and by a server that
+//! goes on.
+
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    app::{Options, TestApp},
+    wire::{self, Events},
+    ws::Ws,
+};
+
+/// Nobody waits longer for a refusal.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// What graphql-js 16 asks for, with the deepest type references in use.
+const INTROSPECTION: &str = "query IntrospectionQuery { __schema { queryType { name kind } mutationType { name kind } subscriptionType { name kind } types { ...FullType } directives { name description isRepeatable locations args(includeDeprecated: true) { ...InputValue } } } } fragment FullType on __Type { kind name description specifiedByURL isOneOf fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason } inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef } enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } } fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason } fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
+
+fn nested(open: &str, levels: usize, close: &str) -> String {
+    format!("{{ verifyToken(token: {}1{}) {{ __typename }} }}", open.repeat(levels), close.repeat(levels))
+}
+
+fn doubling() -> String {
+    let mut text = String::from("{ ...f0 } ");
+    for level in 0..25 {
+        let _ = write!(text, "fragment f{level} on Query {{ ...f{0} ...f{0} }} ", level + 1);
+    }
+    text.push_str("fragment f25 on Query { __typename }");
+    text
+}
+
+fn cases() -> Vec<(&'static str, Value, &'static str)> {
+    let deep_variables = (0..110).fold(json!(1), |inner, _| json!([inner]));
+    let document = |text: String| json!({ "query": text });
+    vec![
+        ("nested lists", document(nested("[", 2_000, "]")), "TOO_DEEP"),
+        ("nested objects", document(nested("{a:", 2_000, "}")), "TOO_DEEP"),
+        (
+            "nested types",
+            document(format!("query($v: {}Int{}) {{ __typename }}", "[".repeat(3_000), "]".repeat(3_000))),
+            "TOO_DEEP",
+        ),
+        (
+            "behind a string without end",
+            document(format!("{{ verifyToken(token: [\"\"\"\"x\" {}", "[".repeat(2_000))),
+            "",
+        ),
+        ("nested variables", json!({ "query": "{ __typename }", "variables": { "v": deep_variables } }), "TOO_DEEP"),
+        ("doubling fragments", document(doubling()), "DOCUMENT_TOO_LARGE"),
+        (
+            "a circle of fragments",
+            document("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }".into()),
+            "",
+        ),
+        ("depth", document(format!("{}{}", "{ a ".repeat(17), "}".repeat(17))), "TOO_DEEP"),
+        (
+            "aliases",
+            document((0..40).fold("{".into(), |text, n| format!("{text} a{n}: __typename")) + "}"),
+            "DOCUMENT_TOO_LARGE",
+        ),
+        ("directives", document(format!("{{ __typename {} }}", "@skip(if: false)".repeat(60))), "DOCUMENT_TOO_LARGE"),
+        ("words", document(format!("{{ {} }}", "__typename ".repeat(16_000))), "DOCUMENT_TOO_LARGE"),
+        ("fields", document(format!("{{ {} }}", "__typename ".repeat(3_000))), "DOCUMENT_TOO_LARGE"),
+    ]
+}
+
+#[tokio::test]
+async fn limits_are_the_same_on_every_way() {
+    let app = TestApp::start().await;
+    let mut ws = Ws::signed_in(&app.ws_url(), None).await;
+    for (name, body, reason) in cases() {
+        let began = Instant::now();
+        let answer = wire::post(&app.url(), &[], &body).await;
+        assert_eq!((answer.status, answer.reason().as_str()), (400, reason), "{name}: {answer:?}");
+        assert!(answer.code().starts_with("GRAPHQL_"), "{name}: {answer:?}");
+
+        ws.send(json!({ "type": "subscribe", "id": name, "payload": body })).await;
+        let message = ws.next_json().await;
+        assert_eq!((message["type"].as_str(), message["id"].as_str()), (Some("error"), Some(name)), "{message}");
+        assert_eq!(message["payload"][0]["extensions"]["reason"].as_str().unwrap_or_default(), reason, "{name}");
+
+        let events = Events::open(&app.url(), &[("connection", "close")], &body).await.end().await;
+        assert!(events.contains(answer.code().as_str()) && events.contains(reason), "{name}: {events}");
+        assert!(began.elapsed() < AT_ONCE, "{name} took {:?}", began.elapsed());
+    }
+    ws.subscribe("after all", "{ __typename }", json!({})).await;
+    assert_eq!(ws.next_json().await["type"], "next");
+}
+
+#[tokio::test]
+async fn brackets_in_strings_and_comments_do_not_count() {
+    let app = TestApp::start().await;
+    let many = "[".repeat(3_000);
+    for text in [
+        format!("{{ __typename # {many}\n }}"),
+        format!(
+            "query($s: String = \"{many}\") {{ __typename @skip(if: false) verifyToken(token: $s) {{ __typename }} }}"
+        ),
+        format!("{{ verifyToken(token: \"\"\" \\\"\"\" {many} \"\"\") {{ __typename }} }}"),
+    ] {
+        let answer = wire::post(&app.url(), &[], &json!({ "query": text })).await;
+        assert_ne!(answer.reason(), "TOO_DEEP", "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn odd_documents_do_not_end_the_process() {
+    let app = TestApp::start().await;
+    for text in [
+        "{".repeat(99),
+        "(".repeat(3_000),
+        "\"".repeat(3_001),
+        "\"\"\"".repeat(1_001),
+        "@a".repeat(3_000),
+        "...".repeat(5_000),
+        "query(".repeat(90),
+        "!".repeat(9_000),
+        "{a(b:$".repeat(90),
+        "{ a(b: \"\\uD800\") }".into(),
+        "a".repeat(100_000),
+    ] {
+        assert_eq!(wire::post(&app.url(), &[], &json!({ "query": text })).await.status, 400);
+    }
+    assert_eq!(wire::post(&app.url(), &[], &json!({ "query": "\u{feff}{ __typename }" })).await.status, 200);
+}
+
+#[tokio::test]
+async fn introspection_passes_all_limits_and_can_be_switched_off() {
+    let app = TestApp::start().await;
+    let answer = wire::post(&app.url(), &[], &json!({ "query": INTROSPECTION })).await;
+    assert!(answer.status == 200 && answer.json().get("errors").is_none(), "{:.500}", answer.body);
+    let options = Options { configure: Some(Box::new(|config| config.introspection = false)), ..Options::default() };
+    let closed = TestApp::with(options).await;
+    for query in [INTROSPECTION, "{ __type(name: \"User\") { name } }"] {
+        let answer = wire::post(&closed.url(), &[], &json!({ "query": query })).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "GRAPHQL_VALIDATION_FAILED"));
+    }
+}
+
+#[tokio::test]
+async fn names_are_suggested_to_those_who_are_signed_in_only() {
+    let app = TestApp::start().await;
+    let person = app.person("ada").await;
+    let message = |answer: Value| answer["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
+    let query = "{ verifyTokem(token: \"\") { __typename } }";
+    assert!(!message(app.post(None, query, Value::Null).await).contains("Did you mean"));
+    assert!(message(app.post(Some(&person.token), query, Value::Null).await).contains("Did you mean \"verifyToken\""));
+}

@@ -1,0 +1,324 @@
+//! `graphql-transport-ws`, close code by close code, and what happens to sockets that are silent, slow or signed out.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::harness::{
+    app::{Options, TestApp},
+    people::Visitor,
+    wire,
+    ws::{PROTOCOL, Ws},
+};
+
+const HELLO: &str = "{ __typename }";
+const FOLLOW: &str = "subscription F($c: ID!, $a: EventCursor) { messages(conversationId: $c, after: $a) { ... on MessageChanged { message { seq body } } } }";
+
+/// Longer than any hint takes to end a socket.
+const SECONDS: Duration = Duration::from_secs(4);
+
+fn configured(change: impl FnOnce(&mut yanit::config::Config) + Send + 'static) -> Options {
+    Options { configure: Some(Box::new(change)), ..Options::default() }
+}
+
+/// A counter of the metrics page; the sum over its labels.
+async fn metric(app: &TestApp, name: &str) -> f64 {
+    let page = wire::send(&app.url(), "GET", "/metrics", &[], b"").await.body;
+    page.lines()
+        .filter(|line| line.starts_with(name))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+async fn talk(app: &TestApp) -> (Visitor, String, crate::harness::people::Site) {
+    let site = app.site("acme").await;
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    (visitor, conversation, site)
+}
+
+/// Returns once the server has taken what was sent before.
+async fn settle(ws: &mut Ws) {
+    ws.send(json!({ "type": "ping" })).await;
+    assert_eq!(ws.next_json().await["type"], "pong");
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_understood_closes_with_4400() {
+    let app = TestApp::start().await;
+    for bad in [
+        "",
+        "[]",
+        "{}",
+        "nonsense",
+        r#"{"type":"nonsense"}"#,
+        r#"{"type":"start","id":"1","payload":{"query":"{ __typename }"}}"#,
+        r#"{"type":"subscribe","id":"","payload":{"query":"{ __typename }"}}"#,
+        r#"{"type":"subscribe","id":1,"payload":{"query":"{ __typename }"}}"#,
+        r#"{"type":"subscribe","id":"1"}"#,
+        r#"{"type":"subscribe","id":"1","payload":{"query":7}}"#,
+        r#"{"type":"subscribe","payload":{"query":"{ __typename }"}}"#,
+        r#"{"type":"complete"}"#,
+    ] {
+        let mut ws = Ws::signed_in(&app.ws_url(), None).await;
+        ws.send_raw(bad).await;
+        assert_eq!(ws.closed().await.0, 4400, "{bad}");
+    }
+    let mut ws = Ws::open(&app.ws_url()).await;
+    ws.send_message(Message::binary(vec![1, 2])).await;
+    assert_eq!(ws.closed().await.0, 4400);
+    let mut ws = Ws::open(&app.ws_url()).await;
+    ws.send(json!({ "type": "connection_init", "payload": [1] })).await;
+    assert_eq!(ws.closed().await.0, 4400);
+}
+
+#[tokio::test]
+async fn subscribing_before_the_acknowledgement_closes_with_4401() {
+    let app = TestApp::start().await;
+    let mut ws = Ws::open(&app.ws_url()).await;
+    ws.subscribe("1", HELLO, json!({})).await;
+    assert_eq!(ws.closed().await.0, 4401);
+}
+
+#[tokio::test]
+async fn a_bad_sign_in_closes_with_4403() {
+    let app = TestApp::start().await;
+    for payload in
+        [json!({ "authorization": "Bearer nonsense" }), json!({ "Authorization": "Basic x" }), json!({ "token": "x" })]
+    {
+        let mut ws = Ws::open(&app.ws_url()).await;
+        ws.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(ws.closed().await, (4403, "Forbidden: INVALID_TOKEN".into()));
+    }
+}
+
+#[tokio::test]
+async fn another_subprotocol_closes_with_4406() {
+    let app = TestApp::start().await;
+    let mut ws = Ws::connect(&app.ws_url(), &[], None).await.expect("the upgrade itself succeeds");
+    assert_eq!(ws.closed().await.0, 4406);
+    let mut ws = Ws::connect(&app.ws_url(), &["other", PROTOCOL], None).await.expect("one of them is ours");
+    ws.init(json!({})).await;
+    assert_eq!(wire::send(&app.url(), "GET", "/graphql/ws", &[], b"").await.status, 426);
+}
+
+#[tokio::test]
+async fn no_connection_init_in_time_closes_with_4408() {
+    let app = TestApp::with(configured(|config| config.read_timeout_seconds = 1)).await;
+    let mut ws = Ws::open(&app.ws_url()).await;
+    // Pings do not buy time.
+    settle(&mut ws).await;
+    assert_eq!(ws.closed().await.0, 4408);
+    let mut ws = Ws::signed_in(&app.ws_url(), None).await;
+    assert!(ws.try_next_json(SECONDS).await.is_none(), "it stays open");
+}
+
+#[tokio::test]
+async fn an_id_in_use_closes_with_4409_and_a_free_one_can_be_used_again() {
+    let app = TestApp::start().await;
+    let (visitor, conversation, _) = talk(&app).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    for _ in 0..2 {
+        ws.subscribe("a", HELLO, json!({})).await;
+        assert_eq!(ws.next_json().await["type"], "next");
+        assert_eq!(ws.next_json().await, json!({ "type": "complete", "id": "a" }));
+    }
+    for _ in 0..2 {
+        ws.subscribe("a", FOLLOW, json!({ "c": conversation })).await;
+        ws.complete("a").await;
+    }
+    // Nothing answers the client's own `complete`.
+    settle(&mut ws).await;
+    ws.subscribe("a", FOLLOW, json!({ "c": conversation })).await;
+    ws.subscribe("a", HELLO, json!({})).await;
+    assert_eq!(ws.closed().await, (4409, "Subscriber for a already exists".into()));
+}
+
+#[tokio::test]
+async fn a_second_connection_init_closes_with_4429() {
+    let app = TestApp::start().await;
+    let mut ws = Ws::signed_in(&app.ws_url(), None).await;
+    ws.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(ws.closed().await.0, 4429);
+}
+
+#[tokio::test]
+async fn a_message_too_large_closes_with_1009() {
+    let app = TestApp::with(configured(|config| config.max_body_bytes = 2_000)).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), None).await;
+    ws.send_raw(&"x".repeat(3_000)).await;
+    assert_eq!(ws.closed().await.0, 1009);
+}
+
+#[tokio::test]
+async fn pings_of_both_kinds_are_answered() {
+    let app = TestApp::start().await;
+    let mut ws = Ws::open(&app.ws_url()).await;
+    ws.send(json!({ "type": "ping", "payload": { "a": [1] } })).await;
+    assert_eq!(ws.next_json().await, json!({ "type": "pong", "payload": { "a": [1] } }));
+    ws.send_message(Message::Ping(vec![7].into())).await;
+    let pong = ws.next_message().await.expect("open").expect("well-formed");
+    assert_eq!(pong, Message::Pong(vec![7].into()));
+}
+
+#[tokio::test]
+async fn queries_and_mutations_run_over_the_socket() {
+    let app = TestApp::start().await;
+    let (visitor, conversation, _) = talk(&app).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let input = json!({ "conversationId": conversation, "body": "İyi\n\"günler\"", "clientId": crate::harness::people::new_id() });
+    ws.subscribe("q\"\\ı", crate::harness::people::SEND, json!({ "i": input })).await;
+    let message = ws.next_json().await;
+    assert_eq!((message["type"].as_str(), message["id"].as_str()), (Some("next"), Some("q\"\\ı")));
+    assert_eq!(message["payload"]["data"]["sendMessage"]["message"]["body"], "İyi\n\"günler\"");
+    assert_eq!(ws.next_json().await["type"], "complete");
+    for (query, code) in [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        ("query($t: String!) { verifyToken(token: $t) { __typename } }", "BAD_USER_INPUT"),
+        (
+            "subscription { messages(conversationId: \"conv_00000000000000000000000000000000\") { __typename } }",
+            "NOT_FOUND",
+        ),
+    ] {
+        ws.subscribe("e", query, json!({})).await;
+        let message = ws.next_json().await;
+        assert_eq!(message["type"], "error", "{message}");
+        assert_eq!(message["payload"][0]["extensions"]["code"], code, "{message}");
+    }
+    settle(&mut ws).await;
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_the_sockets_of_that_sign_in_and_no_others() {
+    let app = TestApp::start().await;
+    let (ada, ben) = (app.person("ada").await, app.person("ben").await);
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&ada.token)).await;
+    let mut other = Ws::signed_in(&app.ws_url(), Some(&ben.token)).await;
+    app.run(Some(&ada.token), "mutation { logout { __typename } }", Value::Null).await;
+    assert_eq!(ws.closed_within(SECONDS).await, (4403, "Forbidden: SESSION_REVOKED".into()));
+    settle(&mut other).await;
+}
+
+#[tokio::test]
+async fn a_token_that_runs_out_ends_its_socket() {
+    let app = TestApp::with(Options { manual_clock: true, ..Options::default() }).await;
+    let ada = app.person("ada").await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&ada.token)).await;
+    app.clock.advance(Duration::from_secs(60 * 60));
+    assert_eq!(ws.closed_within(SECONDS).await, (4403, "Forbidden: TOKEN_EXPIRED".into()));
+    let mut ws = Ws::open(&app.ws_url()).await;
+    ws.send(json!({ "type": "connection_init", "payload": { "token": ada.token } })).await;
+    assert_eq!(ws.closed().await, (4403, "Forbidden: TOKEN_EXPIRED".into()));
+}
+
+#[tokio::test]
+async fn the_server_pings_and_drops_who_is_silent() {
+    let app = TestApp::with(configured(|config| config.ping_seconds = 1)).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), None).await;
+    assert!(matches!(ws.next_message().await, Some(Ok(Message::Ping(_)))));
+    // A client that is not driven answers no ping, as one whose network is gone.
+    let mut silent = Ws::signed_in(&app.ws_url(), None).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(silent.closed().await.0, 1006);
+}
+
+#[tokio::test]
+async fn operations_and_connections_are_limited() {
+    let limits = configured(|config| {
+        config.max_subscriptions = 2;
+        config.max_visitor_connections = 2;
+    });
+    let app = TestApp::with(limits).await;
+    let (visitor, conversation, _) = talk(&app).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    for id in ["1", "2", "3"] {
+        ws.subscribe(id, FOLLOW, json!({ "c": conversation })).await;
+    }
+    let refused = ws.next_json().await;
+    assert_eq!((refused["type"].as_str(), refused["id"].as_str()), (Some("error"), Some("3")));
+    assert_eq!(refused["payload"][0]["extensions"]["reason"], "TOO_MANY_SUBSCRIPTIONS");
+    ws.complete("1").await;
+    ws.subscribe("3", HELLO, json!({})).await;
+    assert_eq!(ws.next_json().await["type"], "next");
+
+    let second = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let mut third = Ws::open(&app.ws_url()).await;
+    let init = json!({ "type": "connection_init", "payload": { "token": visitor.token } });
+    third.send(init).await;
+    assert_eq!(third.closed().await, (1013, "Try again later: TOO_MANY_CONNECTIONS".into()));
+    second.close().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+}
+
+#[tokio::test]
+async fn identical_subscriptions_of_one_scope_share_an_execution() {
+    let app = TestApp::start().await;
+    let (visitor, conversation, site) = talk(&app).await;
+    let agents = [app.agent(&site, "a").await, app.agent(&site, "b").await, app.agent(&site, "c").await];
+    let shared = metric(&app, "yanit_executions_shared_total").await;
+    let mut sockets = Vec::new();
+    for token in agents.iter().map(|agent| &agent.token).chain([&visitor.token]) {
+        let mut ws = Ws::signed_in(&app.ws_url(), Some(token)).await;
+        ws.subscribe("s", FOLLOW, json!({ "c": conversation })).await;
+        settle(&mut ws).await;
+        sockets.push(ws);
+    }
+    // Other tests of this process may share too, so this is a lower bound.
+    assert!(metric(&app, "yanit_executions_shared_total").await >= shared + 2.0);
+    // The execution begins to listen a moment after the subscription was taken.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for number in 1..=20 {
+        app.say(&visitor.token, &conversation, &format!("{number}")).await;
+    }
+    for ws in &mut sockets {
+        for number in 1..=20 {
+            let message = ws.next_json().await;
+            assert_eq!(message["payload"]["data"]["messages"]["message"]["body"], number.to_string(), "{message}");
+        }
+    }
+    // Who leaves takes nothing from the others.
+    let mut rest = sockets.split_off(1);
+    sockets.remove(0).close().await;
+    app.say(&visitor.token, &conversation, "last").await;
+    for ws in &mut rest {
+        assert_eq!(ws.next_json().await["payload"]["data"]["messages"]["message"]["body"], "last");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_consumer_is_cut_off_and_a_fast_one_gets_everything() {
+    let app = TestApp::with(configured(|config| config.max_queued_events = 20)).await;
+    let (visitor, conversation, site) = talk(&app).await;
+    let agent = app.agent(&site, "a").await;
+    let mut slow = Ws::signed_in(&app.ws_url(), Some(&agent.token)).await;
+    let mut fast = Ws::signed_in(&app.ws_url(), Some(&agent.token)).await;
+    for ws in [&mut slow, &mut fast] {
+        // Many aliases make large events, so that the kernel's buffers are full soon.
+        let bodies: String = (0..25).map(|n| format!(" b{n}: body")).collect();
+        let follow = FOLLOW.replace("seq body", &format!("seq body{bodies}"));
+        ws.subscribe("s", &follow, json!({ "c": conversation })).await;
+        settle(ws).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let body = "x".repeat(9_000);
+    for number in 1..=120 {
+        app.say(&visitor.token, &conversation, &body).await;
+        assert_eq!(fast.next_json().await["payload"]["data"]["messages"]["message"]["seq"], number);
+    }
+    assert_eq!(slow.closed().await.0, 1013);
+    settle(&mut fast).await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_closes_sockets_with_1001() {
+    let app = TestApp::start().await;
+    let (visitor, conversation, _) = talk(&app).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    ws.subscribe("s", FOLLOW, json!({ "c": conversation })).await;
+    settle(&mut ws).await;
+    let (closed, ()) = tokio::join!(ws.closed(), app.shut_down());
+    assert_eq!(closed.0, 1001);
+}
