@@ -89,7 +89,8 @@ impl Embeddings {
         let work = move || {
             // Held by the thread, not by the caller: work whose caller has gone still occupies a core.
             let _turn = turn;
-            let engine = engine.get_or_init(|| Embedder::load().map_err(Error::internal)).as_ref().map_err(Clone::clone)?;
+            let engine =
+                engine.get_or_init(|| Embedder::load().map_err(Error::internal)).as_ref().map_err(Clone::clone)?;
             Ok(texts.iter().map(|text| engine.embed(kind, text)).collect())
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)?

@@ -25,6 +25,7 @@ use qdrant_client::qdrant::{
 };
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
+use yanit::kernel::task::Tasks;
 
 pub(super) const API_KEY: &str = "test-key";
 const TENANT: &str = "site_id";
@@ -61,7 +62,7 @@ impl StubQdrant {
             .serve_with_incoming_shutdown(TcpIncoming::from(listener), async {
                 let _ = stopped.await;
             });
-        tokio::task::spawn(server);
+        Tasks::default().spawn(server);
         Self { url, state, _stop: stop }
     }
 
@@ -364,8 +365,6 @@ fn key_of(id: Option<&PointId>) -> Result<String, Status> {
 }
 
 fn text_of<'a>(point: &'a PointStruct, key: &str) -> Option<&'a String> {
-    match point.payload.get(key)?.kind.as_ref()? {
-        Kind::StringValue(text) => Some(text),
-        _ => None,
-    }
+    let Kind::StringValue(text) = point.payload.get(key)?.kind.as_ref()? else { return None };
+    Some(text)
 }
