@@ -67,7 +67,8 @@ impl App {
         } else {
             // SQLite has no lock for it, so processes that start at once on one folder wait at a file.
             let gate = fs::File::create(config.data_dir.join("migrate.lock")).map_err(Error::internal)?;
-            let gate = tokio::task::spawn_blocking(move || gate.lock().map(|()| gate)).await.map_err(Error::internal)?;
+            let gate =
+                tokio::task::spawn_blocking(move || gate.lock().map(|()| gate)).await.map_err(Error::internal)?;
             let gate = gate.map_err(Error::internal)?;
             database.migrate().await?;
             drop(gate);

@@ -3,11 +3,12 @@
 use std::str::FromStr;
 
 use ::entity::ids::AnyId;
-use async_graphql::{Context, ID, Object, SimpleObject, Union};
+use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 
 use super::{
-    answers,
+    accounts, answers, assistants,
     conversations::graphql::types::{self as conversations, Conversation, Message},
+    knowledge, sites, visitors,
 };
 use crate::kernel::{
     Ctx, CtxExt, Error, ErrorReason, Result,
@@ -17,9 +18,20 @@ use crate::kernel::{
 /// Most ids of one `nodes` query.
 const MAX: usize = 100;
 
-/// A thing with an id of its own.
-#[derive(Union)]
+/// A thing with an id of its own, as `node(id:)` finds it.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Opaque; shows by its prefix of what kind the thing is."))]
 enum Node {
+    /// A person with an account.
+    User(accounts::User),
+    /// A site.
+    Site(sites::Site),
+    /// A visitor.
+    Visitor(visitors::Visitor),
+    /// An article.
+    Article(knowledge::Article),
+    /// An assistant.
+    Assistant(assistants::Assistant),
     /// A conversation.
     Conversation(Conversation),
     /// A message.
@@ -84,6 +96,23 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         AnyId::ConversationId(id) => conversations::node(cx, id).await?.map(Node::Conversation),
         AnyId::MessageId(id) => conversations::message_node(cx, id).await?.map(Node::Message),
         AnyId::RunId(id) => answers::node(cx, id).await?.map(Node::Run),
-        _ => None,
+        AnyId::AssistantId(id) => assistants::node(cx, id).await?.map(Node::Assistant),
+        AnyId::UserId(id) => seen(accounts::node(cx, id).await)?.map(Node::User),
+        AnyId::SiteId(id) => seen(sites::node(cx, id).await)?.map(Node::Site),
+        AnyId::VisitorId(id) => seen(visitors::node(cx, id).await)?.map(Node::Visitor),
+        AnyId::ArticleId(id) => seen(knowledge::node(cx, id).await)?.map(Node::Article),
+        // Reached through what they belong to, never alone.
+        AnyId::SessionId(_) | AnyId::MembershipId(_) | AnyId::InvitationId(_) | AnyId::ChunkId(_) | AnyId::JobId(_) => {
+            None
+        }
     })
+}
+
+/// Nothing, where the caller may not see it.
+fn seen<T>(found: Result<T>) -> Result<Option<T>> {
+    match found {
+        Ok(thing) => Ok(Some(thing)),
+        Err(error) if error.is_transient() => Err(error),
+        Err(_) => Ok(None),
+    }
 }

@@ -85,3 +85,11 @@ async fn verify(cx: &Ctx, claims: &token::Claims) -> Result<()> {
 pub(in crate::features) fn instant(micros: i64) -> sea_orm::Value {
     DateTime::from_timestamp_micros(micros).unwrap_or_default().into()
 }
+
+/// The caller's own account, for `node(id:)`; nobody else's is a thing of its own.
+pub(crate) async fn node(cx: &Ctx, id: UserId) -> Result<User> {
+    match cx.actor.user() {
+        Some(own) if own == id => Ok(User::own(store::find(&cx.db(), id).await?)),
+        _ => Err(crate::kernel::Error::not_found("user")),
+    }
+}

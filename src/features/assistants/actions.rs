@@ -68,12 +68,7 @@ fn checked(cx: &Ctx, new: New, owner: Option<UserId>) -> Result<New> {
 }
 
 /// Inserts an assistant of a site, or of a customer in their private space.
-pub(crate) async fn insert_in(
-    tx: &mut Tx,
-    site: SiteId,
-    owner: Option<UserId>,
-    new: New,
-) -> Result<assistant::Model> {
+pub(crate) async fn insert_in(tx: &mut Tx, site: SiteId, owner: Option<UserId>, new: New) -> Result<assistant::Model> {
     let (id, new) = (tx.cx().id(AssistantId), new.check(owner)?);
     insert(tx, id, site, owner, new).await
 }

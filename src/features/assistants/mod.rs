@@ -22,14 +22,14 @@ use ::entity::{
     ids::{AssistantId, SiteId},
 };
 
-pub use self::{
-    facts::AssistantFact,
-    graphql::{Assistant, AssistantProfile, AssistantsMutation, AssistantsQuery},
-};
 pub(crate) use self::{
     actions::insert_in,
     graphql::{ProfileKey, node},
     model::New,
+};
+pub use self::{
+    facts::AssistantFact,
+    graphql::{Assistant, AssistantProfile, AssistantsMutation, AssistantsQuery},
 };
 use crate::{
     features::accounts,

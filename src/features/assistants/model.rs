@@ -177,7 +177,11 @@ fn out_of_range(field: &'static str, what: &str) -> Error {
 
 /// An assistant that is switched off starts nothing.
 pub(super) fn is_on(enabled: bool) -> Result<()> {
-    if enabled { Ok(()) } else { Err(Error::conflict(ErrorReason::AssistantDisabled, "The assistant is switched off.")) }
+    if enabled {
+        Ok(())
+    } else {
+        Err(Error::conflict(ErrorReason::AssistantDisabled, "The assistant is switched off."))
+    }
 }
 
 /// A provider that needs an endpoint is refused where there is none.
@@ -250,8 +254,11 @@ mod tests {
     fn changes_leave_what_is_undefined_and_name_what_differs() {
         let before = New { temperature: 0.1, model: Some("small".into()), ..new() };
         assert_eq!(before.clone().with(Changes::default()), before);
-        let changes =
-            Changes { temperature: MaybeUndefined::Null, model: MaybeUndefined::Value("large".into()), ..Changes::default() };
+        let changes = Changes {
+            temperature: MaybeUndefined::Null,
+            model: MaybeUndefined::Value("large".into()),
+            ..Changes::default()
+        };
         let after = before.clone().with(changes);
         assert_eq!((after.temperature, after.model.as_deref()), (TEMPERATURE, Some("large")));
         assert_eq!(before.differences(&after), ["model", "temperature"]);

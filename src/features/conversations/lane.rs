@@ -81,9 +81,26 @@ pub(super) async fn post(cx: &Ctx, site: SiteId, posting: Posting) -> Result<mes
     if idle {
         // A task of its own: the caller may hang up, the batch goes on.
         let system = cx.as_system();
-        cx.tasks.spawn(async move { drive(&system, &lanes, site).await });
+        cx.tasks.spawn(async move {
+            let _open = Open { lanes: lanes.clone(), site };
+            drive(&system, &lanes, site).await;
+        });
     }
     answered.await.map_err(Error::internal)?
+}
+
+/// Opens the lane again if its driver panics: those who wait get an error, and the next post gets a new driver.
+struct Open {
+    lanes: Arc<Lanes>,
+    site: SiteId,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.lanes.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.site);
+        }
+    }
 }
 
 /// Writes batch after batch until nothing waits.
@@ -104,7 +121,7 @@ async fn drive(cx: &Ctx, lanes: &Arc<Lanes>, site: SiteId) {
             Ok(outcomes) => {
                 for ((outcome, answer), posting) in outcomes.into_iter().zip(answers).zip(&postings) {
                     let outcome = match outcome {
-                        Outcome::Done(result) => result,
+                        Outcome::Done(result) => result.map(|message| *message),
                         Outcome::Alone => alone(cx, site, posting).await,
                     };
                     // Nobody waits for it any more? It is written all the same.
@@ -134,7 +151,7 @@ async fn alone(cx: &Ctx, site: SiteId, posting: &Posting) -> Result<message::Mod
             Err(error) if error.unique_violation() && again => again = false,
             Err(error) => return Err(error),
             Ok(mut outcomes) => match outcomes.pop() {
-                Some(Outcome::Done(result)) => return result,
+                Some(Outcome::Done(result)) => return result.map(|message| *message),
                 Some(Outcome::Alone) | None => return Err(Error::internal("a single post was put off")),
             },
         }
@@ -150,7 +167,7 @@ enum Closed {
 }
 
 enum Outcome {
-    Done(Result<message::Model>),
+    Done(Result<Box<message::Model>>),
     Alone,
 }
 
@@ -165,7 +182,7 @@ async fn write(cx: &Ctx, site: SiteId, postings: &[Posting], closed: Closed) -> 
 pub(super) async fn post_in(tx: &mut Tx, site: SiteId, posting: &Posting) -> Result<message::Model> {
     let outcome = write_in(tx, site, std::slice::from_ref(posting), Closed::Reopen).await?.pop();
     match outcome {
-        Some(Outcome::Done(result)) => result,
+        Some(Outcome::Done(result)) => result.map(|message| *message),
         Some(Outcome::Alone) | None => Err(Error::internal("a single post was put off")),
     }
 }
@@ -189,7 +206,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
         let key = posting.client_id.map(|client| (posting.author.id, client));
         if let Some(earlier) = key.and_then(|key| sent.get(&key)) {
             let same = earlier.content_hash.as_deref() == Some(hash.as_slice());
-            outcomes.push(Outcome::Done(if same { Ok(earlier.clone()) } else { Err(model::mismatch()) }));
+            outcomes.push(Outcome::Done(if same { Ok(Box::new(earlier.clone())) } else { Err(model::mismatch()) }));
             continue;
         }
         match model::may_post(conversation.status, posting.author.kind, posting.audience) {
@@ -230,7 +247,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
             sent.insert(key, message.clone());
         }
         rows.push(message.clone().into_row());
-        outcomes.push(Outcome::Done(Ok(message)));
+        outcomes.push(Outcome::Done(Ok(Box::new(message))));
     }
     if !rows.is_empty() {
         message::Entity::insert_many(rows).exec_without_returning(&tx.db()).await?;

@@ -78,8 +78,13 @@ pub(crate) fn speaker(actor: &Actor, conversation: &conversation::Model) -> Resu
 pub(crate) fn audiences(actor: &Actor, conversation: &conversation::Model) -> &'static [Audience] {
     match actor {
         Actor::User(person) if conversation.customer_id == Some(person.user) => &[Audience::Everyone],
-        _ if actor.is_staff_of(conversation.site_id) => &[Audience::Everyone, Audience::Staff],
-        _ => &[Audience::Everyone],
+        Actor::Anonymous | Actor::User(_) | Actor::Visitor { .. } | Actor::System => {
+            if actor.is_staff_of(conversation.site_id) {
+                &[Audience::Everyone, Audience::Staff]
+            } else {
+                &[Audience::Everyone]
+            }
+        }
     }
 }
 

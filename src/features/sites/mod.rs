@@ -127,3 +127,9 @@ fn origin_not_allowed() -> Error {
     Error::new(ErrorCode::Forbidden, "This page's origin is not among the site's allowed origins.")
         .reason(ErrorReason::OriginNotAllowed)
 }
+
+/// A site that the caller is a member of, for `node(id:)`.
+pub(crate) async fn node(cx: &Ctx, id: SiteId) -> Result<Site> {
+    let reach = reach_in(cx, Permission::SitesRead, id)?;
+    Ok(store::find(&cx.db(), &reach, id).await?.into())
+}

@@ -153,6 +153,7 @@ impl VisitorsQuery {
     }
 
     /// The visitors of a site you are a member of who did anything yet, newest first.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn visitors(
         &self,
         ctx: &Context<'_>,

@@ -31,3 +31,9 @@ pub async fn by_ids(cx: &Ctx, ids: Vec<VisitorId>) -> Result<HashMap<VisitorId, 
     let rows = store::by_ids(&cx.db(), ids).await?;
     Ok(rows.into_iter().map(|(id, row)| (id, Visitor::from(row))).collect())
 }
+
+/// A visitor of a site that the caller is a member of, for `node(id:)`.
+pub(crate) async fn node(cx: &Ctx, id: VisitorId) -> Result<Visitor> {
+    let reach = crate::features::sites::reach_to(cx, crate::kernel::Permission::VisitorsRead, "visitor")?;
+    Ok(store::find(&cx.db(), &reach, id).await?.into())
+}

@@ -26,10 +26,13 @@ pub(crate) fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Changes settings.
+pub(crate) type Configure = Box<dyn FnOnce(&mut Config) + Send>;
+
 /// What a test wants to be different from the usual server.
 #[derive(Default)]
 pub(crate) struct Options {
-    pub(crate) configure: Option<Box<dyn FnOnce(&mut Config) + Send>>,
+    pub(crate) configure: Option<Configure>,
     pub(crate) models: Option<Models>,
     /// Time stands still until the test moves it.
     pub(crate) manual_clock: bool,

@@ -25,6 +25,7 @@ impl AccountsQuery {
     }
 
     /// Where you are signed in, newest first: sessions that neither were ended nor have run out.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn sessions(
         &self,
         ctx: &Context<'_>,

@@ -126,6 +126,7 @@ pub(super) struct RunFailed {
 
 /// An event of `assistantRun`.
 #[derive(Union)]
+#[expect(clippy::large_enum_variant, reason = "lives for the length of one event")]
 pub(super) enum RunEvent {
     /// It begins.
     RunStarted(RunStarted),

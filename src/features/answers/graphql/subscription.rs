@@ -134,25 +134,20 @@ impl AnswersSubscription {
                     return;
                 }
                 // Pieces as they pass; anything else is a reason to look at the row again.
-                loop {
-                    match hints.next().await {
-                        Heard::Passed(payload) => {
-                            let Some(Passing::Chunk { run, attempt, index, text }) = live::read(&payload) else { continue };
-                            if run != run_id {
-                                continue;
-                            }
-                            match watch.piece(attempt, index, &text) {
-                                Ok(Some(chunk)) => yield RunEvent::Chunk(chunk),
-                                Ok(None) => {}
-                                Err(missed) if attempt == watch.cursor.attempt => {
-                                    if let Some(chunk) = watch.catch_up(&cx, &row, missed).await {
-                                        yield RunEvent::Chunk(chunk);
-                                    }
-                                }
-                                Err(_) => break,
+                while let Heard::Passed(payload) = hints.next().await {
+                    let Some(Passing::Chunk { run, attempt, index, text }) = live::read(&payload) else { continue };
+                    if run != run_id {
+                        continue;
+                    }
+                    match watch.piece(attempt, index, &text) {
+                        Ok(Some(chunk)) => yield RunEvent::Chunk(chunk),
+                        Ok(None) => {}
+                        Err(missed) if attempt == watch.cursor.attempt => {
+                            if let Some(chunk) = watch.catch_up(&cx, &row, missed).await {
+                                yield RunEvent::Chunk(chunk);
                             }
                         }
-                        Heard::Woken | Heard::Lagged => break,
+                        Err(_) => break,
                     }
                 }
                 row = store::find(&cx.db(), run_id).await?;

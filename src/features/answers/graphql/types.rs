@@ -24,7 +24,7 @@ pub(crate) struct Run(pub(crate) run::Model);
 #[Object]
 impl Run {
     /// Opaque id, `run_…`.
-    async fn id(&self) -> RunId {
+    pub(crate) async fn id(&self) -> RunId {
         self.0.id
     }
 

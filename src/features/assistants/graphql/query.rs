@@ -39,11 +39,13 @@ impl AssistantsQuery {
 
     /// The assistants of a site you are a member of or, without `siteId`, your own; oldest first. The first that is on
     /// is whom visitors talk to who name none.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn assistants(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The site; without it, your own assistants.")] site_id: Option<SiteId>,
-        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what stands after this `cursor` of an edge.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what stands before this `cursor` of an edge.")] before: Option<String>,
@@ -65,10 +67,12 @@ impl AssistantsQuery {
 
     /// The assistants that sites have opened to registered customers and that are on, oldest first. For everybody with
     /// an account; start a conversation with one by its id.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn available_assistants(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")] first: Option<i32>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what stands after this `cursor` of an edge.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only what stands before this `cursor` of an edge.")] before: Option<String>,

@@ -90,6 +90,7 @@ impl ConversationsQuery {
 
     /// A site's inbox, newest activity first. For members of the site.
     #[expect(clippy::too_many_arguments, reason = "the four Relay arguments and a filter")]
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn conversations(
         &self,
         ctx: &Context<'_>,
@@ -137,6 +138,7 @@ impl ConversationsQuery {
     }
 
     /// The conversations of the visitor or customer who asks, newest activity first.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn my_conversations(
         &self,
         ctx: &Context<'_>,

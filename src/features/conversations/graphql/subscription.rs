@@ -62,6 +62,7 @@ pub(crate) struct MessageChanged {
 
 /// An event of `messages`.
 #[derive(Union)]
+#[expect(clippy::large_enum_variant, reason = "lives for the length of one event")]
 pub(crate) enum MessageEvent {
     /// A message was sent or changed.
     Changed(MessageChanged),
@@ -96,6 +97,7 @@ pub(crate) struct InboxEntry {
 
 /// An event of `inboxEvents`.
 #[derive(Union)]
+#[expect(clippy::large_enum_variant, reason = "lives for the length of one event")]
 pub(crate) enum InboxEvent {
     /// A conversation moved.
     Entry(InboxEntry),

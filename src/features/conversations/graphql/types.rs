@@ -171,6 +171,7 @@ impl Conversation {
     }
 
     /// Its messages, oldest first. Internal notes are in the list for members of the site only.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn messages(
         &self,
         ctx: &Context<'_>,
@@ -247,7 +248,7 @@ pub(crate) struct MessageAuthor {
 #[Object]
 impl Message {
     /// Opaque id, `msg_…`.
-    async fn id(&self) -> MessageId {
+    pub(crate) async fn id(&self) -> MessageId {
         self.row.id
     }
 
@@ -480,7 +481,7 @@ impl Loader<VisitorKey> for Batch {
     type Error = Error;
     async fn load(&self, keys: &[VisitorKey]) -> Result<HashMap<VisitorKey, visitors::Visitor>> {
         let found = visitors::by_ids(&self.0, keys.iter().map(|key| key.0).collect()).await?;
-        Ok(found.into_iter().map(|(id, visitor)| (VisitorKey(id), visitor.into())).collect())
+        Ok(found.into_iter().map(|(id, visitor)| (VisitorKey(id), visitor)).collect())
     }
 }
 

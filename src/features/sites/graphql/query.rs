@@ -27,6 +27,7 @@ impl SitesQuery {
     }
 
     /// The sites you are a member of, newest first; all of them for a superadmin, none for a customer.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn sites(
         &self,
         ctx: &Context<'_>,
@@ -55,6 +56,7 @@ impl SitesQuery {
     }
 
     /// The members of a site you are a member of, those who joined first first.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn site_members(
         &self,
         ctx: &Context<'_>,
@@ -86,6 +88,7 @@ impl SitesQuery {
     }
 
     /// The invitations to a site that were not accepted yet, newest first. For admins.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn invitations(
         &self,
         ctx: &Context<'_>,
