@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     features::{
         answers::{self, AnswerQuestion},
-        knowledge::IndexArticle,
+        knowledge::{self, IndexArticle},
         upkeep::TrimJournals,
     },
     kernel::{
@@ -127,8 +127,10 @@ impl App {
         tasks.spawn(answers::keep_saving(self.cx()));
     }
 
-    /// Orders the work that comes round by itself, unless it is ordered already.
+    /// Orders the work that comes round by itself, unless it is ordered already, and the indexing of articles that
+    /// another embedder indexed or none.
     pub async fn order_upkeep(&self) -> Result<()> {
+        knowledge::catch_up(&self.cx()).await?;
         let mut tx = self.cx().begin().await?;
         tx.enqueue(&TrimJournals::default()).await?;
         tx.commit().await?;

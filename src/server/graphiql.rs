@@ -41,7 +41,23 @@ pub struct Tab {
 }
 
 /// The examples, in the order of their tabs.
-pub const TABS: &[Tab] = &[];
+pub const TABS: &[Tab] = &[
+    tab("Visitor: start", include_str!("../../assets/examples/1-visitor.graphql"), ""),
+    tab("Visitor: conversation", include_str!("../../assets/examples/2-conversation.graphql"), WITH_TOKEN),
+    tab("Visitor: follow", include_str!("../../assets/examples/3-follow.graphql"), WITH_TOKEN),
+    tab("Visitor: ask", include_str!("../../assets/examples/4-ask.graphql"), WITH_TOKEN),
+    tab("Agent: sign in", include_str!("../../assets/examples/5-agent.graphql"), ""),
+    tab("Agent: sites", include_str!("../../assets/examples/6-inbox.graphql"), WITH_TOKEN),
+    tab("Agent: inbox", include_str!("../../assets/examples/7-conversations.graphql"), WITH_TOKEN),
+    tab("Agent: follow inbox", include_str!("../../assets/examples/8-inbox-events.graphql"), WITH_TOKEN),
+    tab("Agent: take over", include_str!("../../assets/examples/9-take-over.graphql"), WITH_TOKEN),
+];
+
+const WITH_TOKEN: &str = "{ \"Authorization\": \"Bearer PASTE_TOKEN\" }";
+
+const fn tab(title: &'static str, query: &'static str, headers: &'static str) -> Tab {
+    Tab { title, query, variables: "", headers }
+}
 
 /// The page with the examples in it.
 pub(super) fn render() -> Option<String> {

@@ -133,8 +133,16 @@ impl TestApp {
             json!({ "i": { "articleId": id } }),
         )
         .await;
-        self.app.drain().await.expect("the article is indexed");
-        id
+        // A worker may have taken the job already, so draining would not wait for it.
+        for _ in 0..200 {
+            let query = "query A($a: ID!) { article(articleId: $a) { indexedVersion } }";
+            let data = self.run(Some(&site.admin.token), query, json!({ "a": id })).await;
+            if !data["article"]["indexedVersion"].is_null() {
+                return id;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("the article was not indexed")
     }
 
     /// A visitor's conversation.
