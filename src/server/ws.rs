@@ -47,7 +47,7 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const MAX_PATIENCE: u64 = 10;
 
 /// A socket's read buffer; it grows with a message and shrinks again.
-const READ_BUFFER: usize = 1024;
+const READ_BUFFER: usize = 512;
 
 /// Longest wait for the other side's half of a close …
 const LINGER: Duration = Duration::from_secs(2);
