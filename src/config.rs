@@ -125,8 +125,8 @@ impl Default for Config {
             read_timeout_seconds: 15,
             ping_seconds: 20,
             max_queued_events: 1_000,
-            rate_per_minute: 600,
-            anonymous_rate_per_minute: 300,
+            rate_per_minute: 6_000,
+            anonymous_rate_per_minute: 3_000,
             edit_window_seconds: 300,
         }
     }

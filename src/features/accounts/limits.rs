@@ -18,7 +18,7 @@ const PER_ACCOUNT: Rate = Rate { burst: 5, per: HOUR };
 /// Failed sign-ins from one address, whichever the account.
 const PER_ADDRESS: Rate = Rate { burst: 20, per: HOUR };
 /// New accounts from one address. An office shares one, so it is more than a person needs.
-const REGISTRATIONS: Rate = Rate { burst: 30, per: HOUR };
+const REGISTRATIONS: Rate = Rate { burst: 300, per: HOUR };
 
 /// Spends units of a rate.
 ///

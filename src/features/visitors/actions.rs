@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Sessions started on one site from one address.
-const STARTS: Rate = Rate { burst: 60, per: Duration::from_secs(60) };
+const STARTS: Rate = Rate { burst: 600, per: Duration::from_secs(60) };
 
 /// A visitor's session.
 pub(super) struct Started {
