@@ -15,6 +15,7 @@ mod accounts;
 mod answers;
 mod conversations;
 mod knowledge;
+mod laws;
 mod sites;
 mod transport_http;
 mod transport_limits;

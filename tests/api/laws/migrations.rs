@@ -1,0 +1,127 @@
+//! The migrations make what the entities describe, and can be taken back.
+
+use std::collections::BTreeSet;
+
+use ::entity::*;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityName, EntityTrait, Iterable, QuerySelect,
+    Statement,
+};
+use sea_orm_migration::MigratorTrait;
+use yanit::ports::db::Db;
+
+use super::{here, read};
+use crate::harness::app::TestApp;
+
+/// What the table lacks of an entity, if it lacks anything.
+async fn lacks<E: EntityTrait>(db: &Db<'_>) -> Option<String> {
+    let asked = E::find().limit(0).all(db).await;
+    asked.err().map(|error| format!("{}: {error}", E::default().table_name()))
+}
+
+macro_rules! entities {
+    ($($entity:ident),+ $(,)?) => {
+        /// The modules of the entities below.
+        const ENTITIES: &[&str] = &[$(stringify!($entity)),+];
+
+        /// What tables lack of the entities.
+        async fn lacking(db: &Db<'_>) -> Vec<String> {
+            [$(lacks::<$entity::Entity>(db).await),+].into_iter().flatten().collect()
+        }
+
+        /// Each table's columns as its entity has them.
+        fn columns() -> Vec<(String, BTreeSet<String>)> {
+            use sea_orm::Iden;
+            vec![$((
+                $entity::Entity.table_name().to_owned(),
+                $entity::Column::iter().map(|column| column.to_string()).collect(),
+            )),+]
+        }
+    };
+}
+
+entities!(
+    article,
+    article_version,
+    assistant,
+    chunk,
+    conversation,
+    conversation_tag,
+    index_head,
+    invitation,
+    job,
+    journal,
+    journal_head,
+    membership,
+    message,
+    message_revision,
+    participant,
+    reaction,
+    reader,
+    run,
+    session,
+    site,
+    user,
+    visitor,
+);
+
+#[test]
+fn the_law_knows_every_entity() {
+    let mut there: Vec<String> = std::fs::read_dir(here("entity/src"))
+        .expect("the entities can be read")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| read(path).contains("DeriveEntityModel"))
+        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    there.sort();
+    assert_eq!(there, ENTITIES);
+}
+
+#[tokio::test]
+async fn every_column_of_an_entity_is_in_the_database() {
+    let app = TestApp::start().await;
+    let lacking = lacking(&app.app.ports.database.db()).await;
+    assert!(lacking.is_empty(), "the migrations do not make what entities describe:\n  {}", lacking.join("\n  "));
+}
+
+/// An empty database in memory.
+async fn empty() -> DatabaseConnection {
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    // Each connection would have a database of its own.
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options).await.expect("memory is there")
+}
+
+async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("rows");
+    rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
+}
+
+/// What was made, as SQLite keeps it; without what keeps the list of migrations.
+async fn made(db: &DatabaseConnection) -> Vec<String> {
+    let sql = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT LIKE 'seaql_%' \
+               AND tbl_name NOT LIKE 'sqlite_%' ORDER BY name";
+    texts(db, sql).await
+}
+
+#[tokio::test]
+async fn no_column_is_in_the_database_that_no_entity_has() {
+    let db = empty().await;
+    migration::Migrator::up(&db, None).await.expect("it goes up");
+    for (table, columns) in columns() {
+        let there = texts(&db, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
+        assert_eq!(there.into_iter().collect::<BTreeSet<_>>(), columns, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn migrations_leave_nothing_when_taken_back_and_can_be_applied_again() {
+    let db = empty().await;
+    migration::Migrator::up(&db, None).await.expect("they go up");
+    let first = made(&db).await;
+    assert!(!first.is_empty());
+    migration::Migrator::down(&db, None).await.expect("they go down");
+    assert_eq!(made(&db).await, Vec::<String>::new());
+    migration::Migrator::up(&db, None).await.expect("they go up again");
+    assert_eq!(made(&db).await, first);
+}

@@ -1,0 +1,496 @@
+//! Who may do what: every root field of the schema, asked for a thing of one site by everybody there can be.
+//!
+//! A new operation fails here until it has a line in [`RULES`]. Answers are asked for with everything that can be
+//! selected, so that a refusal deep inside counts, and so that what leaks from one site to another is seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use yanit::features::accounts::{self, NewPerson};
+
+use super::{introspected, list, name, type_named, written};
+use crate::harness::{
+    app::{Options, TestApp},
+    people::{PASSWORD, Person, Site, Visitor, text},
+    ws::Ws,
+};
+
+/// Who asks, in the order of the letters of a rule. The thing that is asked for belongs to the site `own`, and what can
+/// belong to a visitor belongs to the visitor of `own`.
+const ACTORS: [&str; 9] = [
+    "anonymous",
+    "visitor own",
+    "visitor other",
+    "customer",
+    "agent own",
+    "agent other",
+    "admin own",
+    "admin other",
+    "superadmin",
+];
+
+/// In every text of the own site that only those who may see it should see; lower case.
+const MARK: &str = "zumrut7391";
+
+/// What is asked for, with which arguments, and the answers: `A` it is allowed (it may be refused for another reason than
+/// who asks), `U` UNAUTHENTICATED, `F` FORBIDDEN, `N` NOT_FOUND, `0` null and no error. Spaces only group: anonymous ·
+/// visitors · customer · agents · admins · superadmin. Arguments with `$` are put in by [`World::thing`].
+type Rule = (&'static str, &'static str, &'static str);
+
+const ANYBODY: &str = "A AA A AA AA A";
+const PERSONS: &str = "U FF A AA AA A";
+const MEMBERS: &str = "U FF N AN AN A";
+const ADMINS: &str = "U FF N FN AN A";
+const PARTICIPANTS: &str = "U AN N AN AN A";
+/// Work on conversations: a customer is told at once that they may it nowhere.
+const STAFF: &str = "U FF F AN AN A";
+/// The message is the visitor's: who else sees it, may not change it.
+const AUTHOR: &str = "U AN N FN FN F";
+const WHERE_SEEN: &str = "0 A0 0 A0 A0 A";
+
+const RULES: &[Rule] = &[
+    // Queries.
+    ("article", r#"{"articleId":"$article"}"#, MEMBERS),
+    ("articles", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("assistant", r#"{"assistantId":"$assistant"}"#, MEMBERS),
+    ("assistants", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("assistants", "{}", PERSONS),
+    ("availableAssistants", "{}", PERSONS),
+    ("conversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
+    ("conversations", r#"{"siteId":"$site"}"#, STAFF),
+    ("currentVisitor", "{}", "U AA F FF FF F"),
+    ("errorCatalogue", "{}", ANYBODY),
+    ("inboxCursor", r#"{"siteId":"$site"}"#, STAFF),
+    ("invitations", r#"{"siteId":"$site"}"#, ADMINS),
+    ("me", "{}", PERSONS),
+    ("myConversations", "{}", "U AA A AA AA A"),
+    ("node", r#"{"id":"$conversation"}"#, WHERE_SEEN),
+    ("node", r#"{"id":"$message"}"#, WHERE_SEEN),
+    ("node", r#"{"id":"$run"}"#, WHERE_SEEN),
+    ("node", r#"{"id":"$note"}"#, "0 00 0 A0 A0 A"),
+    ("nodes", r#"{"ids":["$conversation","$message","$run"]}"#, WHERE_SEEN),
+    ("publicArticle", r#"{"siteKey":"$key","slug":"$slug"}"#, ANYBODY),
+    ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
+    ("run", r#"{"runId":"$run"}"#, PARTICIPANTS),
+    ("searchArticles", r#"{"siteId":"$site","text":"iade"}"#, MEMBERS),
+    ("searchArticles", r#"{"siteKey":"$key","text":"iade"}"#, ANYBODY),
+    ("sessions", "{}", PERSONS),
+    ("site", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("siteMembers", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("sites", "{}", PERSONS),
+    ("verifyToken", r#"{"token":"$visitorToken"}"#, ANYBODY),
+    ("visitor", r#"{"visitorId":"$visitor"}"#, MEMBERS),
+    ("visitors", r#"{"siteId":"$site"}"#, MEMBERS),
+    // Subscriptions, from the beginning, so that each has something to say.
+    ("assistantRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
+    ("conversationEvents", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
+    ("inboxEvents", r#"{"siteId":"$site","after":"beginning"}"#, STAFF),
+    ("messages", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
+    // Mutations. What takes a thing away is given a new one each time.
+    ("acceptInvitation", r#"{"token":"$newInvitationToken","name":"Gul","password":"$password"}"#, "A FF F FF FF F"),
+    ("addNote", r#"{"conversationId":"$conversation","body":"Not"}"#, STAFF),
+    ("addReaction", r#"{"messageId":"$message","emoji":"👍"}"#, PARTICIPANTS),
+    ("addReaction", r#"{"messageId":"$note","emoji":"👍"}"#, MEMBERS_OF_NOTES),
+    ("archiveArticle", r#"{"articleId":"$article"}"#, ADMINS),
+    ("assignConversation", r#"{"conversationId":"$conversation","assigneeId":"$agent"}"#, STAFF),
+    ("changeMemberRole", r#"{"memberId":"$newMember","role":"AGENT"}"#, ADMINS),
+    ("closeConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
+    ("createArticle", r#"{"siteId":"$site","title":"Yeni","body":"Metin","language":"tr"}"#, MEMBERS),
+    ("createAssistant", r#"{"siteId":"$site","name":"Yeni","enabled":false}"#, ADMINS),
+    ("createAssistant", r#"{"name":"Benim"}"#, PERSONS),
+    ("deleteArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
+    ("deleteAssistant", r#"{"assistantId":"$newAssistant"}"#, ADMINS),
+    // An agent sees the conversation, and is told that there is none.
+    ("deleteConversation", r#"{"conversationId":"$newConversation"}"#, "U FF N NN AN A"),
+    ("deleteMessage", r#"{"messageId":"$newMessage"}"#, AUTHOR),
+    ("editMessage", r#"{"messageId":"$newMessage","body":"Anders"}"#, AUTHOR),
+    ("editMessage", r#"{"messageId":"$note","body":"Anders"}"#, "U NN N FN AN F"),
+    ("inviteMember", r#"{"siteId":"$site","email":"guest@example.com","role":"AGENT"}"#, ADMINS),
+    ("login", r#"{"email":"$email","password":"$password"}"#, ANYBODY),
+    ("markDelivered", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
+    ("markRead", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
+    ("pauseAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
+    ("publishArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
+    ("refreshSession", r#"{"refreshToken":"$newRefreshToken"}"#, ANYBODY),
+    ("register", r#"{"email":"$newEmail","password":"$password","name":"Neu"}"#, ANYBODY),
+    ("removeMember", r#"{"memberId":"$newMember"}"#, ADMINS),
+    ("removeReaction", r#"{"messageId":"$message","emoji":"👍"}"#, PARTICIPANTS),
+    ("renameConversation", r#"{"conversationId":"$conversation","title":"Neu"}"#, PARTICIPANTS),
+    ("reopenConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
+    ("resumeAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
+    ("revokeInvitation", r#"{"invitationId":"$newInvitation"}"#, ADMINS),
+    // The session is the own admin's.
+    ("revokeSession", r#"{"sessionId":"$newSession"}"#, "U FF N NN AN N"),
+    ("rotateSiteKey", r#"{"siteId":"$site"}"#, ADMINS),
+    ("sendMessage", r#"{"conversationId":"$conversation","body":"Merhaba"}"#, PARTICIPANTS),
+    ("setTyping", r#"{"conversationId":"$conversation","isTyping":true}"#, PARTICIPANTS),
+    // With an assistant of the site that is open to customers, which every person may be.
+    ("startConversation", r#"{"assistantId":"$openAssistant"}"#, "U AN A AA AA A"),
+    ("startConversation", r#"{"assistantId":"$assistant"}"#, "U AN N NN NN N"),
+    ("startVisitorSession", r#"{"siteKey":"$key"}"#, ANYBODY),
+    ("stopRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
+    ("tagConversation", r#"{"conversationId":"$conversation","add":["iade"]}"#, STAFF),
+    ("updateArticle", r#"{"articleId":"$article","language":"tr"}"#, ADMINS),
+    ("updateAssistant", r#"{"assistantId":"$assistant","temperature":0.5}"#, ADMINS),
+    ("updateSite", r#"{"siteId":"$site","locale":"tr"}"#, ADMINS),
+    ("updateVisitor", r#"{"locale":"tr"}"#, "U AA F FF FF F"),
+    // Makes members of those who were none, so it comes last.
+    ("createSite", r#"{"name":"Neu"}"#, PERSONS),
+    ("logout", "{}", PERSONS),
+];
+
+/// Notes are hidden from the visitor of the conversation, too.
+const MEMBERS_OF_NOTES: &str = "U NN N AN AN A";
+
+/// What shows texts of a site to whoever brings its public key, an invitation, or somebody's password or refresh token:
+/// who asks does not count.
+const OPEN: &[&str] = &[
+    "acceptInvitation",
+    "login",
+    "publicArticle",
+    "publicArticles",
+    "refreshSession",
+    "searchArticles",
+    "startVisitorSession",
+];
+
+/// Tells of the end of an answer.
+const ANSWERED: &str = "subscription($c: ID!) { conversationEvents(conversationId: $c, after: \"beginning\") {
+    __typename ... on RunFinished { runId } } }";
+
+/// Deepest objects that are selected.
+const DEPTH: usize = 5;
+
+/// Two sites with everybody.
+struct World {
+    app: TestApp,
+    own: Site,
+    visitors: [Visitor; 2],
+    persons: BTreeMap<&'static str, Person>,
+    things: BTreeMap<&'static str, String>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let configure = |config: &mut yanit::config::Config| {
+            (config.max_depth, config.max_complexity) = (100, 10_000_000);
+            (config.max_fields, config.max_aliases, config.max_tokens) = (100_000, 10_000, 1_000_000);
+        };
+        let app = TestApp::with(Options { configure: Some(Box::new(configure)), ..Options::default() }).await;
+        let (own, other) = (app.site(MARK).await, app.site("elsewhere").await);
+        let mut persons = BTreeMap::new();
+        persons.insert("customer", app.person("customer").await);
+        persons.insert("agent own", app.agent(&own, &format!("{MARK}-agent")).await);
+        persons.insert("agent other", app.agent(&other, "agent").await);
+        persons.insert("admin own", own.admin.clone());
+        persons.insert("admin other", other.admin.clone());
+        persons.insert("superadmin", superadmin(&app).await);
+        let visitors = [app.visitor(&own).await, app.visitor(&other).await];
+        let mut world = Self { app, own, visitors, persons, things: BTreeMap::new() };
+        world.fill().await;
+        world
+    }
+
+    /// Makes what is asked for.
+    async fn fill(&mut self) {
+        let Self { app, own, visitors: [visitor, elsewhere], persons, .. } = self;
+        let body = format!("# İade\n\n{MARK} iade on dört gün içinde yapılır.");
+        let article = app.article(own, &format!("{MARK} iade"), &body).await;
+        let assistant = app.assistant(own, json!({ "name": format!("{MARK} Fincan") })).await;
+        let open = app.assistant(own, json!({ "name": "Open", "openToCustomers": true })).await;
+        let named = "mutation($i: UpdateVisitorInput!) { updateVisitor(input: $i) { visitor { id } } }";
+        app.run(Some(&visitor.token), named, json!({ "i": { "name": format!("{MARK} Veli") } })).await;
+        let conversation = app.conversation(visitor).await;
+        app.conversation(elsewhere).await;
+        let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+        ws.subscribe("1", ANSWERED, json!({ "c": conversation })).await;
+        let asked = app.say(&visitor.token, &conversation, &format!("{MARK}: iade kaç gün?")).await;
+        let events = ws.until("1", |event| event["conversationEvents"]["runId"].is_string()).await;
+        let run = text(&events[events.len() - 1]["conversationEvents"]["runId"]);
+        let note = "mutation($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
+        let note_body = format!("{MARK} not");
+        let input = json!({ "i": { "conversationId": conversation, "body": note_body } });
+        let noted = app.run(Some(&own.admin.token), note, input).await;
+        let slug = "query($a: ID!) { article(articleId: $a) { slug } }";
+        let slug = app.run(Some(&own.admin.token), slug, json!({ "a": article })).await;
+        self.things = BTreeMap::from([
+            ("site", own.id.clone()),
+            ("article", article),
+            ("slug", text(&slug["article"]["slug"])),
+            ("assistant", assistant),
+            ("openAssistant", open),
+            ("visitor", visitor.id.clone()),
+            ("visitorToken", visitor.token.clone()),
+            ("conversation", conversation),
+            ("message", text(&asked["id"])),
+            ("run", run),
+            ("note", text(&noted["addNote"]["message"]["id"])),
+            ("agent", persons["agent own"].id.clone()),
+            ("email", own.admin.email.clone()),
+            ("password", PASSWORD.to_owned()),
+        ]);
+    }
+
+    /// What stands for a word with `$` in a rule: a thing of the own site.
+    async fn thing(&self, word: &str) -> String {
+        if let Some(thing) = self.things.get(word) {
+            return thing.clone();
+        }
+        let (app, site) = (&self.app, &self.own.id);
+        match word {
+            "key" => {
+                let key = "query($s: ID!) { site(siteId: $s) { publicKey } }";
+                text(&self.as_admin(key, json!({ "s": site })).await["site"]["publicKey"])
+            }
+            "newArticle" => {
+                let make = "mutation($i: CreateArticleInput!) { createArticle(input: $i) { article { id } } }";
+                let new = json!({ "siteId": site, "title": MARK, "body": MARK, "language": "tr" });
+                text(&self.as_admin(make, json!({ "i": new })).await["createArticle"]["article"]["id"])
+            }
+            "newAssistant" => app.assistant(&self.own, json!({ "name": MARK, "enabled": false })).await,
+            "newConversation" => app.conversation(&self.new_visitor().await).await,
+            "newMessage" => {
+                let conversation = &self.things["conversation"];
+                text(&app.say(&self.visitors[0].token, conversation, MARK).await["id"])
+            }
+            "newEmail" => format!("{}@example.com", uuid::Uuid::from_u128(rand::random()).simple()),
+            "newInvitation" => text(&self.invitation().await["invitation"]["id"]),
+            "newInvitationToken" => text(&self.invitation().await["invitationToken"]),
+            "newMember" => {
+                let person = app.agent(&self.own, MARK).await;
+                let members = "query($s: ID!) { siteMembers(siteId: $s, last: 100) { nodes { id user { id } } } }";
+                let members = self.as_admin(members, json!({ "s": site })).await;
+                let members = list(&members["siteMembers"]["nodes"]);
+                text(&members.iter().find(|member| member["user"]["id"] == person.id).expect("they joined")["id"])
+            }
+            "newSession" => {
+                self.sign_in(&self.own.admin).await;
+                let newest = "{ sessions(first: 1) { nodes { id } } }";
+                text(&self.as_admin(newest, json!({})).await["sessions"]["nodes"][0]["id"])
+            }
+            "newRefreshToken" => self.sign_in(&self.own.admin).await.refresh,
+            unknown => panic!("nothing is known as ${unknown}"),
+        }
+    }
+
+    async fn as_admin(&self, document: &str, variables: Value) -> Value {
+        self.app.run(Some(&self.own.admin.token), document, variables).await
+    }
+
+    async fn new_visitor(&self) -> Visitor {
+        let start = "mutation($i: StartVisitorSessionInput!) { startVisitorSession(input: $i) { token visitorId } }";
+        let key = Box::pin(self.thing("key")).await;
+        let session = self.app.run(None, start, json!({ "i": { "siteKey": key } })).await;
+        let session = &session["startVisitorSession"];
+        Visitor { id: text(&session["visitorId"]), token: text(&session["token"]) }
+    }
+
+    async fn invitation(&self) -> Value {
+        let invite =
+            "mutation($i: InviteMemberInput!) { inviteMember(input: $i) { invitation { id } invitationToken } }";
+        let email = format!("{MARK}-{}@example.com", uuid::Uuid::from_u128(rand::random()).simple());
+        let input = json!({ "siteId": self.own.id, "email": email, "role": "AGENT" });
+        self.as_admin(invite, json!({ "i": input })).await["inviteMember"].take()
+    }
+
+    /// The person once more, by another session.
+    async fn sign_in(&self, person: &Person) -> Person {
+        let login = "mutation($i: LoginInput!) { login(input: $i) { accessToken refreshToken } }";
+        let input = json!({ "email": person.email, "password": PASSWORD });
+        let answer = self.app.run(None, login, json!({ "i": input })).await;
+        let (token, refresh) = (text(&answer["login"]["accessToken"]), text(&answer["login"]["refreshToken"]));
+        Person { token, refresh, ..person.clone() }
+    }
+
+    async fn token_of(&self, actor: &str, field: &str) -> Option<String> {
+        match actor {
+            "anonymous" => None,
+            "visitor own" => Some(self.visitors[0].token.clone()),
+            "visitor other" => Some(self.visitors[1].token.clone()),
+            // Ends the session by which it is asked for.
+            person if field == "logout" => Some(self.sign_in(&self.persons[person]).await.token),
+            person => Some(self.persons[person].token.clone()),
+        }
+    }
+
+    /// A rule's arguments with the things of the own site.
+    async fn arguments(&self, template: &str) -> Value {
+        let mut filled = template.to_owned();
+        for part in template.split("\"$").skip(1) {
+            let word = part.split('"').next().unwrap_or_default();
+            filled = filled.replace(&format!("\"${word}\""), &json!(self.thing(word).await).to_string());
+        }
+        serde_json::from_str(&filled).expect("arguments are JSON")
+    }
+
+    /// Asks; returns the whole first answer.
+    async fn ask(&self, token: Option<&str>, root: &Root<'_>, arguments: Value) -> Value {
+        let variables = if root.kind == "mutation" && arguments != json!({}) || root.takes_input() {
+            json!({ "input": arguments })
+        } else {
+            arguments
+        };
+        let document = root.document(&variables);
+        if root.kind != "subscription" {
+            return self.app.post(token, &document, variables).await;
+        }
+        let mut ws = Ws::signed_in(&self.app.ws_url(), token).await;
+        ws.subscribe("1", &document, variables).await;
+        let message = ws.next_json().await;
+        match message["type"].as_str() {
+            Some("error") => json!({ "errors": message["payload"] }),
+            Some("next") => message["payload"].clone(),
+            _ => panic!("neither an event nor an error: {message}"),
+        }
+    }
+}
+
+async fn superadmin(app: &TestApp) -> Person {
+    let email = "super@example.com".to_owned();
+    let person = NewPerson::check(&email, PASSWORD, "Super").expect("they can be");
+    let row = accounts::create(&app.app.cx(), person, true).await.expect("they are made");
+    let login = "mutation($i: LoginInput!) { login(input: $i) { accessToken refreshToken } }";
+    let answer = app.run(None, login, json!({ "i": { "email": email, "password": PASSWORD } })).await;
+    let (token, refresh) = (text(&answer["login"]["accessToken"]), text(&answer["login"]["refreshToken"]));
+    Person { id: row.id.to_string(), email, token, refresh }
+}
+
+/// A root field.
+struct Root<'a> {
+    kind: &'static str,
+    field: &'a Value,
+    selection: String,
+}
+
+impl Root<'_> {
+    fn takes_input(&self) -> bool {
+        list(&self.field["args"]).iter().any(|argument| name(argument) == "input")
+    }
+
+    fn document(&self, variables: &Value) -> String {
+        let given = |argument: &&Value| variables.get(name(argument)).is_some();
+        let arguments: Vec<&Value> = list(&self.field["args"]).iter().filter(given).collect();
+        let own = name(self.field);
+        if arguments.is_empty() {
+            return format!("{} {{ {own} {} }}", self.kind, self.selection);
+        }
+        let declared: Vec<String> =
+            arguments.iter().map(|argument| format!("${}: {}", name(argument), written(&argument["type"]))).collect();
+        let passed: Vec<String> = arguments.iter().map(|argument| format!("{0}: ${0}", name(argument))).collect();
+        format!("{}({}) {{ {own}({}) {} }}", self.kind, declared.join(" "), passed.join(" "), self.selection)
+    }
+}
+
+fn roots(schema: &Value) -> Vec<Root<'_>> {
+    let kinds = [("query", "queryType"), ("mutation", "mutationType"), ("subscription", "subscriptionType")];
+    let of = |(kind, key): (&'static str, &str)| {
+        let fields = list(&type_named(schema, name(&schema[key])).expect("it is there")["fields"]);
+        fields.iter().map(move |field| Root { kind, field, selection: selection(schema, field, DEPTH) })
+    };
+    kinds.into_iter().flat_map(of).collect()
+}
+
+/// Everything that can be asked of a field without arguments.
+fn selection(schema: &Value, field: &Value, depth: usize) -> String {
+    let of_type = written(&field["type"]).replace(['[', ']', '!'], "");
+    let kind = type_named(schema, &of_type).expect("it is in the schema");
+    match kind["kind"].as_str() {
+        Some("OBJECT") => format!("{{ __typename {} }}", fields_of(schema, kind, depth, "")),
+        Some("UNION" | "INTERFACE") => {
+            let each = list(&kind["possibleTypes"]).iter().map(|member| {
+                let member = type_named(schema, name(member)).expect("it is in the schema");
+                // Members may have fields of one name and different types: each gets names of its own.
+                let alias = format!("{}_", name(member));
+                format!("... on {} {{ __typename {} }}", name(member), fields_of(schema, member, depth, &alias))
+            });
+            format!("{{ {} }}", each.collect::<Vec<_>>().join(" "))
+        }
+        _ => String::new(),
+    }
+}
+
+fn fields_of(schema: &Value, kind: &Value, depth: usize, alias: &str) -> String {
+    let fields = list(&kind["fields"]);
+    let has_nodes = fields.iter().any(|field| name(field) == "nodes");
+    let needs_nothing =
+        |field: &&Value| list(&field["args"]).iter().all(|argument| !written(&argument["type"]).ends_with('!'));
+    let wanted = fields.iter().filter(needs_nothing).filter(|field| !(has_nodes && name(field) == "edges"));
+    let shown = wanted.filter_map(|field| {
+        let is_leaf = selection_is_empty(schema, field);
+        if !is_leaf && depth == 0 {
+            return None;
+        }
+        let inner = if is_leaf { String::new() } else { selection(schema, field, depth - 1) };
+        let own = name(field);
+        Some(if alias.is_empty() { format!("{own} {inner}") } else { format!("{alias}{own}: {own} {inner}") })
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+fn selection_is_empty(schema: &Value, field: &Value) -> bool {
+    let of_type = written(&field["type"]).replace(['[', ']', '!'], "");
+    let kind = type_named(schema, &of_type).expect("it is in the schema");
+    matches!(kind["kind"].as_str(), Some("SCALAR" | "ENUM"))
+}
+
+/// An answer as the letter of a rule.
+fn letter(answer: &Value, field: &str) -> char {
+    for error in list(&answer["errors"]) {
+        match error["extensions"]["code"].as_str() {
+            Some("UNAUTHENTICATED") => return 'U',
+            Some("FORBIDDEN") => return 'F',
+            Some("NOT_FOUND") => return 'N',
+            Some("BAD_USER_INPUT" | "CONFLICT") => {}
+            _ => return '!',
+        }
+    }
+    let found = &answer["data"][field];
+    let nothing =
+        found.is_null() || found.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(Value::is_null));
+    if nothing && list(&answer["errors"]).is_empty() { '0' } else { 'A' }
+}
+
+#[tokio::test]
+async fn every_operation_has_a_rule_and_every_rule_an_operation() {
+    let schema = introspected().await;
+    let there: BTreeSet<String> = roots(&schema).iter().map(|root| name(root.field).to_owned()).collect();
+    let ruled: BTreeSet<String> = RULES.iter().map(|(field, _, _)| (*field).to_owned()).collect();
+    let without: Vec<_> = there.difference(&ruled).collect();
+    assert!(without.is_empty(), "nothing says who may use {without:?}; add a line to RULES");
+    let stale: Vec<_> = ruled.difference(&there).collect();
+    assert!(stale.is_empty(), "there is no {stale:?} any more; take its line out of RULES");
+    for (field, _, letters) in RULES {
+        let letters = letters.replace(' ', "");
+        assert_eq!(letters.len(), ACTORS.len(), "the rule of {field} needs a letter for each of {ACTORS:?}");
+    }
+}
+
+#[tokio::test]
+async fn everybody_gets_the_answer_of_the_rule_and_nothing_of_another_site() {
+    let schema = introspected().await;
+    let roots = roots(&schema);
+    let mut world = World::new().await;
+    let mut wrong = Vec::new();
+    for (field, template, letters) in RULES {
+        let Some(root) = roots.iter().find(|root| name(root.field) == *field) else { continue };
+        for (actor, expected) in ACTORS.into_iter().zip(letters.replace(' ', "").chars()) {
+            // Limits count by address; here each call comes from another.
+            world.app.from = std::net::Ipv4Addr::from(u32::from(world.app.from).wrapping_add(0x0001_0000));
+            let arguments = world.arguments(template).await;
+            let token = world.token_of(actor, field).await;
+            let answer = world.ask(token.as_deref(), root, arguments).await;
+            let got = letter(&answer, field);
+            if got != expected {
+                let errors = &answer["errors"];
+                wrong.push(format!("{field}{template} by {actor}: {got}, not {expected} ({errors})"));
+            }
+            // By the public key anybody may search; by the site's id its members.
+            let is_open = OPEN.contains(field) && !template.contains("$site\"");
+            let is_outside = !matches!(actor, "visitor own" | "agent own" | "admin own" | "superadmin");
+            if is_outside && !is_open && answer.to_string().to_lowercase().contains(MARK) {
+                wrong.push(format!("{field}{template} by {actor} shows what belongs to the site: {answer}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} answers are not those of the rules:\n  {}", wrong.len(), wrong.join("\n  "));
+}

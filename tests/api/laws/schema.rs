@@ -1,0 +1,186 @@
+//! The schema is written down, explained, and regular.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use yanit::{config::Config, schema::Api};
+
+use super::{here, introspected, list, name, read, type_named, written};
+
+/// Mutations that need to be told nothing.
+const WITHOUT_INPUT: &[&str] = &["logout"];
+
+/// Mutations whose input or payload is not named after them but shared with others: name, input, payload.
+const SHARED: &[(&str, &str, &str)] = &[
+    ("addReaction", "ReactionInput", "ReactionPayload"),
+    ("removeReaction", "ReactionInput", "ReactionPayload"),
+    ("markDelivered", "ReceiptInput", "ReceiptPayload"),
+    ("markRead", "ReceiptInput", "ReceiptPayload"),
+    ("assignConversation", "AssignConversationInput", "ConversationPayload"),
+    ("closeConversation", "ConversationInput", "ConversationPayload"),
+    ("deleteConversation", "ConversationInput", "DeleteConversationPayload"),
+    ("pauseAssistant", "ConversationInput", "ConversationPayload"),
+    ("renameConversation", "RenameConversationInput", "ConversationPayload"),
+    ("reopenConversation", "ConversationInput", "ConversationPayload"),
+    ("resumeAssistant", "ConversationInput", "ConversationPayload"),
+    ("tagConversation", "TagConversationInput", "ConversationPayload"),
+    ("login", "LoginInput", "AuthPayload"),
+    ("refreshSession", "RefreshSessionInput", "AuthPayload"),
+    ("register", "RegisterInput", "AuthPayload"),
+];
+
+/// Arguments that are ids of any kind of thing.
+const OF_ANY_KIND: &[&str] = &["Query.node.id", "Query.nodes.ids"];
+
+/// True for a type that async-graphql 7 makes without a description and without a way to give it one: the scalar `ID`, and
+/// `Connection`s.
+fn is_made_without_words(kind: &Value, schema: &Value) -> bool {
+    name(kind) == "ID"
+        || name(kind).strip_suffix("Connection").is_some_and(|of| type_named(schema, &format!("{of}Edge")).is_some())
+}
+
+fn of_this_api(schema: &Value) -> impl Iterator<Item = &Value> {
+    list(&schema["types"]).iter().filter(|kind| !name(kind).starts_with("__"))
+}
+
+/// Every argument and input field as `Type.field.argument` or `Input.field`.
+fn inputs(schema: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    for kind in of_this_api(schema) {
+        for field in list(&kind["fields"]) {
+            for argument in list(&field["args"]) {
+                found.push((format!("{}.{}.{}", name(kind), name(field), name(argument)), argument));
+            }
+        }
+        for field in list(&kind["inputFields"]) {
+            found.push((format!("{}.{}", name(kind), name(field)), field));
+        }
+    }
+    found
+}
+
+fn is_explained(thing: &Value) -> bool {
+    thing["description"].as_str().is_some_and(|text| !text.trim().is_empty())
+}
+
+fn is_camel_case(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase()) && text.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}
+
+fn nothing(complaints: Vec<String>, what: &str) {
+    assert!(complaints.is_empty(), "{what}:\n  {}", complaints.join("\n  "));
+}
+
+#[test]
+fn the_schema_file_is_what_the_code_says() {
+    let written = read(&here("schema.graphql"));
+    let code = Api::build(&Config::default()).sdl();
+    if written.trim_end() == code.trim_end() {
+        return;
+    }
+    let differs = written.lines().zip(code.lines()).position(|(file, code)| file != code);
+    let line = differs.unwrap_or_else(|| written.lines().count().min(code.lines().count()));
+    panic!(
+        "schema.graphql is not what the code says, from line {} on:\n  file  {}\n  code  {}\nWrite it anew: cargo run -q -- schema > schema.graphql",
+        line + 1,
+        written.lines().nth(line).unwrap_or("(ends)"),
+        code.lines().nth(line).unwrap_or("(ends)"),
+    );
+}
+
+#[tokio::test]
+async fn everything_in_the_schema_is_explained() {
+    let schema = introspected().await;
+    let mut silent = Vec::new();
+    for kind in of_this_api(&schema) {
+        if !is_explained(kind) && !is_made_without_words(kind, &schema) {
+            silent.push(name(kind).to_owned());
+        }
+        for part in list(&kind["fields"]).iter().chain(list(&kind["enumValues"])) {
+            if !is_explained(part) {
+                silent.push(format!("{}.{}", name(kind), name(part)));
+            }
+        }
+    }
+    silent.extend(inputs(&schema).into_iter().filter(|(_, input)| !is_explained(input)).map(|(path, _)| path));
+    nothing(silent, "these have no description");
+}
+
+#[tokio::test]
+async fn names_have_the_form_of_their_kind() {
+    let schema = introspected().await;
+    let mut odd = Vec::new();
+    for kind in of_this_api(&schema) {
+        let own = name(kind);
+        if !own.starts_with(|first: char| first.is_ascii_uppercase()) || own.contains('_') {
+            odd.push(format!("{own}: types are written LikeThis"));
+        }
+        for field in list(&kind["fields"]).iter().filter(|field| !is_camel_case(name(field))) {
+            odd.push(format!("{own}.{}: fields are written likeThis", name(field)));
+        }
+        for value in list(&kind["enumValues"]) {
+            if !name(value).chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') {
+                odd.push(format!("{own}.{}: values of enums are written LIKE_THIS", name(value)));
+            }
+        }
+    }
+    for (path, _) in inputs(&schema).into_iter().filter(|(_, input)| !is_camel_case(name(input))) {
+        odd.push(format!("{path}: arguments are written likeThis"));
+    }
+    nothing(odd, "names of another form");
+}
+
+#[tokio::test]
+async fn ids_that_are_asked_for_say_of_what_they_are() {
+    let schema = introspected().await;
+    let mut vague = Vec::new();
+    for (path, input) in inputs(&schema) {
+        let own = name(input);
+        let says = (own.len() > 2 && own.ends_with("Id")) || (own.len() > 3 && own.ends_with("Ids"));
+        let of_type = written(&input["type"]).replace(['[', ']', '!'], "");
+        let allowed = OF_ANY_KIND.contains(&path.as_str());
+        match of_type.as_str() {
+            "ID" if !says && !allowed => vague.push(format!("{path}: an id of what?")),
+            "ID" => {}
+            "UUID" if own == "clientId" => {}
+            other if says => vague.push(format!("{path}: named like an id, but a {other}")),
+            _ => {}
+        }
+    }
+    nothing(vague, "ids that do not say of what they are");
+}
+
+#[tokio::test]
+async fn a_mutation_takes_one_input_and_gives_one_payload_named_after_it() {
+    let schema = introspected().await;
+    let mutations = type_named(&schema, name(&schema["mutationType"])).expect("there are mutations");
+    let mut odd = Vec::new();
+    let mut unused: BTreeSet<&str> =
+        SHARED.iter().map(|(own, _, _)| *own).chain(WITHOUT_INPUT.iter().copied()).collect();
+    for mutation in list(&mutations["fields"]) {
+        let own = name(mutation);
+        unused.remove(own);
+        let shared = SHARED.iter().find(|(shared, _, _)| *shared == own);
+        let input = shared.map_or_else(|| format!("{}Input", capitalised(own)), |(_, input, _)| (*input).to_owned());
+        let payload = shared.map_or_else(|| format!("{}Payload", capitalised(own)), |(_, _, out)| (*out).to_owned());
+        let takes: Vec<String> = list(&mutation["args"])
+            .iter()
+            .map(|input| format!("{}: {}", name(input), written(&input["type"])))
+            .collect();
+        let wanted = if WITHOUT_INPUT.contains(&own) { vec![] } else { vec![format!("input: {input}!")] };
+        if takes != wanted {
+            odd.push(format!("{own} takes ({}), not ({})", takes.join(", "), wanted.join(", ")));
+        }
+        let gives = written(&mutation["type"]);
+        if gives != format!("{payload}!") {
+            odd.push(format!("{own} gives {gives}, not {payload}!"));
+        }
+    }
+    odd.extend(unused.into_iter().map(|own| format!("{own} is excepted here, but there is no such mutation")));
+    nothing(odd, "mutations of another form");
+}
