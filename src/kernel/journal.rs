@@ -149,10 +149,20 @@ pub fn follow(
         }
         let mut behind = at.0 < head.seq;
         let mut caught_up = false;
+        // A long replay may be overtaken by trimming, and whatever is read in several parts.
+        let mut overtaken = false;
         loop {
             while behind {
-                let lines = patiently(&cx, || read_of(&cx, site, scope, at)).await?;
+                let mut lines = patiently(&cx, || read_of(&cx, site, scope, at)).await?;
                 behind = lines.len() as u64 == BATCH;
+                if std::mem::replace(&mut overtaken, behind) {
+                    let trimmed = patiently(&cx, || head_row_of(&cx, site)).await?.trimmed;
+                    if at.0 < trimmed {
+                        yield Followed::Gap { from: at, to: Cursor(trimmed) };
+                        at = Cursor(trimmed);
+                        lines.retain(|line| line.seq > trimmed);
+                    }
+                }
                 if let Some(last) = lines.last() {
                     at = Cursor(last.seq);
                     yield Followed::Lines(lines);

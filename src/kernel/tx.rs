@@ -97,12 +97,18 @@ impl Tx {
             let subject = Topic::Subject(self.lines[index].subject);
             self.hint(subject);
         }
-        self.inner.commit().await?;
-        self.hints.extend(sites.iter().map(|site| Topic::Site(*site)));
-        self.cx.bus.wake(&self.hints);
-        for site in sites {
-            self.cx.bus.pass(&Topic::Journal, bytes::Bytes::copy_from_slice(site.0.as_bytes()));
-        }
+        // A task of its own: whoever waits for it may go away, and what is committed is told all the same.
+        let tasks = self.cx.tasks.clone();
+        let told = async move {
+            self.inner.commit().await?;
+            self.hints.extend(sites.iter().map(|site| Topic::Site(*site)));
+            self.cx.bus.wake(&self.hints);
+            for site in sites {
+                self.cx.bus.pass(&Topic::Journal, bytes::Bytes::copy_from_slice(site.0.as_bytes()));
+            }
+            Ok::<_, Error>(())
+        };
+        tasks.spawn(told).await.map_err(Error::internal)??;
         Ok(newest)
     }
 

@@ -7,8 +7,16 @@ mod harness;
 mod contracts {
     mod ai;
     mod bus;
+    mod journal;
     mod scratch;
     mod vectors;
+}
+
+mod resilience {
+    mod client;
+    mod crashes;
+    mod disconnects;
+    mod nodes;
 }
 
 mod accounts;

@@ -1,0 +1,111 @@
+//! Two servers on one database, with Redis between them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use yanit::ports::ai::{Finish, Models, Scripted};
+
+use crate::harness::{
+    app::{Options, Storage, TestApp, setting},
+    people::text,
+    ws::Ws,
+};
+
+/// Two servers on one place; nothing, said aloud, where servers cannot share.
+async fn two(mut options: impl FnMut() -> Options) -> Option<(TestApp, TestApp)> {
+    if setting("TEST_DATABASE_URL").is_none() || setting("TEST_REDIS_URL").is_none() {
+        eprintln!("skipped: two servers need PostgreSQL and Redis (TEST_DATABASE_URL, TEST_REDIS_URL)");
+        return None;
+    }
+    let storage = Arc::new(Storage::new().await);
+    Some((TestApp::on(storage.clone(), options()).await, TestApp::on(storage, options()).await))
+}
+
+#[tokio::test]
+async fn a_message_sent_on_one_node_arrives_on_the_other() {
+    const FOLLOW: &str = "subscription F($c: ID!) { messages(conversationId: $c, after: \"beginning\") { ... on MessageChanged { message { seq body } } } }";
+    let Some((one, other)) = two(Options::default).await else { return };
+    let site = one.site("acme").await;
+    let visitor = one.visitor(&site).await;
+    let conversation = one.conversation(&visitor).await;
+    let mut here = Ws::signed_in(&one.ws_url(), Some(&site.admin.token)).await;
+    let mut there = Ws::signed_in(&other.ws_url(), Some(&visitor.token)).await;
+    here.subscribe("f", FOLLOW, json!({ "c": conversation })).await;
+    there.subscribe("f", FOLLOW, json!({ "c": conversation })).await;
+    for seq in 1..=20 {
+        let body = format!("message {seq}");
+        let (node, token) = if seq % 2 == 0 { (&one, &visitor.token) } else { (&other, &site.admin.token) };
+        node.say(token, &conversation, &body).await;
+        for ws in [&mut here, &mut there] {
+            assert_eq!(ws.next("f").await["messages"]["message"], json!({ "seq": seq, "body": body }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn typing_passes_to_the_other_node() {
+    const FOLLOW: &str = "subscription T($c: ID!) { conversationEvents(conversationId: $c) { __typename ... on TypingChanged { authorName isTyping } } }";
+    const TYPING: &str = "mutation T($i: SetTypingInput!) { setTyping(input: $i) { conversationId } }";
+    let Some((one, other)) = two(Options::default).await else { return };
+    let site = one.site("acme").await;
+    let agent = one.agent(&site, "Ada").await;
+    let visitor = one.visitor(&site).await;
+    let conversation = one.conversation(&visitor).await;
+    let mut ws = Ws::signed_in(&other.ws_url(), Some(&visitor.token)).await;
+    ws.subscribe("t", FOLLOW, json!({ "c": conversation })).await;
+    let input = json!({ "i": { "conversationId": conversation, "isTyping": true } });
+    let event = ws.provoke("t", || one.run(Some(&agent.token), TYPING, input.clone())).await;
+    assert_eq!(
+        event["conversationEvents"],
+        json!({ "__typename": "TypingChanged", "authorName": "Ada", "isTyping": true })
+    );
+}
+
+/// The question is asked on one node, whichever node answers, and one watches on each.
+#[tokio::test]
+async fn an_answer_streams_to_watchers_on_both_nodes() {
+    const EVENTS: &str = "subscription E($c: ID!) { conversationEvents(conversationId: $c, after: \"beginning\") { __typename \
+ ... on Chunk { runId start text } ... on RunFinished { message { body } } } }";
+    let (model, mut calls) = Scripted::stepped();
+    let model = Arc::new(model);
+    let options = || Options { models: Some(Models::with_openai_compatible(model.clone())), ..Options::default() };
+    let Some((one, other)) = two(options).await else { return };
+    let site = one.site("acme").await;
+    one.assistant(&site, json!({ "provider": "OPENAI_COMPATIBLE" })).await;
+    let visitor = one.visitor(&site).await;
+    let conversation = one.conversation(&visitor).await;
+    let mut watchers = Vec::new();
+    for node in [&one, &other] {
+        let mut ws = Ws::signed_in(&node.ws_url(), Some(&visitor.token)).await;
+        ws.subscribe("e", EVENTS, json!({ "c": conversation })).await;
+        watchers.push(ws);
+    }
+    one.say(&visitor.token, &conversation, "hi").await;
+    let call = calls.next().await.expect("the model is asked");
+    let mut shown = vec![Vec::<char>::new(); watchers.len()];
+    // Each part is seen on both nodes before the next one is written.
+    let mut answer = String::new();
+    for part in ["Good ", "morning", ", Ada", ". How are you?"] {
+        call.say(part);
+        answer.push_str(part);
+        for (ws, shown) in watchers.iter_mut().zip(&mut shown) {
+            while !shown.iter().eq(answer.chars().collect::<Vec<_>>().iter()) {
+                show(shown, &ws.next("e").await["conversationEvents"]);
+                assert!(answer.starts_with(&shown.iter().collect::<String>()), "{shown:?}");
+            }
+        }
+    }
+    call.finish(Finish::Stop, None);
+    for ws in &mut watchers {
+        let events = ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunFinished").await;
+        assert_eq!(text(&events[events.len() - 1]["conversationEvents"]["message"]["body"]), answer);
+    }
+}
+
+/// Applies a chunk as a widget does: its text stands from `start` on.
+fn show(shown: &mut Vec<char>, event: &Value) {
+    if event["__typename"] == "Chunk" {
+        shown.truncate(usize::try_from(event["start"].as_u64().expect("a start")).expect("a short text"));
+        shown.extend(event["text"].as_str().expect("a text").chars());
+    }
+}
