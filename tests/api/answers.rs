@@ -181,7 +181,7 @@ async fn the_assistant_never_speaks_over_a_human() {
     app.say(&visitor.token, &conversation, "thanks").await;
     app.app.drain().await.expect("nothing fails");
     let resume =
-        "mutation R($i: ConversationInput!) { resumeAssistant(input: $i) { conversation { assistantPaused } } }";
+        "mutation R($i: ResumeAssistantInput!) { resumeAssistant(input: $i) { conversation { assistantPaused } } }";
     app.run(Some(&agent.token), resume, json!({ "i": { "conversationId": conversation } })).await;
     app.say(&visitor.token, &conversation, "and now?").await;
     let call = calls.next().await.expect("the model is asked");

@@ -153,7 +153,7 @@ async fn receipts_move_forward_only_and_bring_the_unread_count_down() {
     for body in ["one", "two", "three"] {
         app.say(&visitor.token, &conversation, body).await;
     }
-    let read = "mutation R($i: ReceiptInput!) { markRead(input: $i) { conversation { unreadCount receipts { kind readSeq deliveredSeq } } } }";
+    let read = "mutation R($i: MarkReadInput!) { markRead(input: $i) { conversation { unreadCount receipts { kind readSeq deliveredSeq } } } }";
     let unread = |data: &Value| data["markRead"]["conversation"]["unreadCount"].clone();
     let input = |seq: i64| json!({ "i": { "conversationId": conversation, "seq": seq } });
     assert_eq!(unread(&app.run(Some(&agent.token), read, input(2)).await), 1);
@@ -174,7 +174,7 @@ async fn a_visitors_message_reopens_a_closed_conversation_and_an_agents_does_not
     let visitor = app.visitor(&site).await;
     let conversation = app.conversation(&visitor).await;
     let close =
-        "mutation C($i: ConversationInput!) { closeConversation(input: $i) { conversation { status closedAt } } }";
+        "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { status closedAt } } }";
     let input = json!({ "i": { "conversationId": conversation } });
     app.run(Some(&agent.token), close, input.clone()).await;
     assert_eq!(app.refused(Some(&agent.token), close, input).await, "CONFLICT/CONVERSATION_CLOSED");
@@ -248,7 +248,11 @@ async fn a_trimmed_journal_is_told_as_a_gap() {
     app.say(&visitor.token, &conversation, "old").await;
     app.clock.advance(std::time::Duration::from_secs(31 * 86_400));
     app.app.order_upkeep().await.expect("it is ordered");
-    app.app.drain().await.expect("it is done");
+    let own = site.id.parse().expect("an id");
+    // A worker may have taken the job already.
+    while yanit::kernel::journal::count(&app.app.cx().db(), own).await.expect("it can be counted") > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     // The visitor's token has run out meanwhile; a new one for the same visitor.
     let again = app
         .run(
@@ -294,7 +298,7 @@ async fn an_inbox_tells_what_enters_changes_and_leaves_its_filter() {
     app.say(&visitor.token, &conversation, "hello").await;
     app.run(
         Some(&agent.token),
-        "mutation C($i: ConversationInput!) { closeConversation(input: $i) { conversation { id } } }",
+        "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { id } } }",
         json!({ "i": { "conversationId": conversation } }),
     )
     .await;
@@ -338,7 +342,8 @@ async fn reactions_count_once_per_person() {
     let visitor = app.visitor(&site).await;
     let conversation = app.conversation(&visitor).await;
     let message = text(&app.say(&visitor.token, &conversation, "thanks").await["id"]);
-    let react = "mutation R($i: ReactionInput!) { addReaction(input: $i) { message { reactions { emoji count } } } }";
+    let react =
+        "mutation R($i: AddReactionInput!) { addReaction(input: $i) { message { reactions { emoji count } } } }";
     let input = |emoji: &str| json!({ "i": { "messageId": message, "emoji": emoji } });
     for token in [&visitor.token, &visitor.token, &site.admin.token] {
         app.run(Some(token), react, input("👍")).await;

@@ -24,6 +24,7 @@ mod answers;
 mod conversations;
 mod knowledge;
 mod laws;
+mod readme;
 mod sites;
 mod transport_http;
 mod transport_limits;

@@ -174,11 +174,11 @@ async fn visitors_are_seen_by_the_members_of_their_site_only() {
 }
 
 #[tokio::test]
-async fn sessions_start_60_times_a_minute_from_one_address_on_one_site() {
+async fn sessions_start_600_times_a_minute_from_one_address_on_one_site() {
     let app = started().await;
     let shop = shop(&app, "ada@example.com", json!([])).await;
     let other = self::shop(&app, "eve@example.com", json!([])).await;
-    for _ in 0..60 {
+    for _ in 0..600 {
         assert!(start(&app, &shop, None).await["token"].is_string());
     }
     let limited = app.post(None, START, json!({ "input": { "siteKey": shop.key } })).await;

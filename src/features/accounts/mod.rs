@@ -31,7 +31,7 @@ use chrono::DateTime;
 
 pub use self::{
     actions::{Issued, create, hash_password, insert_in, sign_in_in, signed_in},
-    graphql::{AccountsMutation, AccountsQuery, AuthPayload, User},
+    graphql::{AccountsMutation, AccountsQuery, AuthPayload, User, by},
     limits::{neighbourhood, once, spend as limit},
     model::NewPerson,
     sessions::SessionCache,

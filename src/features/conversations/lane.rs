@@ -25,7 +25,7 @@ use super::{
     model::{self, Citation},
     store,
 };
-use crate::kernel::{Ctx, Error, Result, Tx, text};
+use crate::kernel::{Ctx, Error, Result, Tx, error::ErrorCode, text};
 
 /// Most messages of one transaction.
 const BATCH: usize = 256;
@@ -129,7 +129,9 @@ async fn drive(cx: &Ctx, lanes: &Arc<Lanes>, site: SiteId) {
                 }
             }
             // One bad message must not fail its neighbours: each gets its own transaction and its own answer.
-            Err(_) if postings.len() > 1 => {
+            // Not so when the database went away: nobody knows whether the commit came through, and writing again could
+            // double what has no client id. The senders are told, and retry with theirs.
+            Err(error) if postings.len() > 1 && error.code != ErrorCode::Unavailable => {
                 for (posting, answer) in postings.iter().zip(answers) {
                     let _ = answer.send(alone(cx, site, posting).await);
                 }

@@ -171,6 +171,7 @@ impl TestApp {
         }
     }
 
+    #[expect(dead_code, reason = "for tests that start a second server on the same data")]
     pub(crate) fn storage(&self) -> std::sync::Arc<Storage> {
         self.storage.clone().expect("it runs")
     }

@@ -11,23 +11,7 @@ use super::{here, introspected, list, name, read, type_named, written};
 const WITHOUT_INPUT: &[&str] = &["logout"];
 
 /// Mutations whose input or payload is not named after them but shared with others: name, input, payload.
-const SHARED: &[(&str, &str, &str)] = &[
-    ("addReaction", "ReactionInput", "ReactionPayload"),
-    ("removeReaction", "ReactionInput", "ReactionPayload"),
-    ("markDelivered", "ReceiptInput", "ReceiptPayload"),
-    ("markRead", "ReceiptInput", "ReceiptPayload"),
-    ("assignConversation", "AssignConversationInput", "ConversationPayload"),
-    ("closeConversation", "ConversationInput", "ConversationPayload"),
-    ("deleteConversation", "ConversationInput", "DeleteConversationPayload"),
-    ("pauseAssistant", "ConversationInput", "ConversationPayload"),
-    ("renameConversation", "RenameConversationInput", "ConversationPayload"),
-    ("reopenConversation", "ConversationInput", "ConversationPayload"),
-    ("resumeAssistant", "ConversationInput", "ConversationPayload"),
-    ("tagConversation", "TagConversationInput", "ConversationPayload"),
-    ("login", "LoginInput", "AuthPayload"),
-    ("refreshSession", "RefreshSessionInput", "AuthPayload"),
-    ("register", "RegisterInput", "AuthPayload"),
-];
+const SHARED: &[(&str, &str, &str)] = &[];
 
 /// Arguments that are ids of any kind of thing.
 const OF_ANY_KIND: &[&str] = &["Query.node.id", "Query.nodes.ids"];

@@ -7,5 +7,5 @@ mod types;
 pub use self::{
     mutation::AccountsMutation,
     query::AccountsQuery,
-    types::{AuthPayload, User},
+    types::{AuthPayload, User, by},
 };

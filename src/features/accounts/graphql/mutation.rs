@@ -3,7 +3,7 @@
 use ::entity::ids::SessionId;
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::types::{AuthPayload, Session};
+use super::types::{AuthPayload, Session, by};
 use crate::{
     features::accounts::{actions, limits},
     kernel::{CtxExt, Result},
@@ -74,7 +74,7 @@ impl AccountsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The new account.")] input: RegisterInput,
-    ) -> Result<AuthPayload> {
+    ) -> Result<AuthPayload<by::Register>> {
         limits::once(ctx, "register")?;
         Ok(actions::register(ctx.cx(), &input.email, &input.password, &input.name).await?.into())
     }
@@ -85,7 +85,7 @@ impl AccountsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who wants to sign in.")] input: LoginInput,
-    ) -> Result<AuthPayload> {
+    ) -> Result<AuthPayload<by::Login>> {
         limits::once(ctx, "login")?;
         Ok(actions::login(ctx.cx(), &input.email, &input.password).await?.into())
     }
@@ -97,7 +97,7 @@ impl AccountsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What gets the next pair.")] input: RefreshSessionInput,
-    ) -> Result<AuthPayload> {
+    ) -> Result<AuthPayload<by::RefreshSession>> {
         limits::once(ctx, "refreshSession")?;
         Ok(actions::refresh(ctx.cx(), &input.refresh_token).await?.into())
     }

@@ -1,5 +1,7 @@
 //! What the API shows of people and their sign-ins.
 
+use std::marker::PhantomData;
+
 use ::entity::{
     ids::{SessionId, UserId},
     session, user,
@@ -121,9 +123,31 @@ impl Session {
     }
 }
 
+/// How somebody came to be signed in: each way has a payload of its own name, so that each can grow.
+pub mod by {
+    /// With a new account.
+    #[derive(Clone, Debug)]
+    pub struct Register;
+    /// With a password.
+    #[derive(Clone, Debug)]
+    pub struct Login;
+    /// With a refresh token.
+    #[derive(Clone, Debug)]
+    pub struct RefreshSession;
+    /// With an invitation and a new account.
+    #[derive(Clone, Debug)]
+    pub struct Invitation;
+}
+
 /// A fresh pair of tokens.
 #[derive(Clone, Debug, SimpleObject)]
-pub struct AuthPayload {
+#[graphql(
+    concrete(name = "RegisterPayload", params(by::Register)),
+    concrete(name = "LoginPayload", params(by::Login)),
+    concrete(name = "RefreshSessionPayload", params(by::RefreshSession)),
+    concrete(name = "InvitationSignIn", params(by::Invitation))
+)]
+pub struct AuthPayload<M: Send + Sync> {
     /// Who signed in.
     pub user: User,
     /// Send it as `Authorization: Bearer <accessToken>`, or in the payload of a WebSocket's `connection_init`.
@@ -134,9 +158,11 @@ pub struct AuthPayload {
     pub refresh_token: String,
     /// From when on the refresh token counts no more: 30 days after it was issued.
     pub refresh_token_expires_at: DateTime<Utc>,
+    #[graphql(skip)]
+    by: PhantomData<M>,
 }
 
-impl From<Issued> for AuthPayload {
+impl<M: Send + Sync> From<Issued> for AuthPayload<M> {
     fn from(issued: Issued) -> Self {
         Self {
             user: User::own(issued.user),
@@ -144,6 +170,7 @@ impl From<Issued> for AuthPayload {
             access_token_expires_at: issued.access_token_expires_at,
             refresh_token: issued.refresh_token,
             refresh_token_expires_at: issued.refresh_token_expires_at,
+            by: PhantomData,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Changing conversations.
 
+use std::marker::PhantomData;
+
 use ::entity::{
     ids::{AssistantId, ConversationId, MessageId, UserId},
     message::Audience,
@@ -12,6 +14,34 @@ use super::{
     types::{Conversation, Message},
 };
 use crate::kernel::{Ctx, CtxExt, Permission, Result, journal};
+
+/// Mutations whose types differ in their names only: each has an input and a payload of its own, so that each can grow.
+mod of {
+    #[derive(Debug)]
+    pub(super) struct AddReaction;
+    #[derive(Debug)]
+    pub(super) struct RemoveReaction;
+    #[derive(Debug)]
+    pub(super) struct MarkDelivered;
+    #[derive(Debug)]
+    pub(super) struct MarkRead;
+    #[derive(Debug)]
+    pub(super) struct CloseConversation;
+    #[derive(Debug)]
+    pub(super) struct ReopenConversation;
+    #[derive(Debug)]
+    pub(super) struct PauseAssistant;
+    #[derive(Debug)]
+    pub(super) struct ResumeAssistant;
+    #[derive(Debug)]
+    pub(super) struct DeleteConversation;
+    #[derive(Debug)]
+    pub(super) struct AssignConversation;
+    #[derive(Debug)]
+    pub(super) struct TagConversation;
+    #[derive(Debug)]
+    pub(super) struct RenameConversation;
+}
 
 /// With whom to talk.
 #[derive(Debug, InputObject)]
@@ -102,34 +132,58 @@ struct DeleteMessagePayload {
 
 /// An emoji for a message.
 #[derive(Debug, InputObject)]
-struct ReactionInput {
+#[graphql(
+    concrete(name = "AddReactionInput", params(of::AddReaction)),
+    concrete(name = "RemoveReactionInput", params(of::RemoveReaction))
+)]
+struct ReactionInput<M: Send + Sync> {
     /// Which message.
     message_id: MessageId,
     /// One emoji.
     emoji: String,
+    #[graphql(skip)]
+    of: PhantomData<M>,
 }
 
 /// A message whose reactions changed.
 #[derive(SimpleObject)]
-struct ReactionPayload {
+#[graphql(
+    concrete(name = "AddReactionPayload", params(of::AddReaction)),
+    concrete(name = "RemoveReactionPayload", params(of::RemoveReaction))
+)]
+struct ReactionPayload<M: Send + Sync> {
     /// The message with its reactions.
     message: Message,
+    #[graphql(skip)]
+    of: PhantomData<M>,
 }
 
 /// How far you have received or read.
 #[derive(Debug, InputObject)]
-struct ReceiptInput {
+#[graphql(
+    concrete(name = "MarkDeliveredInput", params(of::MarkDelivered)),
+    concrete(name = "MarkReadInput", params(of::MarkRead))
+)]
+struct ReceiptInput<M: Send + Sync> {
     /// Where.
     conversation_id: ConversationId,
     /// `seq` of the newest message you received or read. Earlier ones are included; a receipt never moves back.
     seq: i64,
+    #[graphql(skip)]
+    of: PhantomData<M>,
 }
 
 /// A conversation whose receipts moved.
 #[derive(SimpleObject)]
-struct ReceiptPayload {
+#[graphql(
+    concrete(name = "MarkDeliveredPayload", params(of::MarkDelivered)),
+    concrete(name = "MarkReadPayload", params(of::MarkRead))
+)]
+struct ReceiptPayload<M: Send + Sync> {
     /// The conversation with its unread count.
     conversation: Conversation,
+    #[graphql(skip)]
+    of: PhantomData<M>,
 }
 
 /// Whether you are typing.
@@ -152,16 +206,36 @@ struct SetTypingPayload {
 
 /// Which conversation.
 #[derive(Debug, InputObject)]
-struct ConversationInput {
+#[graphql(
+    concrete(name = "CloseConversationInput", params(of::CloseConversation)),
+    concrete(name = "ReopenConversationInput", params(of::ReopenConversation)),
+    concrete(name = "PauseAssistantInput", params(of::PauseAssistant)),
+    concrete(name = "ResumeAssistantInput", params(of::ResumeAssistant)),
+    concrete(name = "DeleteConversationInput", params(of::DeleteConversation))
+)]
+struct ConversationInput<M: Send + Sync> {
     /// Which conversation.
     conversation_id: ConversationId,
+    #[graphql(skip)]
+    of: PhantomData<M>,
 }
 
 /// A changed conversation.
 #[derive(SimpleObject)]
-struct ConversationPayload {
+#[graphql(
+    concrete(name = "CloseConversationPayload", params(of::CloseConversation)),
+    concrete(name = "ReopenConversationPayload", params(of::ReopenConversation)),
+    concrete(name = "PauseAssistantPayload", params(of::PauseAssistant)),
+    concrete(name = "ResumeAssistantPayload", params(of::ResumeAssistant)),
+    concrete(name = "AssignConversationPayload", params(of::AssignConversation)),
+    concrete(name = "TagConversationPayload", params(of::TagConversation)),
+    concrete(name = "RenameConversationPayload", params(of::RenameConversation))
+)]
+struct ConversationPayload<M: Send + Sync> {
     /// The conversation as it is now.
     conversation: Conversation,
+    #[graphql(skip)]
+    of: PhantomData<M>,
 }
 
 /// To whom to give a conversation.
@@ -265,40 +339,40 @@ impl ConversationsMutation {
     async fn add_reaction(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which message and emoji.")] input: ReactionInput,
-    ) -> Result<ReactionPayload> {
+        #[graphql(desc = "Which message and emoji.")] input: ReactionInput<of::AddReaction>,
+    ) -> Result<ReactionPayload<of::AddReaction>> {
         let row = actions::react(ctx.cx(), input.message_id, &input.emoji, true).await?;
-        Ok(ReactionPayload { message: message(ctx.cx(), row).await? })
+        Ok(ReactionPayload { of: PhantomData, message: message(ctx.cx(), row).await? })
     }
 
     /// Takes one's own emoji away from a message.
     async fn remove_reaction(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which message and emoji.")] input: ReactionInput,
-    ) -> Result<ReactionPayload> {
+        #[graphql(desc = "Which message and emoji.")] input: ReactionInput<of::RemoveReaction>,
+    ) -> Result<ReactionPayload<of::RemoveReaction>> {
         let row = actions::react(ctx.cx(), input.message_id, &input.emoji, false).await?;
-        Ok(ReactionPayload { message: message(ctx.cx(), row).await? })
+        Ok(ReactionPayload { of: PhantomData, message: message(ctx.cx(), row).await? })
     }
 
     /// Says that messages have reached a device of yours.
     async fn mark_delivered(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Where, and up to which message.")] input: ReceiptInput,
-    ) -> Result<ReceiptPayload> {
+        #[graphql(desc = "Where, and up to which message.")] input: ReceiptInput<of::MarkDelivered>,
+    ) -> Result<ReceiptPayload<of::MarkDelivered>> {
         let row = receipts::acknowledge(ctx.cx(), input.conversation_id, input.seq, false).await?;
-        Ok(ReceiptPayload { conversation: row.into() })
+        Ok(ReceiptPayload { of: PhantomData, conversation: row.into() })
     }
 
     /// Says that you have read messages. Brings the unread count down; what one agent has read, all agents have.
     async fn mark_read(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Where, and up to which message.")] input: ReceiptInput,
-    ) -> Result<ReceiptPayload> {
+        #[graphql(desc = "Where, and up to which message.")] input: ReceiptInput<of::MarkRead>,
+    ) -> Result<ReceiptPayload<of::MarkRead>> {
         let row = receipts::acknowledge(ctx.cx(), input.conversation_id, input.seq, true).await?;
-        Ok(ReceiptPayload { conversation: row.into() })
+        Ok(ReceiptPayload { of: PhantomData, conversation: row.into() })
     }
 
     /// Shows others that you are typing. Passing: nothing is stored.
@@ -316,8 +390,8 @@ impl ConversationsMutation {
     async fn close_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: ConversationInput,
-    ) -> Result<ConversationPayload> {
+        #[graphql(desc = "Which conversation.")] input: ConversationInput<of::CloseConversation>,
+    ) -> Result<ConversationPayload<of::CloseConversation>> {
         Ok(payload(actions::close(ctx.cx(), input.conversation_id).await?))
     }
 
@@ -325,8 +399,8 @@ impl ConversationsMutation {
     async fn reopen_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: ConversationInput,
-    ) -> Result<ConversationPayload> {
+        #[graphql(desc = "Which conversation.")] input: ConversationInput<of::ReopenConversation>,
+    ) -> Result<ConversationPayload<of::ReopenConversation>> {
         Ok(payload(actions::reopen(ctx.cx(), input.conversation_id).await?))
     }
 
@@ -335,7 +409,7 @@ impl ConversationsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation, to whom.")] input: AssignConversationInput,
-    ) -> Result<ConversationPayload> {
+    ) -> Result<ConversationPayload<of::AssignConversation>> {
         Ok(payload(actions::assign(ctx.cx(), input.conversation_id, input.assignee_id).await?))
     }
 
@@ -344,7 +418,7 @@ impl ConversationsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation, which tags.")] input: TagConversationInput,
-    ) -> Result<ConversationPayload> {
+    ) -> Result<ConversationPayload<of::TagConversation>> {
         Ok(payload(actions::tag(ctx.cx(), input.conversation_id, &input.add, &input.remove).await?))
     }
 
@@ -353,7 +427,7 @@ impl ConversationsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation, which title.")] input: RenameConversationInput,
-    ) -> Result<ConversationPayload> {
+    ) -> Result<ConversationPayload<of::RenameConversation>> {
         Ok(payload(actions::rename(ctx.cx(), input.conversation_id, input.title.as_deref()).await?))
     }
 
@@ -361,8 +435,8 @@ impl ConversationsMutation {
     async fn pause_assistant(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: ConversationInput,
-    ) -> Result<ConversationPayload> {
+        #[graphql(desc = "Which conversation.")] input: ConversationInput<of::PauseAssistant>,
+    ) -> Result<ConversationPayload<of::PauseAssistant>> {
         Ok(payload(actions::set_paused(ctx.cx(), input.conversation_id, true).await?))
     }
 
@@ -370,8 +444,8 @@ impl ConversationsMutation {
     async fn resume_assistant(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: ConversationInput,
-    ) -> Result<ConversationPayload> {
+        #[graphql(desc = "Which conversation.")] input: ConversationInput<of::ResumeAssistant>,
+    ) -> Result<ConversationPayload<of::ResumeAssistant>> {
         Ok(payload(actions::set_paused(ctx.cx(), input.conversation_id, false).await?))
     }
 
@@ -379,14 +453,14 @@ impl ConversationsMutation {
     async fn delete_conversation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: ConversationInput,
+        #[graphql(desc = "Which conversation.")] input: ConversationInput<of::DeleteConversation>,
     ) -> Result<DeleteConversationPayload> {
         Ok(DeleteConversationPayload { conversation_id: actions::delete(ctx.cx(), input.conversation_id).await? })
     }
 }
 
-fn payload(row: ::entity::conversation::Model) -> ConversationPayload {
-    ConversationPayload { conversation: row.into() }
+fn payload<M: Send + Sync>(row: ::entity::conversation::Model) -> ConversationPayload<M> {
+    ConversationPayload { conversation: row.into(), of: PhantomData }
 }
 
 async fn send(cx: &Ctx, id: ConversationId, body: &str, audience: Audience, client: Option<Uuid>) -> Result<Message> {

@@ -9,7 +9,7 @@ use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 use super::types::{Invitation, Site, SiteMember};
 use crate::{
     features::{
-        accounts::{self, AuthPayload, User},
+        accounts::{self, AuthPayload, User, by},
         sites::{
             actions, invitations,
             model::{NewSite, SiteChanges},
@@ -135,7 +135,7 @@ pub(super) struct AcceptInvitationPayload {
     /// The new member.
     member: SiteMember,
     /// Tokens of the account that was made on the way. Null for who was signed in.
-    auth: Option<AuthPayload>,
+    auth: Option<AuthPayload<by::Invitation>>,
 }
 
 /// The invitation that was taken back.
