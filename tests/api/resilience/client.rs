@@ -150,7 +150,7 @@ impl Chat {
                 let text = match &message {
                     Message::Text(text) => text.as_str(),
                     Message::Close(_) => break,
-                    _ => continue,
+                    Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
                 };
                 let Some((place, seq, body)) = event(text) else { break };
                 cursor = place;
@@ -280,6 +280,7 @@ impl Seen {
 }
 
 /// When a follower's connections are cut.
+#[expect(clippy::large_enum_variant, reason = "one for each subscriber of a test")]
 pub(super) enum Cuts {
     /// By nobody.
     Never,
