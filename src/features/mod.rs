@@ -1,4 +1,5 @@
-//! What the product does, a folder each, in the order in which one may call another.
+//! What the product does, a folder each. A feature may call those before it in this order, never those after it:
+//! accounts, sites, visitors, knowledge, assistants, conversations, answers, nodes, upkeep.
 
 pub mod accounts;
 pub mod answers;

@@ -172,7 +172,7 @@ impl Error {
 
     /// Too often.
     pub fn rate_limited(retry_after: Duration) -> Self {
-        let seconds = retry_after.as_secs() + 1;
+        let seconds = whole_seconds(retry_after);
         Self {
             retry_after: Some(retry_after),
             ..Self::new(ErrorCode::RateLimited, format!("Too many requests; try again in {seconds} s."))
@@ -236,10 +236,15 @@ impl Error {
             values.set("field", field.as_ref());
         }
         if let Some(after) = self.retry_after {
-            values.set("retryAfter", after.as_secs_f64().ceil().max(1.0) as i64);
+            values.set("retryAfter", whole_seconds(after));
         }
         values
     }
+}
+
+/// Rounded up; at least one.
+fn whole_seconds(duration: Duration) -> i64 {
+    duration.as_secs_f64().ceil().max(1.0) as i64
 }
 
 /// The name a value has in the schema.

@@ -10,9 +10,9 @@ use crate::harness::app::{Options, Storage, TestApp, setting};
 
 const SUBSCRIBERS: usize = 50;
 const SENDERS: usize = 50;
-const EACH: usize = 10;
+const EACH: usize = 40;
 /// A connection lives for at most so many messages.
-const LIFE: usize = 100;
+const LIFE: usize = 400;
 
 /// Resuming goes to the other server each time, where there are two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
