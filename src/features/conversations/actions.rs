@@ -140,9 +140,10 @@ pub(super) async fn send(
         Audience::Everyone => Permission::ConversationsWrite,
         Audience::Staff => Permission::ConversationsWork,
     };
-    let reach = cx.reach(permission)?;
+    let reach = cx.reach(Permission::ConversationsRead)?;
     let body = text::body("input.body", body, model::MESSAGE_MAX)?;
     let conversation = live::place(cx, &reach, id).await?;
+    model::may(&cx.actor, permission, &conversation)?;
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;
     lane::post(
         cx,
@@ -361,9 +362,10 @@ async fn attributes(tx: &Tx, conversation: &conversation::Model) -> Result<Attri
 
 /// Gives a conversation to a member of its site, or to nobody.
 pub(super) async fn assign(cx: &Ctx, id: ConversationId, assignee: Option<UserId>) -> Result<conversation::Model> {
-    let reach = cx.reach(Permission::ConversationsWork)?;
+    let reach = cx.reach(Permission::ConversationsRead)?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    model::may(&cx.actor, Permission::ConversationsWork, &found)?;
     if let Some(user) = assignee
         && !sites::is_member(&tx.db(), found.site_id, user).await?
     {
@@ -393,13 +395,14 @@ pub(super) async fn tag(
     add: &[String],
     remove: &[String],
 ) -> Result<conversation::Model> {
-    let reach = cx.reach(Permission::ConversationsWork)?;
+    let reach = cx.reach(Permission::ConversationsRead)?;
     let clean = |field: &'static str, tags: &[String]| {
         tags.iter().map(|tag| model::tag(field, tag)).collect::<Result<Vec<_>>>()
     };
     let (add, remove) = (clean("input.add", add)?, clean("input.remove", remove)?);
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    model::may(&cx.actor, Permission::ConversationsWork, &found)?;
     let before = attributes(&tx, &found).await?;
     let mut tags: Vec<String> = before.tags.iter().filter(|tag| !remove.contains(tag)).cloned().collect();
     tags.extend(add);
@@ -440,9 +443,10 @@ pub(super) async fn rename(cx: &Ctx, id: ConversationId, title: Option<&str>) ->
 
 /// Silences the assistant in this conversation, or lets it speak again.
 pub(super) async fn set_paused(cx: &Ctx, id: ConversationId, paused: bool) -> Result<conversation::Model> {
-    let reach = cx.reach(Permission::ConversationsWork)?;
+    let reach = cx.reach(Permission::ConversationsRead)?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    model::may(&cx.actor, Permission::ConversationsWork, &found)?;
     if found.assistant_paused == paused {
         return Ok(found);
     }
@@ -463,9 +467,10 @@ pub(crate) async fn pause_in(tx: &mut Tx, found: conversation::Model, paused: bo
 
 /// Deletes a conversation with everything in it: a customer their own, an admin any of the site.
 pub(super) async fn delete(cx: &Ctx, id: ConversationId) -> Result<ConversationId> {
-    let reach = cx.reach(Permission::ConversationsDelete)?;
+    let reach = cx.reach(Permission::ConversationsRead)?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    model::may(&cx.actor, Permission::ConversationsDelete, &found)?;
     let before = attributes(&tx, &found).await?;
     conversation::Entity::delete_many().filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
     tx.record(found.site_id, id.0, &ConversationFact::Deleted { before })?;

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::kernel::{Actor, Error, ErrorReason, Result, secret, text};
+use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, secret, text};
 
 /// Most characters of a message.
 pub(crate) const MESSAGE_MAX: usize = 10_000;
@@ -86,6 +86,13 @@ pub(crate) fn audiences(actor: &Actor, conversation: &conversation::Model) -> &'
             }
         }
     }
+}
+
+/// May a caller do this with a conversation that they may read? Whoever may not read it was told that there is none.
+pub(crate) fn may(actor: &Actor, permission: Permission, conversation: &conversation::Model) -> Result<()> {
+    let reach = actor.reach(permission)?;
+    let within = reach.covers(conversation.site_id, conversation.visitor_id, conversation.customer_id);
+    if within { Ok(()) } else { Err(Error::forbidden()) }
 }
 
 /// What a repetition of a client id is compared by.

@@ -42,8 +42,8 @@ const PERSONS: &str = "U FF A AA AA A";
 const MEMBERS: &str = "U FF N AN AN A";
 const ADMINS: &str = "U FF N FN AN A";
 const PARTICIPANTS: &str = "U AN N AN AN A";
-/// Work on conversations: a customer is told at once that they may it nowhere.
-const STAFF: &str = "U FF F AN AN A";
+/// Work on a conversation: its visitor sees it and may not; to everybody outside there is none.
+const STAFF: &str = "U FN N AN AN A";
 /// The message is the visitor's: who else sees it, may not change it.
 const AUTHOR: &str = "U AN N FN FN F";
 const WHERE_SEEN: &str = "0 A0 0 A0 A0 A";
@@ -57,10 +57,10 @@ const RULES: &[Rule] = &[
     ("assistants", "{}", PERSONS),
     ("availableAssistants", "{}", PERSONS),
     ("conversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
-    ("conversations", r#"{"siteId":"$site"}"#, STAFF),
+    ("conversations", r#"{"siteId":"$site"}"#, MEMBERS),
     ("currentVisitor", "{}", "U AA F FF FF F"),
     ("errorCatalogue", "{}", ANYBODY),
-    ("inboxCursor", r#"{"siteId":"$site"}"#, STAFF),
+    ("inboxCursor", r#"{"siteId":"$site"}"#, MEMBERS),
     ("invitations", r#"{"siteId":"$site"}"#, ADMINS),
     ("me", "{}", PERSONS),
     ("myConversations", "{}", "U AA A AA AA A"),
@@ -84,7 +84,7 @@ const RULES: &[Rule] = &[
     // Subscriptions, from the beginning, so that each has something to say.
     ("assistantRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
     ("conversationEvents", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
-    ("inboxEvents", r#"{"siteId":"$site","after":"beginning"}"#, STAFF),
+    ("inboxEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
     ("messages", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
     // Mutations. What takes a thing away is given a new one each time.
     ("acceptInvitation", r#"{"token":"$newInvitationToken","name":"Gul","password":"$password"}"#, "A FF F FF FF F"),
@@ -100,8 +100,8 @@ const RULES: &[Rule] = &[
     ("createAssistant", r#"{"name":"Benim"}"#, PERSONS),
     ("deleteArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
     ("deleteAssistant", r#"{"assistantId":"$newAssistant"}"#, ADMINS),
-    // An agent sees the conversation, and is told that there is none.
-    ("deleteConversation", r#"{"conversationId":"$newConversation"}"#, "U FF N NN AN A"),
+    // Of another visitor, so that its own is there for the others.
+    ("deleteConversation", r#"{"conversationId":"$newConversation"}"#, "U NN N FN AN A"),
     ("deleteMessage", r#"{"messageId":"$newMessage"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$newMessage","body":"Anders"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$note","body":"Anders"}"#, "U NN N FN AN F"),

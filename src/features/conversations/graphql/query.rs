@@ -11,11 +11,14 @@ use super::{
     super::{model, store},
     types::{Agent, Conversation},
 };
-use crate::kernel::{
-    CtxExt, Error, ErrorReason, Permission, Result, journal,
-    journal::Cursor,
-    page::{List, Paging},
-    text,
+use crate::{
+    features::sites,
+    kernel::{
+        CtxExt, Error, ErrorReason, Permission, Result, journal,
+        journal::Cursor,
+        page::{List, Paging},
+        text,
+    },
 };
 
 /// Which conversations an inbox shows. Conditions that are given must all hold.
@@ -103,8 +106,7 @@ impl ConversationsQuery {
         #[graphql(desc = "Only what stands before this `cursor` of an edge.")] before: Option<String>,
     ) -> Result<List<Conversation>> {
         let cx = ctx.cx();
-        let reach = cx.reach(Permission::ConversationsWork)?;
-        reach.site(site_id)?;
+        let reach = sites::reach_in(cx, Permission::ConversationsWork, site_id)?;
         let paging = Paging::new(first, after, last, before)?;
         let filter = filter.unwrap_or_default().check()?;
         let page = store::list(&cx.db(), &reach, Some(site_id), &filter, &paging).await?;
@@ -133,8 +135,8 @@ impl ConversationsQuery {
         #[graphql(desc = "Which site.")] site_id: SiteId,
     ) -> Result<Cursor> {
         let cx = ctx.cx();
-        let site = cx.reach(Permission::ConversationsWork)?.site(site_id)?;
-        journal::head(&cx.db(), site).await
+        sites::reach_in(cx, Permission::ConversationsWork, site_id)?;
+        journal::head(&cx.db(), site_id).await
     }
 
     /// The conversations of the visitor or customer who asks, newest activity first.

@@ -19,9 +19,12 @@ use super::{
     query::ConversationFilter,
     types::{Conversation, Message},
 };
-use crate::kernel::{
-    Ctx, CtxExt, Permission, Result,
-    journal::{self, Cursor, Followed, Line, Scope},
+use crate::{
+    features::sites,
+    kernel::{
+        Ctx, CtxExt, Permission, Result,
+        journal::{self, Cursor, Followed, Line, Scope},
+    },
 };
 
 /// Events between two places are gone, because the server keeps them for a limited time or its database was restored.
@@ -151,7 +154,7 @@ impl ConversationsSubscription {
         #[graphql(desc = "The `cursor` of the last event received, or `inboxCursor`.")] after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<InboxEvent>> + use<>> {
         let cx = ctx.cx().clone();
-        let site = cx.reach(Permission::ConversationsWork)?.site(site_id)?;
+        sites::reach_in(&cx, Permission::ConversationsWork, site_id)?;
         let filter = filter.unwrap_or_default().check()?;
         if filter.text.is_some() || filter.visitor.is_some() {
             return Err(crate::kernel::Error::bad_input(
@@ -161,7 +164,7 @@ impl ConversationsSubscription {
             ));
         }
         Ok(try_stream! {
-            let followed = journal::follow(cx.clone(), site, Scope::Site, after, None);
+            let followed = journal::follow(cx.clone(), site_id, Scope::Site, after, None);
             let mut followed = std::pin::pin!(followed);
             while let Some(batch) = followed.next().await {
                 match batch? {
