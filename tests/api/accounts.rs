@@ -15,6 +15,8 @@ const REFRESH: &str = "mutation($input: RefreshSessionInput!) { refreshSession(i
     user { id } accessToken refreshToken } }";
 const ME: &str = "{ me { id email superadmin lastLoginAt } }";
 const SESSIONS: &str = "{ sessions { totalCount edges { node { id current revokedAt } } } }";
+const LOGOUT: &str = "mutation($i: LogoutInput!) { logout(input: $i) {
+    session { current revokedAt } endedSessions } }";
 const VERIFY: &str = "query($token: String!) { verifyToken(token: $token) { valid kind expiresAt reason } }";
 
 /// A server on which time stands until the test moves it.
@@ -210,10 +212,35 @@ async fn logout_ends_the_sign_in_of_the_request() {
     let auth = register(&app, "ada@example.com").await;
     let token = text(&auth, "/accessToken");
     assert!(app.post(Some(token), ME, json!({})).await["errors"].is_null());
-    let out = app.post(Some(token), "mutation { logout { session { current revokedAt } } }", json!({})).await;
-    assert_eq!(out["data"]["logout"]["session"]["current"], true);
+    let elsewhere = login(&app, "ada@example.com", PASSWORD).await["data"]["login"].take();
+    let out = app.post(Some(token), LOGOUT, json!({ "i": {} })).await;
+    let out = &out["data"]["logout"];
+    assert_eq!((&out["session"]["current"], &out["endedSessions"]), (&json!(true), &json!(1)));
+    assert!(out["session"]["revokedAt"].is_string());
     assert_eq!(refusal(&app.post(Some(token), ME, json!({})).await).1, "SESSION_REVOKED");
     assert_eq!(refusal(&refresh(&app, text(&auth, "/refreshToken")).await).1, "SESSION_REVOKED");
+    assert!(app.post(Some(text(&elsewhere, "/accessToken")), ME, json!({})).await["errors"].is_null());
+}
+
+#[tokio::test]
+async fn logout_of_all_sessions_ends_every_sign_in_of_the_person_and_nobody_elses() {
+    let app = started().await;
+    let auth = register(&app, "ada@example.com").await;
+    let elsewhere = login(&app, "ada@example.com", PASSWORD).await["data"]["login"].take();
+    let eve = register(&app, "eve@example.com").await;
+    // One that has ended already is not counted.
+    let third = login(&app, "ada@example.com", PASSWORD).await["data"]["login"].take();
+    app.post(Some(text(&third, "/accessToken")), LOGOUT, json!({ "i": {} })).await;
+    let all = json!({ "i": { "allSessions": true } });
+    let out = app.post(Some(text(&auth, "/accessToken")), LOGOUT, all).await;
+    let out = &out["data"]["logout"];
+    assert_eq!((&out["session"]["current"], &out["endedSessions"]), (&json!(true), &json!(2)));
+    for ended in [&auth, &elsewhere] {
+        let me = app.post(Some(text(ended, "/accessToken")), ME, json!({})).await;
+        assert_eq!(refusal(&me), ("UNAUTHENTICATED", "SESSION_REVOKED"));
+        assert_eq!(refusal(&refresh(&app, text(ended, "/refreshToken")).await).1, "SESSION_REVOKED");
+    }
+    assert!(app.post(Some(text(&eve, "/accessToken")), ME, json!({})).await["errors"].is_null());
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn events_come_with_keep_alives_until_the_sign_in_ends() {
     assert!(text.contains("event: next\ndata: {\"data\":{\"messages\":"), "{text}");
     let soon = events.until("\n:\n\n").await.len();
     assert!(soon > 0);
-    app.run(Some(&admin.token), "mutation { logout { __typename } }", Value::Null).await;
+    app.run(Some(&admin.token), "mutation { logout(input: {}) { __typename } }", Value::Null).await;
     let text = events.end().await;
     assert!(text.contains("SESSION_REVOKED") && text.contains("event: complete\ndata:\n\n"), "{text}");
 }
@@ -81,7 +81,7 @@ async fn get_works_and_queries_have_one_event() {
             "{answer:?}"
         );
     }
-    let mutation = "/graphql/stream?query=mutation%7Blogout%7B__typename%7D%7D";
+    let mutation = "/graphql/stream?query=mutation%7Blogout(input:%7B%7D)%7B__typename%7D%7D";
     assert_eq!(wire::send(&app.url(), "GET", mutation, &[STREAM], b"").await.status, 405);
 }
 

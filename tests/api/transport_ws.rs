@@ -196,7 +196,7 @@ async fn a_sign_out_ends_the_sockets_of_that_sign_in_and_no_others() {
     let (ada, ben) = (app.person("ada").await, app.person("ben").await);
     let mut ws = Ws::signed_in(&app.ws_url(), Some(&ada.token)).await;
     let mut other = Ws::signed_in(&app.ws_url(), Some(&ben.token)).await;
-    app.run(Some(&ada.token), "mutation { logout { __typename } }", Value::Null).await;
+    app.run(Some(&ada.token), "mutation { logout(input: {}) { __typename } }", Value::Null).await;
     assert_eq!(ws.closed_within(SECONDS).await, (4403, "Forbidden: SESSION_REVOKED".into()));
     settle(&mut other).await;
 }

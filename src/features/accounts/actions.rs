@@ -149,18 +149,38 @@ pub(super) async fn refresh(cx: &Ctx, refresh_token: &str) -> Result<Issued> {
     issue(cx, user, &session, &new)
 }
 
-/// Ends one of the caller's own sign-ins; without a name the one the request came with.
-pub(super) async fn revoke_session(cx: &Ctx, session: Option<SessionId>) -> Result<session::Model> {
+/// Ends the sign-in the request came with, or all of the caller's. Tells how many were ended.
+pub(super) async fn logout(cx: &Ctx, all: bool) -> Result<(session::Model, i32)> {
     let person = signed_in(&cx.actor)?;
-    let id = session.unwrap_or(person.session);
     let now = cx.clock.now();
     let mut tx = cx.begin().await?;
+    if all {
+        store::lock_sessions(&tx.db(), person.user, now).await?;
+    }
+    let own = end_session(&mut tx, person, person.session).await?;
+    let others = if all { store::revoke_all(&tx.db(), person.user, now).await? } else { 0 };
+    tx.commit().await?;
+    let ended = i32::try_from(others).unwrap_or(i32::MAX - 1) + 1;
+    tracing::info!(user.id = %person.user, session.id = %own.id, session.ended = ended, "signed out");
+    Ok((own, ended))
+}
+
+/// Ends one of the caller's own sign-ins.
+pub(super) async fn revoke_session(cx: &Ctx, id: SessionId) -> Result<session::Model> {
+    let person = signed_in(&cx.actor)?;
+    let mut tx = cx.begin().await?;
+    let row = end_session(&mut tx, person, id).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %person.user, session.id = %id, "a sign-in was ended");
+    Ok(row)
+}
+
+async fn end_session(tx: &mut Tx, person: &SignedIn, id: SessionId) -> Result<session::Model> {
+    let now = tx.cx().clock.now();
     let row = store::session_for_update(&tx.db(), id).await?.filter(|row| row.user_id == person.user);
     let row = row.ok_or_else(|| Error::not_found("session"))?;
     store::revoke(&tx.db(), id, now).await?;
     tx.hint(Topic::Access(person.user.0));
-    tx.commit().await?;
-    tracing::info!(user.id = %person.user, session.id = %id, "a sign-in was ended");
     Ok(session::Model { revoked_at: row.revoked_at.or(Some(now)), ..row })
 }
 

@@ -9,7 +9,8 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Select, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    Select, sea_query::Expr,
 };
 
 use crate::{
@@ -102,6 +103,22 @@ pub(super) async fn revoke(db: &Db<'_>, id: SessionId, now: DateTime<Utc>) -> Re
     Ok(())
 }
 
+/// Locks the person's sign-ins that count, in the order of their ids so that two transactions cannot wait for each other.
+pub(super) async fn lock_sessions(db: &Db<'_>, user: UserId, now: DateTime<Utc>) -> Result<()> {
+    for_update(live_sessions(user, now).order_by_asc(session::Column::Id)).all(db).await?;
+    Ok(())
+}
+
+/// Ends all sign-ins of a person that count. Tells how many.
+pub(super) async fn revoke_all(db: &Db<'_>, user: UserId, now: DateTime<Utc>) -> Result<u64> {
+    let ended = session::Entity::update_many()
+        .col_expr(session::Column::RevokedAt, Expr::value(Some(now)))
+        .filter(live(user, now))
+        .exec(db)
+        .await?;
+    Ok(ended.rows_affected)
+}
+
 /// Removes the person's sign-ins that ran out before a time.
 pub(super) async fn forget_sessions(db: &Db<'_>, user: UserId, before: DateTime<Utc>) -> Result<()> {
     session::Entity::delete_many()
@@ -128,8 +145,12 @@ pub(super) async fn count_sessions(db: &Db<'_>, user: UserId, now: DateTime<Utc>
 }
 
 fn live_sessions(user: UserId, now: DateTime<Utc>) -> Select<session::Entity> {
-    session::Entity::find()
-        .filter(session::Column::UserId.eq(user))
-        .filter(session::Column::RevokedAt.is_null())
-        .filter(session::Column::ExpiresAt.gt(now))
+    session::Entity::find().filter(live(user, now))
+}
+
+fn live(user: UserId, now: DateTime<Utc>) -> Condition {
+    Condition::all()
+        .add(session::Column::UserId.eq(user))
+        .add(session::Column::RevokedAt.is_null())
+        .add(session::Column::ExpiresAt.gt(now))
 }

@@ -136,7 +136,7 @@ const RULES: &[Rule] = &[
     ("updateVisitor", r#"{"locale":"tr"}"#, "U AA F FF FF F"),
     // Makes members of those who were none, so it comes last.
     ("createSite", r#"{"name":"Neu"}"#, PERSONS),
-    ("logout", "{}", PERSONS),
+    ("logout", r#"{"allSessions":false}"#, PERSONS),
 ];
 
 /// Notes are hidden from the visitor of the conversation, too.
@@ -325,11 +325,7 @@ impl World {
 
     /// Asks; returns the whole first answer.
     async fn ask(&self, token: Option<&str>, root: &Root<'_>, arguments: Value) -> Value {
-        let variables = if root.kind == "mutation" && arguments != json!({}) || root.takes_input() {
-            json!({ "input": arguments })
-        } else {
-            arguments
-        };
+        let variables = if root.kind == "mutation" { json!({ "input": arguments }) } else { arguments };
         let document = root.document(&variables);
         if root.kind != "subscription" {
             return self.app.post(token, &document, variables).await;
@@ -363,10 +359,6 @@ struct Root<'a> {
 }
 
 impl Root<'_> {
-    fn takes_input(&self) -> bool {
-        list(&self.field["args"]).iter().any(|argument| name(argument) == "input")
-    }
-
     fn document(&self, variables: &Value) -> String {
         let given = |argument: &&Value| variables.get(name(argument)).is_some();
         let arguments: Vec<&Value> = list(&self.field["args"]).iter().filter(given).collect();

@@ -39,6 +39,14 @@ pub(super) struct RefreshSessionInput {
     refresh_token: String,
 }
 
+/// What to sign out of.
+#[derive(InputObject)]
+pub(super) struct LogoutInput {
+    /// True to end all your sign-ins, on every device, and not only the one this request came with.
+    #[graphql(default)]
+    all_sessions: bool,
+}
+
 /// Which sign-in to end.
 #[derive(InputObject)]
 pub(super) struct RevokeSessionInput {
@@ -49,8 +57,10 @@ pub(super) struct RevokeSessionInput {
 /// The end of the sign-in the request came with.
 #[derive(SimpleObject)]
 pub(super) struct LogoutPayload {
-    /// The session that was ended.
+    /// The session the request came with; it was ended.
     session: Session,
+    /// How many sessions were ended, that one included.
+    ended_sessions: i32,
 }
 
 /// The end of a sign-in.
@@ -102,10 +112,15 @@ impl AccountsMutation {
         Ok(actions::refresh(ctx.cx(), &input.refresh_token).await?.into())
     }
 
-    /// Ends the sign-in this request came with: its access and refresh tokens count no more, and its streams end.
-    async fn logout(&self, ctx: &Context<'_>) -> Result<LogoutPayload> {
-        let session = actions::revoke_session(ctx.cx(), None).await?;
-        Ok(LogoutPayload { session: Session::new(session, &ctx.cx().actor) })
+    /// Ends the sign-in this request came with, or with `allSessions` every one of yours: access and refresh tokens
+    /// count no more, and streams end.
+    async fn logout(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to sign out of.")] input: LogoutInput,
+    ) -> Result<LogoutPayload> {
+        let (session, ended_sessions) = actions::logout(ctx.cx(), input.all_sessions).await?;
+        Ok(LogoutPayload { session: Session::new(session, &ctx.cx().actor), ended_sessions })
     }
 
     /// Ends one of your sign-ins, for example that of a lost device.
@@ -114,7 +129,7 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which one.")] input: RevokeSessionInput,
     ) -> Result<RevokeSessionPayload> {
-        let session = actions::revoke_session(ctx.cx(), Some(input.session_id)).await?;
+        let session = actions::revoke_session(ctx.cx(), input.session_id).await?;
         Ok(RevokeSessionPayload { session: Session::new(session, &ctx.cx().actor) })
     }
 }
