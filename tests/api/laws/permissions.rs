@@ -47,6 +47,9 @@ const STAFF: &str = "U FN N AN AN A";
 /// The message is the visitor's: who else sees it, may not change it.
 const AUTHOR: &str = "U AN N FN FN F";
 const WHERE_SEEN: &str = "0 A0 0 A0 A0 A";
+const WHERE_MEMBER: &str = "0 00 0 A0 A0 A";
+/// Found through what it belongs to, never alone.
+const NO_NODE: &str = "0 00 0 00 00 0";
 
 const RULES: &[Rule] = &[
     // Queries.
@@ -64,11 +67,23 @@ const RULES: &[Rule] = &[
     ("invitations", r#"{"siteId":"$site"}"#, ADMINS),
     ("me", "{}", PERSONS),
     ("myConversations", "{}", "U AA A AA AA A"),
+    // The person is the own site's agent; everybody finds themself only.
+    ("node", r#"{"id":"$agent"}"#, "0 00 0 A0 00 0"),
+    ("node", r#"{"id":"$article"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$assistant"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$chunk"}"#, NO_NODE),
     ("node", r#"{"id":"$conversation"}"#, WHERE_SEEN),
     ("node", r#"{"id":"$message"}"#, WHERE_SEEN),
+    ("node", r#"{"id":"$newInvitation"}"#, NO_NODE),
+    ("node", r#"{"id":"$newMember"}"#, NO_NODE),
+    ("node", r#"{"id":"$newSession"}"#, NO_NODE),
+    ("node", r#"{"id":"$note"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$openAssistant"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$run"}"#, WHERE_SEEN),
-    ("node", r#"{"id":"$note"}"#, "0 00 0 A0 A0 A"),
+    ("node", r#"{"id":"$site"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$visitor"}"#, WHERE_MEMBER),
     ("nodes", r#"{"ids":["$conversation","$message","$run"]}"#, WHERE_SEEN),
+    ("nodes", r#"{"ids":["$article","$assistant","$site","$visitor"]}"#, WHERE_MEMBER),
     ("publicArticle", r#"{"siteKey":"$key","slug":"$slug"}"#, ANYBODY),
     ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("run", r#"{"runId":"$run"}"#, PARTICIPANTS),
@@ -139,6 +154,18 @@ const RULES: &[Rule] = &[
     ("logout", r#"{"allSessions":false}"#, PERSONS),
 ];
 
+/// A thing of each type that `node` finds.
+const NODES: &[(&str, &str)] = &[
+    ("Article", "article"),
+    ("Assistant", "assistant"),
+    ("Conversation", "conversation"),
+    ("Message", "message"),
+    ("Run", "run"),
+    ("Site", "site"),
+    ("User", "agent"),
+    ("Visitor", "visitor"),
+];
+
 /// Notes are hidden from the visitor of the conversation, too.
 const MEMBERS_OF_NOTES: &str = "U NN N AN AN A";
 
@@ -156,7 +183,7 @@ const OPEN: &[&str] = &[
 
 /// Tells of the end of an answer.
 const ANSWERED: &str = "subscription($c: ID!) { conversationEvents(conversationId: $c, after: \"beginning\") {
-    __typename ... on RunFinished { runId } } }";
+    __typename ... on RunFinished { runId citations { chunkId } } } }";
 
 /// Deepest objects that are selected.
 const DEPTH: usize = 5;
@@ -206,7 +233,8 @@ impl World {
         ws.subscribe("1", ANSWERED, json!({ "c": conversation })).await;
         let asked = app.say(&visitor.token, &conversation, &format!("{MARK}: iade kaç gün?")).await;
         let events = ws.until("1", |event| event["conversationEvents"]["runId"].is_string()).await;
-        let run = text(&events[events.len() - 1]["conversationEvents"]["runId"]);
+        let answered = &events[events.len() - 1]["conversationEvents"];
+        let (run, chunk) = (text(&answered["runId"]), text(&answered["citations"][0]["chunkId"]));
         let note = "mutation($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
         let note_body = format!("{MARK} not");
         let input = json!({ "i": { "conversationId": conversation, "body": note_body } });
@@ -224,6 +252,7 @@ impl World {
             ("conversation", conversation),
             ("message", text(&asked["id"])),
             ("run", run),
+            ("chunk", chunk),
             ("note", text(&noted["addNote"]["message"]["id"])),
             ("agent", persons["agent own"].id.clone()),
             ("email", own.admin.email.clone()),
@@ -451,6 +480,12 @@ async fn every_operation_has_a_rule_and_every_rule_an_operation() {
     assert!(without.is_empty(), "nothing says who may use {without:?}; add a line to RULES");
     let stale: Vec<_> = ruled.difference(&there).collect();
     assert!(stale.is_empty(), "there is no {stale:?} any more; take its line out of RULES");
+    let nodes = type_named(&schema, "Node").expect("it is there");
+    for kind in list(&nodes["possibleTypes"]) {
+        let word = NODES.iter().find(|(of, _)| *of == name(kind)).map(|(_, word)| format!("{{\"id\":\"${word}\"}}"));
+        let has_rule = word.is_some_and(|id| RULES.iter().any(|(field, given, _)| *field == "node" && *given == id));
+        assert!(has_rule, "nothing says who finds a {} by `node`; add it to NODES and RULES", name(kind));
+    }
     for (field, _, letters) in RULES {
         let letters = letters.replace(' ', "");
         assert_eq!(letters.len(), ACTORS.len(), "the rule of {field} needs a letter for each of {ACTORS:?}");
