@@ -1,6 +1,6 @@
 //! The schema: the features' roots merged in groups, limits, and the only names for its type.
 
-use async_graphql::{MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema};
+use async_graphql::{ID, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 
 use crate::{
@@ -40,6 +40,10 @@ struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation);
 #[derive(MergedSubscription, Default)]
 struct Subscription(ConversationsSubscription, AnswersSubscription);
 
+/// What introspection says of the specification's own scalar, which async-graphql leaves without a word.
+const OF_IDS: &str = "Names one thing of this server, for example `conv_01920000000070008000000000000001`. The part \
+     before the underscore shows what kind of thing it is. Opaque: compare ids as a whole, and do not make any up.";
+
 /// The API: runs documents. Who asks, and within which limits, is decided before.
 #[derive(Clone)]
 pub struct Api(Schema<Query, Mutation, Subscription>);
@@ -48,6 +52,7 @@ impl Api {
     /// Builds the schema.
     pub fn build(config: &Config) -> Self {
         let mut builder = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+            .override_output_type_description::<ID>(OF_IDS)
             .limit_depth(config.max_depth)
             .limit_complexity(config.max_complexity)
             .limit_directives(config.max_directives);

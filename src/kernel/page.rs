@@ -3,12 +3,9 @@
 //! A list is sorted by a number (a time in microseconds, a sequence number) and then by the id, so no two rows share a
 //! place and a page costs the same wherever it is.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use async_graphql::{
-    Object, OutputType,
-    connection::{Connection, CursorType, Edge, EmptyFields},
-};
+use async_graphql::{Object, OutputType, SimpleObject, TypeName};
 use futures_util::future::BoxFuture;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
@@ -25,10 +22,8 @@ const MAX: i32 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub i64, pub Uuid);
 
-impl CursorType for Place {
-    type Error = Error;
-
-    fn decode_cursor(text: &str) -> Result<Self> {
+impl Place {
+    fn decode(text: &str) -> Result<Self> {
         text.split_once('_').and_then(|(key, id)| Some(Self(key.parse().ok()?, Uuid::try_parse(id).ok()?))).ok_or_else(
             || {
                 Error::bad_input(
@@ -40,7 +35,7 @@ impl CursorType for Place {
         )
     }
 
-    fn encode_cursor(&self) -> String {
+    fn encode(self) -> String {
         format!("{}_{}", self.0, self.1.simple())
     }
 }
@@ -85,7 +80,7 @@ impl Paging {
             (first, None) => (size("first", first.unwrap_or(DEFAULT))?, false),
         };
         let place = |field: &'static str, text: Option<String>| {
-            text.map(|text| Place::decode_cursor(&text).map_err(|error| Error { field: Some(field.into()), ..error }))
+            text.map(|text| Place::decode(&text).map_err(|error| Error { field: Some(field.into()), ..error }))
                 .transpose()
         };
         Ok(Self { limit, backwards, after: place("after", after)?, before: place("before", before)? })
@@ -165,19 +160,78 @@ pub struct Page<T> {
 /// Counts a list when somebody asks for it.
 type Count = Arc<dyn Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync>;
 
-/// What every connection has besides edges.
-pub struct Total(Count);
+/// Where a page begins and ends, and whether there is more of the list.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PageInfo {
+    /// True when the list goes on before this page: ask with `last` and `before: startCursor`.
+    has_previous_page: bool,
+    /// True when the list goes on after this page: ask with `first` and `after: endCursor`.
+    has_next_page: bool,
+    /// The place of the page's first item. Null when the page is empty.
+    start_cursor: Option<String>,
+    /// The place of the page's last item. Null when the page is empty.
+    end_cursor: Option<String>,
+}
 
-#[Object]
-impl Total {
-    /// How many items the whole list has. Counted only when asked for; leave it out of frequent queries.
-    async fn total_count(&self) -> Result<u64> {
-        (self.0)().await
+/// An item of a list with its place.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(name_type)]
+pub struct Edge<N: OutputType> {
+    /// Its place in the list: the page after or before it is asked for with `after` or `before`. Opaque; do not take it
+    /// apart.
+    cursor: String,
+    /// The item.
+    node: N,
+}
+
+impl<N: OutputType> TypeName for Edge<N> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", N::type_name()).into()
     }
 }
 
-/// A Relay connection.
-pub type List<T> = Connection<Place, T, Total, EmptyFields>;
+/// A Relay connection. Of our own, because that of async-graphql has no description.
+pub struct List<N: OutputType> {
+    edges: Vec<Edge<N>>,
+    has_previous: bool,
+    has_next: bool,
+    count: Count,
+}
+
+impl<N: OutputType> TypeName for List<N> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", N::type_name()).into()
+    }
+}
+
+/// One page of a list: a Relay connection. Which page is said by `first` and `after`, or by `last` and `before`.
+#[Object(name_type)]
+impl<N: OutputType> List<N> {
+    /// The page's items, each with its place.
+    async fn edges(&self) -> &[Edge<N>] {
+        &self.edges
+    }
+
+    /// The page's items without their places.
+    async fn nodes(&self) -> Vec<&N> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where the page begins and ends, and whether there is more.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo {
+            has_previous_page: self.has_previous,
+            has_next_page: self.has_next,
+            start_cursor: self.edges.first().map(|edge| edge.cursor.clone()),
+            end_cursor: self.edges.last().map(|edge| edge.cursor.clone()),
+        }
+    }
+
+    /// How many items the whole list has. Counted only when asked for; leave it out of frequent queries.
+    async fn total_count(&self) -> Result<u64> {
+        (self.count)().await
+    }
+}
 
 impl<T> Page<T> {
     /// Makes the connection: `place` tells a row's place, `show` turns it into what the API shows.
@@ -187,8 +241,12 @@ impl<T> Page<T> {
         show: impl Fn(T) -> N,
         count: impl Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync + 'static,
     ) -> List<N> {
-        let mut list = Connection::with_additional_fields(self.has_previous, self.has_next, Total(Arc::new(count)));
-        list.edges.extend(self.rows.into_iter().map(|row| Edge::new(place(&row), show(row))));
-        list
+        let edge = |row| Edge { cursor: place(&row).encode(), node: show(row) };
+        List {
+            edges: self.rows.into_iter().map(edge).collect(),
+            has_previous: self.has_previous,
+            has_next: self.has_next,
+            count: Arc::new(count),
+        }
     }
 }
