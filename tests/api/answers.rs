@@ -87,6 +87,44 @@ async fn a_question_is_answered_from_an_article_with_a_literal_quote() {
 }
 
 #[tokio::test]
+async fn a_list_is_answered_whole_or_not_at_all() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    app.assistant(&site, json!({})).await;
+    let steps = "Siparişinizi kargoya verilmeden önce iki yoldan iptal edebilirsiniz.\n\n1. **Hesabım** sayfasında siparişi açın.\n2. *Siparişi iptal et* düğmesine basın.\n3. E-postadaki onayı bekleyin.";
+    app.article(&site, "Sipariş iptali", &format!("Bu sayfa size yol gösterir.\n\n{steps}\n\nİyi günler.")).await;
+    let english = "To reset your password, follow these steps:\n\n- open the sign-in page\n- press *Forgot password*\n- choose a new password within one hour";
+    app.article(&site, "Resetting your password", english).await;
+    // No part of it is short enough to be quoted as a whole.
+    let long: String = (1..=12)
+        .map(|step| format!("{step}. Turn the lid of the red cup to mark {step} and wait for the beep.\n"))
+        .collect();
+    app.article(&site, "Opening the red cup", &format!("To open the lid of the red cup, do this:\n\n{long}")).await;
+    for (question, answer) in [("Siparişimi nasıl iptal edebilirim?", steps), ("How do I reset my password?", english)]
+    {
+        let (body, quotes) = asked(&app, &site, question).await;
+        assert!(body.contains(answer), "{question} {body}");
+        assert!(quotes.contains(&answer.to_owned()), "{quotes:?}");
+    }
+    let (body, _) = asked(&app, &site, "How do I open the lid of the red cup?").await;
+    assert!(!body.contains("Turn the lid") && body.contains("Opening the red cup"), "{body}");
+}
+
+/// What a new visitor is answered, and what is quoted.
+async fn asked(app: &TestApp, site: &Site, question: &str) -> (String, Vec<String>) {
+    let visitor = app.visitor(site).await;
+    let conversation = app.conversation(&visitor).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let from = cursor(app, &visitor.token, &conversation).await;
+    ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+    app.say(&visitor.token, &conversation, question).await;
+    let events = ws.until("e", |event| kind(event) == "RunFinished").await;
+    let last = &events[events.len() - 1]["conversationEvents"];
+    let quotes = last["citations"].as_array().expect("a list").iter().map(|citation| text(&citation["quote"]));
+    (text(&last["message"]["body"]), quotes.collect())
+}
+
+#[tokio::test]
 async fn without_an_answer_a_person_is_offered_in_the_visitors_language() {
     let app = TestApp::start().await;
     let site = app.site("acme").await;

@@ -11,7 +11,7 @@ mod sparse;
 mod stop;
 
 pub use fold::fold;
-pub use sentences::sentences;
+pub use sentences::{is_list_item, sentences};
 pub use sparse::{B, K1, document_length, sparse_document, sparse_query, term_id};
 pub(crate) use sparse::{TermCounts, saturation};
 

@@ -111,6 +111,20 @@ fn is_inline_code(line: &str) -> bool {
     !line.starts_with('|') && !line.starts_with("```") && !line.starts_with("~~~")
 }
 
+/// True for the first line of a list item: a bullet or a number, and something behind it.
+///
+/// ```
+/// use exact_index::text::is_list_item;
+/// assert!(is_list_item("- Kutu") && is_list_item("  2) Fiş"));
+/// assert!(!is_list_item("Kutu - fiş") && !is_list_item("---") && !is_list_item("2024 yılı"));
+/// ```
+#[must_use]
+pub fn is_list_item(line: &str) -> bool {
+    let line = line.trim();
+    let mark = bullet_len(line).max(number_len(line));
+    mark > 0 && line[mark..].chars().any(char::is_alphanumeric)
+}
+
 /// Bytes of the bullet and the white space behind it, 0 without one.
 fn bullet_len(line: &str) -> usize {
     let Some(rest) = line.strip_prefix(['-', '*', '+', '•', '–', '◦', '▪']) else {

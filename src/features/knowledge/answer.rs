@@ -1,6 +1,7 @@
 //! The built-in answerer: quotes the sentences that fit a question best, and knows when not to.
 //!
-//! It never writes a word of its own, so it cannot invent. How sure it may be is read from how well the best article
+//! It never writes a word of its own, so it cannot invent. A list is quoted as a whole or not at all: half of the steps
+//! would be a wrong answer. How sure it may be is read from how well the best article
 //! fits and how far it is ahead of the next one. The constants were fitted on support questions in Turkish, English and
 //! German with the built-in embedder; another embedder needs its own. It cannot tell a near miss (the topic is there,
 //! the fact is not), so what it says is shown as a quotation with the article's name.
@@ -11,7 +12,7 @@ use ::entity::ids::{ArticleId, ChunkId};
 
 use super::context::is_heading;
 
-/// Sentences of an answer.
+/// Sentences of an answer; a list with the sentence before it counts as one.
 const SENTENCES: usize = 2;
 /// What `p` must reach to answer from word matches alone, and to suggest.
 const WORDS_ONLY: (f32, f32) = (0.39, 0.30);
@@ -67,6 +68,9 @@ pub struct Source {
 pub struct Sentence {
     /// Bytes of the passage's text.
     pub range: Range<usize>,
+    /// What is quoted for it, also bytes of the passage's text: the sentence, or the whole list that it is part of. None
+    /// where the passage holds only a part of that list.
+    pub quote: Option<Range<usize>>,
     /// Closeness in meaning plus 0.3 · coverage, as for passages.
     pub score: f32,
 }
@@ -74,7 +78,8 @@ pub struct Sentence {
 /// What the built-in answerer has to say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extract {
-    /// The quoted sentences in the order of the article, one space between; empty without any source.
+    /// The quoted sentences in the order of the article, one space between, before and after a list a blank line; empty
+    /// without any source.
     pub text: String,
     /// Where each is from.
     pub citations: Vec<Citation>,
@@ -84,7 +89,7 @@ pub struct Extract {
     pub decision: Decision,
 }
 
-/// A quoted sentence.
+/// A quoted sentence or list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Citation {
     /// The article.
@@ -97,7 +102,7 @@ pub struct Citation {
     pub title: String,
     /// The article's slug.
     pub slug: String,
-    /// The sentence: bytes `start_byte..end_byte` of the version's body.
+    /// What is quoted: bytes `start_byte..end_byte` of the version's body.
     pub quote: String,
     /// Where it begins in the body.
     pub start_byte: i32,
@@ -142,13 +147,47 @@ pub fn extract(found: &Retrieved) -> Extract {
         .filter(|(source, sentence)| is_prose(&source.text, &sentence.range))
         .collect();
     sentences.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
-    sentences.truncate(SENTENCES);
-    sentences.sort_by_key(|(source, sentence)| (source.start_byte, sentence.range.start));
-    let citations: Vec<Citation> =
-        sentences.into_iter().filter_map(|(source, sentence)| cite(source, &sentence.range)).collect();
-    let text = citations.iter().map(|citation| citation.quote.as_str()).collect::<Vec<_>>().join(" ");
-    let decision = if text.is_empty() { Decision::Abstain } else { decision };
+    let mut quotes = quotes(&sentences);
+    quotes.sort_by_key(|(source, quote)| (source.start_byte, quote.start));
+    let citations: Vec<Citation> = quotes.into_iter().filter_map(|(source, quote)| cite(source, &quote)).collect();
+    let text = joined(&citations);
+    // There is nothing short to quote, but the article is known.
+    let decision = if text.is_empty() && decision == Decision::Answer { Decision::Suggest } else { decision };
     Extract { text, citations, confidence, decision }
+}
+
+/// What is quoted for the best of the sentences, best first: none twice, and none that is part of another.
+fn quotes<'a>(sentences: &[(&'a Source, &Sentence)]) -> Vec<(&'a Source, Range<usize>)> {
+    let mut quotes: Vec<(&Source, Range<usize>)> = vec![];
+    for (source, sentence) in sentences {
+        let Some(quote) = &sentence.quote else { continue };
+        let holds = |a: &Range<usize>, b: &Range<usize>| a.start <= b.start && b.end <= a.end;
+        let is_here = |other: &Source| other.chunk == source.chunk;
+        if quotes.iter().any(|(other, known)| is_here(other) && holds(known, quote)) {
+            continue;
+        }
+        quotes.retain(|(other, known)| !(is_here(other) && holds(quote, known)));
+        quotes.push((source, quote.clone()));
+        if quotes.len() == SENTENCES {
+            break;
+        }
+    }
+    quotes
+}
+
+/// The quotes as one text. What has more than one line stands apart, so that a list is shown as one.
+fn joined(citations: &[Citation]) -> String {
+    let mut text = String::new();
+    let mut after_lines = false;
+    for Citation { quote, .. } in citations {
+        let has_lines = quote.contains('\n');
+        if !text.is_empty() {
+            text.push_str(if has_lines || after_lines { "\n\n" } else { " " });
+        }
+        text.push_str(quote);
+        after_lines = has_lines;
+    }
+    text
 }
 
 /// How likely the best article is the right one, and what that is enough for.
@@ -205,7 +244,10 @@ fn is_prose(text: &str, range: &Range<usize>) -> bool {
 mod tests {
     use uuid::Uuid;
 
-    use super::*;
+    use super::{
+        super::lists::{lists, quote},
+        *,
+    };
 
     fn source(article: u128, text: &str, start: i32, score: f32, sentences: &[(&str, f32)]) -> Source {
         let place = |part: &str| text.find(part).map(|at| at..at + part.len()).unwrap();
@@ -222,7 +264,14 @@ mod tests {
             score,
             dense: score,
             lexical: 0.0,
-            sentences: sentences.iter().map(|(part, score)| Sentence { range: place(part), score: *score }).collect(),
+            sentences: sentences
+                .iter()
+                .map(|(part, score)| Sentence {
+                    range: place(part),
+                    quote: quote(&lists(text), &(0..text.len()), &place(part)),
+                    score: *score,
+                })
+                .collect(),
         }
     }
 
@@ -240,6 +289,63 @@ mod tests {
         for citation in &extract.citations {
             assert_eq!(&body[citation.start_byte as usize..citation.end_byte as usize], citation.quote);
         }
+    }
+
+    /// What is answered from one passage, and its quotes, which are literal.
+    fn answered(text: &str, sentences: &[(&str, f32)]) -> (String, Vec<String>) {
+        let found =
+            Retrieved { passages: vec![source(1, text, 0, 0.7, sentences)], runner_up: Some(0.4), words_only: false };
+        let extract = extract(&found);
+        for citation in &extract.citations {
+            assert_eq!(&text[citation.start_byte as usize..citation.end_byte as usize], citation.quote);
+        }
+        (extract.text, extract.citations.into_iter().map(|citation| citation.quote).collect())
+    }
+
+    #[test]
+    fn a_list_is_quoted_whole_with_the_sentence_before_it() {
+        let list = "Siparişinizi şöyle iptal edebilirsiniz.\n\n1. **Hesabım** sayfasını açın.\n2. İptal'e basın.";
+        let text = format!("Ücretsizdir. {list}\n\nPara iki günde gelir.");
+        let sentences = [
+            ("Ücretsizdir.", 0.1),
+            ("Siparişinizi şöyle iptal edebilirsiniz.", 0.8),
+            ("1. **Hesabım** sayfasını açın.", 0.6),
+            ("2. İptal'e basın.", 0.5),
+            ("Para iki günde gelir.", 0.4),
+        ];
+        let (answer, quotes) = answered(&text, &sentences);
+        assert_eq!(quotes, [list, "Para iki günde gelir."]);
+        assert_eq!(answer, format!("{list}\n\nPara iki günde gelir."));
+    }
+
+    #[test]
+    fn a_sentence_that_only_announces_a_list_brings_it_along() {
+        let text = "Returns are free. To return something:\n- print the label\n- send the box";
+        let sentences = [
+            ("Returns are free.", 0.5),
+            ("To return something:", 0.9),
+            ("print the label", 0.3),
+            ("send the box", 0.2),
+        ];
+        let (answer, _) = answered(text, &sentences);
+        assert_eq!(answer, "Returns are free.\n\nTo return something:\n- print the label\n- send the box");
+    }
+
+    #[test]
+    fn a_list_that_goes_on_elsewhere_is_not_quoted() {
+        let text = "Opening it is easy. Do this:\n1. Press the left button.\n2. Turn the lid.";
+        let cut = "Opening it is easy. Do this:\n1. Press the left button.";
+        let mut source = source(1, cut, 0, 0.7, &[("Opening it is easy.", 0.2), ("Do this:", 0.8), ("1. Press", 0.9)]);
+        for sentence in &mut source.sentences {
+            sentence.quote = quote(&lists(text), &(0..cut.len()), &sentence.range);
+        }
+        let mut found = Retrieved { passages: vec![source], runner_up: Some(0.4), words_only: false };
+        assert_eq!(
+            (extract(&found).text.as_str(), extract(&found).decision),
+            ("Opening it is easy.", Decision::Answer)
+        );
+        found.passages[0].sentences.remove(0);
+        assert_eq!((extract(&found).text.as_str(), extract(&found).decision), ("", Decision::Suggest));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod facts;
 mod graphql;
 mod jobs;
 pub mod language;
+mod lists;
 mod model;
 mod retrieve;
 mod store;

@@ -11,6 +11,7 @@ use exact_index::Query as Weights;
 use super::{
     answer::{Retrieved, Sentence, Source},
     chunk::sentences_of,
+    lists::{lists, quote},
     store,
 };
 use crate::{
@@ -148,8 +149,14 @@ async fn load(
 
 /// Scores the sentences of the best article's passages, as passages are scored.
 async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [(Source, chunk::Model)]) -> Result<()> {
-    let Some(best) = passages.first().map(|(source, _)| source.article) else { return Ok(()) };
+    let Some((best, version)) = passages.first().map(|(source, _)| (source.article, source.version)) else {
+        return Ok(());
+    };
+    let Some(body) = store::lookup_body(&cx.db(), best, version).await? else { return Ok(()) };
+    let lists = lists(&body);
     for (source, row) in passages.iter_mut().filter(|(source, _)| source.article == best) {
+        let start = usize::try_from(source.start_byte).unwrap_or_default();
+        let passage = start..start + source.text.len();
         let ranges = sentences_of(&source.text);
         let texts: Vec<&str> = ranges.iter().map(|range| &source.text[range.clone()]).collect();
         let coverages = cx.vectors.coverages(&cx.db(), site, &query.text, &texts).await?;
@@ -160,6 +167,7 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
             query.vector.as_deref().zip(vector).map_or(0.0, |(question, sentence)| cosine(question, sentence))
         };
         let sentence = |(nth, (range, coverage)): (usize, (_, f32))| Sentence {
+            quote: quote(&lists, &passage, &range),
             range,
             score: dense(nth) + Weights::LEXICAL_WEIGHT * coverage,
         };

@@ -230,6 +230,12 @@ pub(super) async fn titles(
     Ok(rows.into_iter().map(|(article, version, title)| ((article, version), title)).collect())
 }
 
+/// What a version of an article says.
+pub(super) async fn lookup_body(db: &Db<'_>, article: ArticleId, version: i32) -> Result<Option<String>> {
+    let row = article_version::Entity::find_by_id((article, version));
+    Ok(row.select_only().column(article_version::Column::Body).into_tuple().one(db).await?)
+}
+
 /// The next revision of the site's searchable knowledge. Its row stays locked until commit, so that revisions become
 /// visible in their order.
 pub(super) async fn next_revision(db: &Db<'_>, site: SiteId) -> Result<i64> {
