@@ -1,17 +1,21 @@
 //! GraphiQL, served from the binary: the page at `GET /graphql` and its files. Nothing is loaded from elsewhere.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
-    body::Body,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use rust_embed::RustEmbed;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
-use super::{Server, edge};
+use super::{
+    Server, edge,
+    files::{File, Gzipped},
+};
 use crate::kernel::error::{Error, ErrorCode};
 
 /// What the page may load: its own files, and connections to its own host. The one style that a library adds by itself
@@ -59,8 +63,22 @@ const fn tab(title: &'static str, query: &'static str, headers: &'static str) ->
     Tab { title, query, variables: "", headers }
 }
 
-/// The page with the examples in it.
-pub(super) fn render() -> Option<String> {
+/// GraphiQL as this server serves it.
+pub(super) struct Graphiql {
+    page: Bytes,
+    hash: String,
+    gzipped: Gzipped,
+}
+
+impl Graphiql {
+    /// The page with the examples in it.
+    pub(super) fn new() -> Option<Self> {
+        let page = Bytes::from(render()?);
+        Some(Self { hash: digits(&Sha256::digest(&page)), page, gzipped: Gzipped::default() })
+    }
+}
+
+fn render() -> Option<String> {
     let page = Assets::get("index.html")?;
     let page = std::str::from_utf8(&page.data).ok()?;
     // Within a script element, `<` could end it.
@@ -68,19 +86,23 @@ pub(super) fn render() -> Option<String> {
     Some(page.replacen(PLACE_FOR_TABS, &format!("id=\"yanit-tabs\">{tabs}<"), 1))
 }
 
+/// The first half of a hash: enough to tell versions of one file apart.
+fn digits(hash: &[u8]) -> String {
+    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// `GET /graphql` of a browser.
-pub(super) fn page(server: &Server, request_id: &str) -> Response {
-    let Some(page) = &server.graphiql else {
+pub(super) async fn page(server: &Server, headers: &HeaderMap, request_id: &str) -> Response {
+    let Some(graphiql) = &server.graphiql else {
         return edge::refuse(
             StatusCode::NOT_FOUND,
             Error::new(ErrorCode::NotFound, "GraphiQL is switched off on this server."),
             request_id,
         );
     };
-    let mut response = Response::new(Body::from(page.clone()));
+    let file = File { content: graphiql.page.clone(), kind: "text/html; charset=utf-8", hash: &graphiql.hash };
+    let mut response = graphiql.gzipped.answer(file, headers).await;
     let answer = response.headers_mut();
-    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     answer.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     answer.append(header::VARY, HeaderValue::from_static("accept"));
     answer.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
@@ -89,23 +111,16 @@ pub(super) fn page(server: &Server, request_id: &str) -> Response {
 
 /// `GET /graphql/assets/<file>`.
 pub(super) async fn asset(State(server): State<Arc<Server>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let file = Assets::get(&name).filter(|_| server.graphiql.is_some() && name != "index.html");
-    let Some(file) = file else {
+    let file = Assets::get(&name).filter(|_| name != "index.html");
+    let (Some(graphiql), Some(file)) = (&server.graphiql, file) else {
         return (StatusCode::NOT_FOUND, "There is no such file.").into_response();
     };
-    let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("\"{hash}\"");
-    let same = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response =
-        if same { StatusCode::NOT_MODIFIED.into_response() } else { Response::new(Body::from(file.data.into_owned())) };
-    let answer = response.headers_mut();
-    for (name, value) in [(header::CONTENT_TYPE, file.metadata.mimetype()), (header::ETAG, &tag)] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            answer.insert(name, value);
-        }
-    }
-    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
+    let hash = digits(&file.metadata.sha256_hash());
+    let content = match file.data {
+        Cow::Borrowed(content) => Bytes::from_static(content),
+        Cow::Owned(content) => content.into(),
+    };
+    graphiql.gzipped.answer(File { content, kind: file.metadata.mimetype(), hash: &hash }, &headers).await
 }
 
 #[cfg(test)]

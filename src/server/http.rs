@@ -45,7 +45,8 @@ pub(super) enum Form {
 pub(super) async fn graphql(State(server): State<Arc<Server>>, request: HttpRequest) -> Response {
     let form = accepted(request.headers(), request.method() == Method::GET);
     if form == Some(Form::Page) && request.uri().query().is_none_or(str::is_empty) {
-        return graphiql::page(&server, edge::request_id(&request));
+        let id = edge::request_id(&request).to_owned();
+        return graphiql::page(&server, &request.into_parts().0.headers, &id).await;
     }
     answer(server, request, form).await
 }

@@ -10,6 +10,7 @@ mod body;
 mod conn;
 mod edge;
 mod events;
+mod files;
 mod frame;
 pub mod graphiql;
 mod health;
@@ -49,8 +50,8 @@ pub(crate) struct Server {
     sockets: sockets::Sockets,
     metrics: metrics::Metrics,
     documents: Cache<String, Arc<operation::Document>>,
-    /// The page, unless it is switched off.
-    graphiql: Option<String>,
+    /// The page and its files, unless they are switched off.
+    graphiql: Option<graphiql::Graphiql>,
     /// Set when this server stops.
     stopping: CancellationToken,
 }
@@ -67,7 +68,7 @@ impl Server {
                 .weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
                 .max_capacity(KEPT_DOCUMENTS)
                 .build(),
-            graphiql: ports.config.graphiql.then(graphiql::render).flatten(),
+            graphiql: ports.config.graphiql.then(graphiql::Graphiql::new).flatten(),
             stopping: ports.tasks.stopping().child_token(),
             ports,
         });

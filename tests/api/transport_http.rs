@@ -152,6 +152,50 @@ async fn pages_of_any_origin_may_ask_without_credentials() {
     assert_ne!(odd.header("x-request-id"), Some("<b>"));
 }
 
+/// The body as the server sent it, and the headers that a cache looks at.
+async fn file(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<u8>, reqwest::header::HeaderMap) {
+    let mut request = app.http.get(format!("http://{}{path}", app.address)).header("accept", "text/html, */*;q=0.8");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.unwrap();
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    (status, answer.bytes().await.unwrap().to_vec(), headers)
+}
+
+#[tokio::test]
+async fn graphiql_is_compressed_for_who_accepts_it_and_not_sent_to_who_has_it() {
+    let app = TestApp::start().await;
+    for path in ["/graphql", "/graphql/assets/graphiql.min.js", "/graphql/assets/graphiql.min.css"] {
+        let (_, plain, of_plain) = file(&app, path, &[("accept-encoding", "br, gzip;q=0")]).await;
+        assert!(!of_plain.contains_key("content-encoding"), "{path}");
+        let gzip = ("accept-encoding", "gzip, deflate, br");
+        let wants = [gzip];
+        // Two at once wait for one compression.
+        let both = tokio::join!(file(&app, path, &wants), file(&app, path, &wants));
+        for (status, packed, of_packed) in [both.0, both.1] {
+            assert_eq!((status, of_packed["content-encoding"].as_bytes()), (200, &b"gzip"[..]), "{path}");
+            assert_eq!(of_packed["content-type"], of_plain["content-type"], "{path}");
+            // The fonts inside the styles are compressed already.
+            assert!(packed.len() * 4 < plain.len() * 3, "{path}: {} of {}", packed.len(), plain.len());
+            let mut unpacked = Vec::new();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut unpacked).unwrap();
+            assert_eq!(unpacked, plain, "{path}");
+            assert_ne!(of_packed["etag"], of_plain["etag"], "{path}");
+            let known = of_packed["etag"].to_str().unwrap();
+            let (status, body, of_same) = file(&app, path, &[gzip, ("if-none-match", known)]).await;
+            assert_eq!((status, body.len(), &of_same["etag"]), (304, 0, &of_packed["etag"]), "{path}");
+            assert_eq!(file(&app, path, &[("if-none-match", known)]).await.0, 200, "{path}: it has the other form");
+            for headers in [&of_plain, &of_packed, &of_same] {
+                let vary = headers.get_all("vary").iter().any(|value| value == "accept-encoding");
+                assert!(vary, "{path} {headers:?}");
+            }
+        }
+        let known = format!("W/{}, \"x\"", of_plain["etag"].to_str().unwrap());
+        assert_eq!(file(&app, path, &[("if-none-match", &known)]).await.0, 304, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn graphiql_comes_from_the_binary_and_can_be_switched_off() {
     let app = TestApp::start().await;
