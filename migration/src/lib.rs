@@ -10,6 +10,7 @@ mod m20261121_4_conversations;
 mod m20261121_5_runs;
 mod m20261121_6_knowledge;
 mod m20261121_7_journal;
+mod m20261121_8_site_keys;
 
 /// Applies and lists the migrations.
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_5_runs::Migration),
             Box::new(m20261121_6_knowledge::Migration),
             Box::new(m20261121_7_journal::Migration),
+            Box::new(m20261121_8_site_keys::Migration),
         ]
     }
 }

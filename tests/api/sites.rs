@@ -158,6 +158,34 @@ async fn settings_change_in_part_and_a_new_key_replaces_the_old_one() {
 }
 
 #[tokio::test]
+async fn a_new_key_and_what_is_written_in_the_site_do_not_wait_for_each_other() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let rename = "mutation($i: RenameConversationInput!) { renameConversation(input: $i) { conversation { title } } }";
+    let rotate = "mutation($i: RotateSiteKeyInput!) { rotateSiteKey(input: $i) { site { id } } }";
+    let mut conversations = vec![];
+    for _ in 0..4 {
+        conversations.push(app.conversation(&app.visitor(&site).await).await);
+    }
+    // A new title takes the journal's head before it refers to the site, a message the other way round.
+    let admin = &site.admin.token;
+    let write = async |conversation: &String| {
+        for number in 0..15 {
+            let title = json!({ "i": { "conversationId": conversation, "title": format!("Title {number}") } });
+            app.run(Some(admin), rename, title).await;
+            app.say(admin, conversation, "Merhaba").await;
+        }
+    };
+    let replace = async {
+        for _ in 0..15 {
+            app.run(Some(admin), rotate, json!({ "i": { "siteId": site.id } })).await;
+        }
+    };
+    // Each fails unless it is answered without an error, and the database ends whoever waits in a circle with one.
+    tokio::join!(futures_util::future::join_all(conversations.iter().map(write)), replace);
+}
+
+#[tokio::test]
 async fn a_new_person_accepts_with_a_name_and_a_password() {
     let app = started().await;
     let (site, admin) = site(&app, "ada@example.com").await;

@@ -37,7 +37,10 @@ pub(super) async fn find(db: &Db<'_>, reach: &Reach, id: SiteId) -> Result<site:
 ///
 /// Not `FOR UPDATE`: that would keep others from writing rows that refer to the site, journal lines among them, and a
 /// transaction that holds the journal's head while it waits for the site would deadlock with the one that holds the
-/// site and waits for the head.
+/// site and waits for the head. For the same reason no column of a site that changes has a unique index that a foreign
+/// key could refer to: changing one would lock the row `FOR UPDATE` after all, and some transactions take the head first
+/// and the site with their journal lines, others the site first with a row that refers to it. The index of public keys
+/// is partial.
 pub(super) async fn find_for_update(db: &Db<'_>, reach: &Reach, id: SiteId) -> Result<site::Model> {
     let row = sites(reach).filter(site::Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await?;
     row.ok_or_else(|| Error::not_found("site"))
