@@ -9,6 +9,7 @@ use super::{
     clock::Clock,
     error::Result,
     loader,
+    position::Position,
     secret::Secrets,
     shared::Shared,
     task::Tasks,
@@ -60,6 +61,8 @@ pub struct Ctx {
     pub actor: Actor,
     /// About the request it belongs to.
     pub request: Arc<Request>,
+    /// How far the execution of a subscription has come, where the transport wants to know.
+    pub position: Option<Arc<Position>>,
     pub(super) loader: loader::Lazy,
 }
 
@@ -81,7 +84,7 @@ pub struct Request {
 impl Ctx {
     /// A context for a caller.
     pub fn new(ports: Arc<Ports>, actor: Actor, request: Request) -> Self {
-        Self { ports, actor, request: Arc::new(request), loader: loader::Lazy::default() }
+        Self { ports, actor, request: Arc::new(request), position: None, loader: loader::Lazy::default() }
     }
 
     /// A context for the server's own work.

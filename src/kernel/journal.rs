@@ -3,17 +3,17 @@
 //! The bus only wakes; the journal speaks. A follower listens first, then reads what stands after its cursor, then waits
 //! for a hint and reads again. Many hints, or lost ones, are one reason to read.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use ::entity::{ids::SiteId, journal, journal_head};
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use async_stream::try_stream;
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::{Ctx, Error, ErrorReason, Result};
+use super::{Ctx, Error, ErrorReason, Result, position::Position};
 use crate::ports::{
     bus::{Heard, Topic},
     db::Db,
@@ -171,6 +171,10 @@ pub fn follow(
             if !std::mem::replace(&mut caught_up, true) {
                 yield Followed::CaughtUp;
             }
+            // Asked for more means that everything up to here has been told.
+            if let Some(position) = &cx.position {
+                position.told_to(at);
+            }
             match hints.next().await {
                 Heard::Woken => behind = true,
                 Heard::Passed(payload) => yield Followed::Passed(payload),
@@ -186,6 +190,24 @@ pub fn follow(
             }
         }
     }
+}
+
+/// An event that stands at a place in the journal, or passes by.
+pub trait Placed {
+    /// Its place; `None` for what passes.
+    fn place(&self) -> Option<Cursor>;
+}
+
+/// Notes the place of each event in the execution's position: the last step of every subscription that can be shared.
+pub fn placed<E: Placed>(
+    position: Option<Arc<Position>>,
+    events: impl Stream<Item = Result<E>> + Send,
+) -> impl Stream<Item = Result<E>> + Send {
+    events.inspect_ok(move |event| {
+        if let Some(position) = &position {
+            position.telling(event.place());
+        }
+    })
 }
 
 async fn head_row_of(cx: &Ctx, site: SiteId) -> Result<journal_head::Model> {

@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod journal;
 pub mod loader;
 pub mod page;
+pub mod position;
 pub mod readers;
 pub mod secret;
 pub mod shared;

@@ -132,6 +132,19 @@ fn fill_null(data: &mut Value, path: &[PathSegment]) {
     }
 }
 
+/// An event of which nothing was asked for, such as one that no fragment of the document is about, is an empty object.
+/// The library says null (async-graphql 7.2.1, `do_resolve_container`), which no event of ours can be.
+pub(super) fn fill_empty(event: &mut Response) {
+    if !event.errors.is_empty() {
+        return;
+    }
+    if let Value::Object(fields) = &mut event.data {
+        for value in fields.values_mut().filter(|value| matches!(value, Value::Null)) {
+            *value = Value::Object(async_graphql::indexmap::IndexMap::new());
+        }
+    }
+}
+
 /// The code of a completed error, as the schema names it.
 fn code_of(error: &ServerError) -> &'static str {
     const CODES: &[&str] = &[

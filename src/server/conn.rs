@@ -22,11 +22,10 @@ use bytes::Bytes;
 use tokio::{net::TcpStream, sync::Notify};
 
 use super::{
-    events::BATCH,
+    events::{BATCH, Event, HIGH_WATER, Running},
     frame::{Frame, prefix},
-    hub::Membership,
-    metrics::Live,
 };
+use crate::kernel::journal::Cursor;
 
 /// Close code of a connection that does not read what waits for it ("try again later"). It resumes by its cursors.
 pub(super) const SLOW: End = End::Close(1013, Cow::Borrowed("Slow consumer: reconnect and resume with your cursors"));
@@ -36,9 +35,6 @@ const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 /// Parts handed to the kernel in one write: three a frame.
 const PARTS: usize = 96;
-
-/// From so many waiting frames on, streams that can wait are not asked for more.
-const HIGH_WATER: usize = 64;
 
 /// So many answers to control messages may wait, besides what the streams add, before the client is not read.
 const REPLIES: usize = 64;
@@ -62,27 +58,6 @@ pub(super) enum Turn {
     Recheck,
     /// End the connection.
     End(End),
-}
-
-/// What runs under an operation's id. Dropping it ends it.
-pub(super) enum Running {
-    /// Not begun yet.
-    Starting,
-    /// A task of its own.
-    Task(tokio::task::AbortHandle, #[expect(dead_code, reason = "held for its drop")] Option<Live>),
-    /// A place in a shared execution.
-    Shared(
-        #[expect(dead_code, reason = "held for its drop")] Membership,
-        #[expect(dead_code, reason = "held for its drop")] Live,
-    ),
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Self::Task(task, _) = self {
-            task.abort();
-        }
-    }
 }
 
 struct Operation {
@@ -177,7 +152,7 @@ impl Conn {
         let before = {
             let mut state = self.lock();
             match state.operations.iter_mut().find(|operation| operation.serial == serial) {
-                Some(operation) => std::mem::replace(&mut operation.running, running),
+                Some(operation) => operation.running.replace(running),
                 None => running,
             }
         };
@@ -185,12 +160,13 @@ impl Conn {
         drop(before);
     }
 
-    /// Sends an operation's results.
-    pub(super) fn next(&self, serial: u32, payloads: &[Bytes]) {
+    /// Sends those of an operation's results that follow `after`.
+    pub(super) fn next(&self, serial: u32, events: &[Event], after: Option<Cursor>) {
         let mut state = self.lock();
         let Some(operation) = state.operations.iter().find(|operation| operation.serial == serial) else { return };
         let prefix = prefix("next", &operation.id, true);
-        let frames = payloads.iter().map(|payload| Frame::message(&prefix, payload.clone()));
+        let news = events.iter().filter(|event| event.follows(after));
+        let frames = news.map(|event| Frame::message(&prefix, event.payload.clone()));
         self.push_to(&mut state, frames);
     }
 

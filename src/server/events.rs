@@ -1,4 +1,5 @@
-//! A subscription as a sequence of JSON payloads, for SSE: run alone, or fed from a shared execution.
+//! A subscription runs: alone, in a shared execution, or first the one and then the other; its events go to a socket or
+//! to an SSE stream.
 
 use std::{
     collections::VecDeque,
@@ -13,26 +14,120 @@ use tokio::sync::Notify;
 
 use super::{
     Server,
-    answer::{About, Answer, error_list, server_error},
-    hub::{Group, Joined, Key, Membership, Sink},
+    answer::{About, Answer, error_list, fill_empty, server_error},
+    conn::Conn,
+    hub::{Group, Membership, Settled, Share},
+    metrics::Live,
     operation::{Prepared, panicked},
 };
-use crate::kernel::{access::Actor, ctx::Ctx};
+use crate::kernel::{access::Actor, ctx::Ctx, journal::Cursor, position::Position};
 
 /// So many events that are ready at the same time are handed on together, and leave in one write.
 pub(super) const BATCH: usize = 32;
 
-/// One thing a subscription says.
+/// From so many waiting events on, streams that can wait are not asked for more.
+pub(super) const HIGH_WATER: usize = 64;
+
+/// One result of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// A payload: `{"data":…}`.
-    Next(Bytes),
+pub(super) struct Event {
+    /// Where it stands in the journal, if it is known.
+    pub(super) place: Option<Cursor>,
+    /// `{"data":…}`.
+    pub(super) payload: Bytes,
+}
+
+impl Event {
+    /// Is it news for somebody who has what stands up to `after`?
+    pub(super) fn follows(&self, after: Option<Cursor>) -> bool {
+        self.place.is_none_or(|place| after.is_none_or(|after| place > after))
+    }
+}
+
+/// One thing a subscription says.
+enum Step {
+    Next(Event),
     /// It ended; with a list of errors if it failed.
     End(Option<Bytes>),
 }
 
+/// Where a subscriber's events go.
+#[derive(Clone)]
+pub(super) enum Sink {
+    /// An operation of a WebSocket.
+    Socket(Arc<Conn>, u32),
+    /// An SSE stream.
+    Events(Arc<Queue>),
+}
+
+impl Sink {
+    /// Those of the events that follow `after`.
+    pub(super) fn deliver(&self, events: &[Event], after: Option<Cursor>) {
+        match self {
+            Self::Socket(conn, serial) => conn.next(*serial, events, after),
+            Self::Events(queue) => queue.push(events, after),
+        }
+    }
+
+    pub(super) fn finish(&self, errors: Option<&Bytes>) {
+        match self {
+            Self::Socket(conn, serial) => conn.finish(*serial, errors),
+            Self::Events(queue) => queue.end(errors),
+        }
+    }
+
+    /// Returns once there is room for more of a stream that can wait.
+    async fn room(&self) {
+        match self {
+            Self::Socket(conn, _) => conn.room().await,
+            Self::Events(queue) => queue.room().await,
+        }
+    }
+
+    fn attach(&self, running: Running) {
+        match self {
+            Self::Socket(conn, serial) => conn.attach(*serial, running),
+            Self::Events(queue) => queue.attach(running),
+        }
+    }
+}
+
+/// What runs for a subscriber. Dropping it ends it.
+#[derive(Default)]
+pub(super) enum Running {
+    /// Not begun yet.
+    #[default]
+    Starting,
+    /// A task of its own.
+    Task(tokio::task::AbortHandle, #[expect(dead_code, reason = "held for its drop")] Option<Live>),
+    /// A place in a shared execution.
+    Shared(
+        #[expect(dead_code, reason = "held for its drop")] Membership,
+        #[expect(dead_code, reason = "held for its drop")] Live,
+    ),
+}
+
+impl Running {
+    /// Puts `next` in its place and returns what ends thereby. A task is late when it has moved on to a shared execution
+    /// already.
+    pub(super) fn replace(&mut self, next: Self) -> Self {
+        match (&*self, &next) {
+            (Self::Shared(..), Self::Task(..)) => next,
+            _ => std::mem::replace(self, next),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Self::Task(task, _) = self {
+            task.abort();
+        }
+    }
+}
+
 /// The results of one execution, as steps. Ends with [`Step::End`], whatever happens.
-pub(super) fn steps(results: BoxStream<'static, Response>, cx: Ctx) -> impl Stream<Item = Step> + Send + use<> {
+fn steps(results: BoxStream<'static, Response>, cx: Ctx) -> impl Stream<Item = Step> + Send + use<> {
     let results = AssertUnwindSafe(results).catch_unwind();
     futures_util::stream::unfold((results, cx, true, false), |(mut results, cx, first, ended)| async move {
         if ended {
@@ -46,7 +141,12 @@ pub(super) fn steps(results: BoxStream<'static, Response>, cx: Ctx) -> impl Stre
             {
                 Step::End(Some(error_list(response.errors, about).0))
             }
-            Some(Ok(response)) => Step::Next(Answer::new(response, about).json),
+            Some(Ok(mut response)) => {
+                fill_empty(&mut response);
+                // The execution is not asked for its next event before this one has come.
+                let place = cx.position.as_ref().and_then(|position| position.place());
+                Step::Next(Event { place, payload: Answer::new(response, about).json })
+            }
             Some(Err(panic)) => Step::End(Some(error_list(vec![server_error(panicked(panic))], about).0)),
             None => Step::End(None),
         };
@@ -55,69 +155,128 @@ pub(super) fn steps(results: BoxStream<'static, Response>, cx: Ctx) -> impl Stre
     })
 }
 
-/// The next step and, if more are ready, those too: payloads and perhaps an end.
-pub(super) async fn batch(steps: &mut (impl Stream<Item = Step> + Unpin)) -> (Vec<Bytes>, Option<Option<Bytes>>) {
-    let mut payloads = Vec::new();
+/// The next step and, if more are ready, those too: events and perhaps an end. Nothing is lost when it is dropped before
+/// it is ready.
+async fn batch(steps: &mut (impl Stream<Item = Step> + Unpin)) -> (Vec<Event>, Option<Option<Bytes>>) {
+    let mut events = Vec::new();
     let mut step = steps.next().await;
     loop {
         match step {
-            Some(Step::Next(payload)) => payloads.push(payload),
-            Some(Step::End(errors)) => return (payloads, Some(errors)),
-            None => return (payloads, Some(None)),
+            Some(Step::Next(event)) => events.push(event),
+            Some(Step::End(errors)) => return (events, Some(errors)),
+            None => return (events, Some(None)),
         }
-        if payloads.len() == BATCH {
-            return (payloads, None);
+        if events.len() == BATCH {
+            return (events, None);
         }
         match steps.next().now_or_never() {
             Some(ready) => step = ready,
-            None => return (payloads, None),
+            None => return (events, None),
         }
     }
 }
 
 impl Server {
-    /// Registers a subscriber under a key and begins the execution if there is none.
-    pub(super) fn share(self: &Arc<Self>, key: Key, prepared: Prepared, cx: Ctx, sink: Sink) -> Membership {
-        match self.hub.join(key, sink) {
-            Joined::Running(membership) => {
-                self.metrics.shared.increment(1);
-                membership
-            }
-            Joined::First(membership, group) => {
-                self.metrics.executions.increment(1);
-                let steps = Box::pin(steps(self.api.stream(prepared.request), cx));
-                self.ports.tasks.spawn(run_shared(self.clone(), key, group, steps));
-                membership
-            }
+    /// Begins a subscription whose events go to `sink`, and attaches what runs to it.
+    pub(super) fn begin(self: &Arc<Self>, prepared: Prepared, mut cx: Ctx, sink: Sink) {
+        if let Some(membership) = prepared.share.and_then(|share| self.hub.join(share, &sink)) {
+            self.metrics.shared.increment(1);
+            sink.attach(Running::Shared(membership, Live::new(&self.metrics.subscriptions)));
+            return;
         }
+        self.metrics.executions.increment(1);
+        let shareable = prepared.share.map(|share| (share, Arc::new(Position::default())));
+        cx.position = shareable.as_ref().map(|(_, position)| position.clone());
+        let steps = Box::pin(steps(self.api.stream(prepared.request.data(cx.clone())), cx));
+        let live = Live::new(&self.metrics.subscriptions);
+        let task = match shareable {
+            None => self.ports.tasks.spawn(run_alone(sink.clone(), steps)),
+            Some((share, position)) => {
+                self.ports.tasks.spawn(run_up(self.clone(), share, position, sink.clone(), steps))
+            }
+        };
+        sink.attach(Running::Task(task.abort_handle(), Some(live)));
     }
 }
 
-async fn run_shared(
-    server: Arc<Server>,
-    key: Key,
-    group: Arc<Group>,
-    mut steps: impl Stream<Item = Step> + Unpin + Send,
-) {
+/// Runs for one subscriber.
+async fn run_alone(sink: Sink, mut steps: impl Stream<Item = Step> + Unpin + Send) {
     loop {
-        let (payloads, end) = tokio::select! {
-            biased;
-            () = group.abandoned() => return,
-            batch = batch(&mut steps) => batch,
-        };
-        group.deliver(&payloads).await;
+        sink.room().await;
         tokio::task::coop::consume_budget().await;
+        let (events, end) = batch(&mut steps).await;
+        sink.deliver(&events, None);
         if let Some(errors) = end {
-            server.hub.end(&key, &group, errors.as_ref());
+            sink.finish(errors.as_ref());
             return;
         }
     }
 }
 
-/// What waits for one SSE stream of a shared execution.
+/// Runs for one subscriber until it has caught up with those who share an execution.
+async fn run_up(
+    server: Arc<Server>,
+    share: Share,
+    position: Arc<Position>,
+    sink: Sink,
+    mut steps: impl Stream<Item = Step> + Unpin + Send + 'static,
+) {
+    loop {
+        sink.room().await;
+        tokio::task::coop::consume_budget().await;
+        let (events, end) = tokio::select! {
+            biased;
+            batch = batch(&mut steps) => batch,
+            () = position.moved() => (Vec::new(), None),
+        };
+        sink.deliver(&events, None);
+        if let Some(errors) = end {
+            sink.finish(errors.as_ref());
+            return;
+        }
+        let membership = match server.hub.settle(share, &position, &sink) {
+            Settled::NotYet => continue,
+            Settled::Joined(membership) => {
+                server.metrics.shared.increment(1);
+                membership
+            }
+            Settled::Leading(membership, group) => {
+                server.ports.tasks.spawn(run_shared(server.clone(), share, group, steps));
+                membership
+            }
+        };
+        sink.attach(Running::Shared(membership, Live::new(&server.metrics.subscriptions)));
+        return;
+    }
+}
+
+/// Runs for all members of a group.
+async fn run_shared(
+    server: Arc<Server>,
+    share: Share,
+    group: Arc<Group>,
+    mut steps: impl Stream<Item = Step> + Unpin + Send,
+) {
+    loop {
+        let (events, end) = tokio::select! {
+            biased;
+            () = group.abandoned() => return,
+            batch = batch(&mut steps) => batch,
+        };
+        group.deliver(&events).await;
+        tokio::task::coop::consume_budget().await;
+        if let Some(errors) = end {
+            server.hub.end(share, &group, errors.as_ref());
+            return;
+        }
+    }
+}
+
+/// What waits for one SSE stream.
 pub(super) struct Queue {
     state: Mutex<Waiting>,
     news: Notify,
+    room: Notify,
     limit: usize,
 }
 
@@ -126,22 +285,37 @@ struct Waiting {
     payloads: VecDeque<Bytes>,
     end: Option<Option<Bytes>>,
     slow: bool,
+    /// `None` once nobody reads any more.
+    running: Option<Running>,
+}
+
+/// What the reader of a [`Queue`] finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A payload.
+    Next(Bytes),
+    /// The end; with a list of errors if it failed.
+    End(Option<Bytes>),
+    /// The reader was too slow and must be cut off.
+    TooSlow,
 }
 
 impl Queue {
     /// A queue for at most `limit` payloads.
     pub(super) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), news: Notify::new(), limit }
+        let state = Waiting { running: Some(Running::Starting), ..Waiting::default() };
+        Self { state: Mutex::new(state), news: Notify::new(), room: Notify::new(), limit }
     }
 
-    /// Adds payloads. Beyond the limit the stream is cut.
-    pub(super) fn push(&self, payloads: &[Bytes]) {
+    /// Adds those of the events that follow `after`. Beyond the limit the stream is cut.
+    fn push(&self, events: &[Event], after: Option<Cursor>) {
         let mut state = self.lock();
         if state.slow || state.end.is_some() {
             return;
         }
-        state.payloads.extend(payloads.iter().cloned());
-        if state.payloads.len() > self.limit {
+        let news = events.iter().filter(|event| event.follows(after)).map(|event| event.payload.clone());
+        state.payloads.extend(news);
+        if state.payloads.len() > self.limit + BATCH {
             state.payloads.clear();
             state.slow = true;
         }
@@ -150,28 +324,59 @@ impl Queue {
     }
 
     /// Nothing will follow.
-    pub(super) fn end(&self, errors: Option<&Bytes>) {
+    fn end(&self, errors: Option<&Bytes>) {
         self.lock().end.get_or_insert(errors.cloned());
         self.news.notify_one();
     }
 
-    /// The next step; `None` when the reader was too slow and must be cut off.
-    pub(super) async fn next(&self) -> Option<Step> {
+    /// What comes next.
+    pub(super) async fn next(&self) -> Found {
         loop {
             {
                 let mut state = self.lock();
                 if state.slow {
-                    return None;
+                    return Found::TooSlow;
                 }
                 if let Some(payload) = state.payloads.pop_front() {
-                    return Some(Step::Next(payload));
+                    if state.payloads.len() + 1 == self.high_water() {
+                        self.room.notify_one();
+                    }
+                    return Found::Next(payload);
                 }
                 if let Some(end) = &state.end {
-                    return Some(Step::End(end.clone()));
+                    return Found::End(end.clone());
                 }
             }
             self.news.notified().await;
         }
+    }
+
+    async fn room(&self) {
+        while self.lock().payloads.len() >= self.high_water() {
+            self.room.notified().await;
+        }
+    }
+
+    fn high_water(&self) -> usize {
+        self.limit.min(HIGH_WATER)
+    }
+
+    fn attach(&self, next: Running) {
+        let before = {
+            let mut state = self.lock();
+            match &mut state.running {
+                Some(running) => running.replace(next),
+                None => next,
+            }
+        };
+        // Outside the lock: leaving a shared execution takes other locks.
+        drop(before);
+    }
+
+    /// Nobody reads any more: ends what runs.
+    pub(super) fn leave(&self) {
+        let running = self.lock().running.take();
+        drop(running);
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -1,9 +1,14 @@
 //! One execution for all identical subscriptions of the same authorisation scope: each event is computed and written as
 //! JSON once, and every subscriber gets the same bytes.
 //!
+//! A subscriber that begins in the past, or with the text so far of an answer, first has an execution of its own. Once
+//! that has caught up it goes on in the shared one ([`Hub::settle`]), or becomes it.
+//!
 //! What always holds:
-//! - Only live streams are shared, never one that replays or begins with a snapshot of its own.
-//! - A subscriber sees every event that is produced after it joined: it is registered before that.
+//! - Where a subscriber stands in the journal when it joins is known: what the shared execution told before that it has
+//!   from its own, what comes after it gets, and nothing twice ([`Member::after`]).
+//! - Nobody joins or leaves its own execution while something is told that the journal alone does not give
+//!   ([`Position::settled`]).
 //! - All subscribers of an execution have the same scope, so the same answers.
 //! - The execution ends with its last subscriber; its own end, or its error, reaches all of them.
 
@@ -17,11 +22,15 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{conn::Conn, events::Queue, operation::only_root};
+use super::{
+    events::{Event, Sink},
+    operation::only_root,
+};
+use crate::kernel::{journal::Cursor, position::Position};
 
-/// The subscriptions that can be shared, by their root field. Each takes `after`, and is live only without it.
-/// `conversationEvents` is not among them: it begins with the text so far of an answer that is being written.
-const SHAREABLE: &[&str] = &["messages", "inboxEvents"];
+/// The subscriptions that can be shared, by their root field. Each takes `after`, and notes its
+/// [`Position`].
+const SHAREABLE: &[&str] = &["messages", "conversationEvents", "inboxEvents"];
 
 /// The argument that makes a stream begin in the past.
 const AFTER: &str = "after";
@@ -30,7 +39,15 @@ const AFTER: &str = "after";
 const SLICE: usize = 256;
 
 /// What makes two subscriptions identical, as a digest.
-pub(super) type Key = [u8; 32];
+type Key = [u8; 32];
+
+/// How a subscription can be shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    key: Key,
+    /// It begins now, not in the past.
+    live: bool,
+}
 
 /// All executions that can be joined.
 #[derive(Default)]
@@ -40,40 +57,24 @@ pub(super) struct Hub {
 
 /// One execution and who gets its events.
 pub(super) struct Group {
+    position: Arc<Position>,
     members: Mutex<Members>,
     /// Set when the last member has left.
     abandoned: CancellationToken,
 }
 
-#[derive(Default)]
 struct Members {
     last: u64,
-    sinks: BTreeMap<u64, Sink>,
+    sinks: BTreeMap<u64, Member>,
+    /// The place of the newest event that was given to anybody.
+    delivered: Cursor,
 }
 
-/// Where a subscriber's events go.
 #[derive(Clone)]
-pub(super) enum Sink {
-    /// An operation of a WebSocket.
-    Socket(Arc<Conn>, u32),
-    /// An SSE stream.
-    Events(Arc<Queue>),
-}
-
-impl Sink {
-    fn deliver(&self, payloads: &[Bytes]) {
-        match self {
-            Self::Socket(conn, serial) => conn.next(*serial, payloads),
-            Self::Events(queue) => queue.push(payloads),
-        }
-    }
-
-    fn finish(&self, errors: Option<&Bytes>) {
-        match self {
-            Self::Socket(conn, serial) => conn.finish(*serial, errors),
-            Self::Events(queue) => queue.end(errors),
-        }
-    }
+struct Member {
+    sink: Sink,
+    /// It has what stands up to here.
+    after: Cursor,
 }
 
 /// A place in a group; leaving is dropping it.
@@ -84,36 +85,68 @@ pub(super) struct Membership {
     number: u64,
 }
 
-/// What [`Hub::join`] found.
-pub(super) enum Joined {
-    /// An execution was running.
-    Running(Membership),
-    /// There was none: the caller begins it, with [`Group::deliver`] for its events and [`Hub::end`] at its end.
-    First(Membership, Arc<Group>),
+/// What [`Hub::settle`] did.
+pub(super) enum Settled {
+    /// Nothing: the subscriber's own execution has not caught up with the shared one.
+    NotYet,
+    /// The subscriber's own execution is not needed any more.
+    Joined(Membership),
+    /// There was no shared execution: the subscriber's own is it from now on, with [`Group::deliver`] for its events and
+    /// [`Hub::end`] at its end.
+    Leading(Membership, Arc<Group>),
 }
 
-/// True for a live subscription of one of the known fields.
-pub(super) fn is_shareable(operation: &OperationDefinition, variables: &Variables) -> bool {
-    let Some(field) = only_root(operation) else { return false };
-    if !SHAREABLE.contains(&field.name.node.as_str()) {
-        return false;
-    }
-    let Some(argument) = field.get_argument(AFTER) else { return true };
-    let value = argument.node.clone().into_const_with(|name| {
-        let default = || {
-            let definition =
-                operation.variable_definitions.iter().find(|definition| definition.node.name.node == name)?;
-            definition.node.default_value.as_ref().map(|default| default.node.clone())
-        };
-        Ok::<_, std::convert::Infallible>(variables.get(&name).cloned().or_else(default).unwrap_or_default())
+/// How a subscription can be shared, if it is one of the known fields.
+pub(super) fn share(
+    document: &str,
+    name: Option<&str>,
+    operation: &OperationDefinition,
+    variables: &Variables,
+    scope: &str,
+) -> Option<Share> {
+    let field = only_root(operation).filter(|field| SHAREABLE.contains(&field.name.node.as_str()))?;
+    let mut variable = None;
+    let literal = field.get_argument(AFTER).map(|argument| {
+        argument.node.clone().into_const_with(|name| {
+            variable = Some(name);
+            Ok::<_, std::convert::Infallible>(Value::Null)
+        })
     });
-    matches!(value, Ok(Value::Null))
+    if !matches!(literal, None | Some(Ok(Value::Null))) {
+        // The document itself says where to begin.
+        return None;
+    }
+    let variable = variable.as_ref().map(async_graphql::Name::as_str);
+    if variable.is_some_and(|variable| uses(document, variable) != 2) {
+        return None;
+    }
+    let default = |variable: &str| {
+        let definition = operation.variable_definitions.iter().find(|it| it.node.name.node == variable)?;
+        definition.node.default_value.as_ref().map(|default| &default.node)
+    };
+    let begins = variable.and_then(|variable| variables.get(variable).or_else(|| default(variable)));
+    let live = matches!(begins, None | Some(Value::Null));
+    Some(Share { key: key(document, name, variables, variable, scope), live })
 }
 
-/// The key of a subscription for a scope.
-pub(super) fn key(document: &str, operation: Option<&str>, variables: &Variables, scope: &str) -> Key {
+/// How often a variable is named. The one of `after` is twice, where it is defined and where it is used; counting one in
+/// a comment or a text, too, errs on the safe side.
+fn uses(document: &str, variable: &str) -> usize {
+    document
+        .split('$')
+        .skip(1)
+        .filter(|rest| {
+            rest.trim_start()
+                .strip_prefix(variable)
+                .is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_'))
+        })
+        .count()
+}
+
+/// The key of a subscription for a scope; the variable that says where it begins does not count.
+fn key(document: &str, operation: Option<&str>, variables: &Variables, ignored: Option<&str>, scope: &str) -> Key {
     let mut canonical = String::new();
-    for (name, value) in variables.iter() {
+    for (name, value) in variables.iter().filter(|(name, _)| Some(name.as_str()) != ignored) {
         canonical.push_str(name);
         canonical.push(':');
         write_canonical(value, &mut canonical);
@@ -155,36 +188,54 @@ fn write_canonical(value: &Value, into: &mut String) {
 }
 
 impl Hub {
-    /// Registers a subscriber under a key.
-    pub(super) fn join(self: &Arc<Self>, key: Key, sink: Sink) -> Joined {
+    /// Joins a shared execution at once, where a live subscription is all that is wanted and nothing is in the middle of
+    /// being told.
+    pub(super) fn join(self: &Arc<Self>, share: Share, sink: &Sink) -> Option<Membership> {
+        let groups = self.lock();
+        let group = groups.get(&share.key).filter(|group| share.live && !group.position.is_busy())?;
+        let after = group.lock().delivered;
+        Some(self.enter(share.key, group, Member { sink: sink.clone(), after }))
+    }
+
+    /// Moves a subscriber from an execution of its own, which has told everything up to `told`, to the shared one.
+    pub(super) fn settle(self: &Arc<Self>, share: Share, position: &Arc<Position>, sink: &Sink) -> Settled {
+        let Some(told) = position.settled() else { return Settled::NotYet };
+        let member = Member { sink: sink.clone(), after: told };
         let mut groups = self.lock();
-        let membership = |group: &Arc<Group>, sink| {
-            let mut members = group.lock();
-            members.last += 1;
-            let number = members.last;
-            members.sinks.insert(number, sink);
-            Membership { hub: Arc::downgrade(self), key, group: group.clone(), number }
-        };
-        if let Some(group) = groups.get(&key) {
-            return Joined::Running(membership(group, sink));
+        if let Some(group) = groups.get(&share.key) {
+            let behind = group.position.is_busy() || group.lock().delivered > told;
+            return if behind { Settled::NotYet } else { Settled::Joined(self.enter(share.key, group, member)) };
         }
-        let group = Arc::new(Group { members: Mutex::default(), abandoned: CancellationToken::new() });
-        groups.insert(key, group.clone());
-        Joined::First(membership(&group, sink), group)
+        let group = Arc::new(Group {
+            position: position.clone(),
+            members: Mutex::new(Members { last: 0, sinks: BTreeMap::new(), delivered: told }),
+            abandoned: CancellationToken::new(),
+        });
+        groups.insert(share.key, group.clone());
+        Settled::Leading(self.enter(share.key, &group, member), group)
+    }
+
+    /// Called with the groups locked, so that the group is not given up meanwhile.
+    fn enter(self: &Arc<Self>, key: Key, group: &Arc<Group>, member: Member) -> Membership {
+        let mut members = group.lock();
+        members.last += 1;
+        let number = members.last;
+        members.sinks.insert(number, member);
+        Membership { hub: Arc::downgrade(self), key, group: group.clone(), number }
     }
 
     /// The execution ended: its subscribers end too, with `errors` if it failed.
-    pub(super) fn end(&self, key: &Key, group: &Arc<Group>, errors: Option<&Bytes>) {
+    pub(super) fn end(&self, share: Share, group: &Arc<Group>, errors: Option<&Bytes>) {
         {
             let mut groups = self.lock();
-            if groups.get(key).is_some_and(|current| Arc::ptr_eq(current, group)) {
-                groups.remove(key);
+            if groups.get(&share.key).is_some_and(|current| Arc::ptr_eq(current, group)) {
+                groups.remove(&share.key);
             }
         }
         // Nobody can join any more.
         let sinks = std::mem::take(&mut group.lock().sinks);
-        for sink in sinks.values() {
-            sink.finish(errors);
+        for member in sinks.values() {
+            member.sink.finish(errors);
         }
     }
 
@@ -194,18 +245,23 @@ impl Hub {
 }
 
 impl Group {
-    /// Gives events to all who are members now.
-    pub(super) async fn deliver(&self, payloads: &[Bytes]) {
+    /// Gives events to all members that do not have them.
+    pub(super) async fn deliver(&self, events: &[Event]) {
+        if let Some(newest) = events.iter().filter_map(|event| event.place).max() {
+            let mut members = self.lock();
+            members.delivered = members.delivered.max(newest);
+        }
         let mut slice = Vec::with_capacity(SLICE);
-        let mut after = 0;
+        let mut served = 0;
         loop {
             slice.clear();
-            slice
-                .extend(self.lock().sinks.range(after + 1..).take(SLICE).map(|(number, sink)| (*number, sink.clone())));
+            slice.extend(
+                self.lock().sinks.range(served + 1..).take(SLICE).map(|(number, member)| (*number, member.clone())),
+            );
             let Some((last, _)) = slice.last() else { return };
-            after = *last;
-            for (_, sink) in &slice {
-                sink.deliver(payloads);
+            served = *last;
+            for (_, member) in &slice {
+                member.sink.deliver(events, Some(member.after));
             }
             if slice.len() < SLICE {
                 return;
@@ -245,30 +301,46 @@ mod tests {
 
     use super::*;
 
-    fn shareable(text: &str, variables: serde_json::Value) -> bool {
+    fn share_of(text: &str, variables: serde_json::Value) -> Option<Share> {
         let document = parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        is_shareable(&operation.node, &Variables::from_json(variables))
+        share(text, None, &operation.node, &Variables::from_json(variables), "scope")
+    }
+
+    fn live(text: &str, variables: serde_json::Value) -> Option<bool> {
+        share_of(text, variables).map(|share| share.live)
     }
 
     #[test]
-    fn only_live_streams_of_known_fields_are_shared() {
+    fn known_fields_are_shared_live_or_after_they_caught_up() {
         let none = || serde_json::json!({});
-        assert!(shareable("subscription { messages(id: 1) { id } }", none()));
-        assert!(shareable("subscription { messages(id: 1, after: null) { id } }", none()));
-        assert!(shareable("subscription($a: String) { messages(after: $a) { id } }", none()));
-        assert!(shareable("subscription($a: String) { messages(after: $a) { id } }", serde_json::json!({ "a": null })));
-        assert!(!shareable("subscription($a: String) { messages(after: $a) { id } }", serde_json::json!({ "a": "7" })));
-        assert!(!shareable("subscription($a: String = \"7\") { messages(after: $a) { id } }", none()));
-        assert!(!shareable("subscription { messages(after: \"7\") { id } }", none()));
-        assert!(!shareable("subscription { other { id } }", none()));
-        assert!(!shareable("subscription { messages { id } inboxEvents { id } }", none()));
-        assert!(!shareable("subscription { messages @skip(if: true) { id } }", none()));
+        assert_eq!(live("subscription { messages(id: 1) { id } }", none()), Some(true));
+        assert_eq!(live("subscription { messages(id: 1, after: null) { id } }", none()), Some(true));
+        assert_eq!(live("subscription($a: String) { messages(after: $a) { id } }", none()), Some(true));
+        let with = |value: serde_json::Value| serde_json::json!({ "a": value });
+        assert_eq!(live("subscription($a: String) { messages(after: $a) { id } }", with(().into())), Some(true));
+        assert_eq!(live("subscription($a: String) { messages(after: $a) { id } }", with("7".into())), Some(false));
+        assert_eq!(live("subscription($a: String = \"7\") { messages(after: $a) { id } }", none()), Some(false));
+        assert_eq!(live("subscription { messages(after: \"7\") { id } }", none()), None);
+        assert_eq!(live("subscription($a: String) { messages(after: $a) { at(a: $a) } }", none()), None);
+        assert_eq!(live("subscription { other { id } }", none()), None);
+        assert_eq!(live("subscription { messages { id } inboxEvents { id } }", none()), None);
+        assert_eq!(live("subscription { messages @skip(if: true) { id } }", none()), None);
+    }
+
+    #[test]
+    fn where_a_stream_begins_is_not_part_of_its_key() {
+        let text = "subscription($a: String, $ab: Int) { messages(id: $ab, after: $a) { id } }";
+        let of = |variables| share_of(text, variables).unwrap().key;
+        let first = of(serde_json::json!({ "a": "7", "ab": 1 }));
+        assert_eq!(first, of(serde_json::json!({ "a": "8", "ab": 1 })));
+        assert_eq!(first, of(serde_json::json!({ "ab": 1 })));
+        assert_ne!(first, of(serde_json::json!({ "a": "7", "ab": 2 })));
     }
 
     #[test]
     fn keys_ignore_the_order_of_fields_and_nothing_else() {
-        let make = |variables: &str, scope| key("d", None, &serde_json::from_str(variables).unwrap(), scope);
+        let make = |variables: &str, scope| key("d", None, &serde_json::from_str(variables).unwrap(), None, scope);
         let first = make(r#"{"a":{"x":1,"y":"2"},"b":[1,2]}"#, "s");
         assert_eq!(first, make(r#"{"b":[1,2],"a":{"y":"2","x":1}}"#, "s"));
         assert_ne!(first, make(r#"{"b":[2,1],"a":{"y":"2","x":1}}"#, "s"));

@@ -66,10 +66,10 @@ pub(super) struct Document {
 pub(super) struct Prepared {
     /// What it is.
     pub(super) kind: OperationType,
-    /// Ready for the schema.
+    /// Ready for the schema, but for the context.
     pub(super) request: async_graphql::Request,
-    /// Under this key an execution can be shared, if it can.
-    pub(super) share: Option<hub::Key>,
+    /// How its execution can be shared, if it can.
+    pub(super) share: Option<hub::Share>,
 }
 
 impl Params {
@@ -150,9 +150,11 @@ impl Server {
         let operation = pick(&document.parsed, params.operation_name.as_deref()).map_err(ours)?;
         check_variables(operation, &params.variables).map_err(ours)?;
         let kind = operation.ty;
-        let share = (kind == OperationType::Subscription && hub::is_shareable(operation, &params.variables))
-            .then(|| hub::key(&params.query, params.operation_name.as_deref(), &params.variables, &cx.actor.scope()));
-        let mut request = async_graphql::Request::new(String::new()).variables(params.variables).data(cx.clone());
+        let name = params.operation_name.as_deref();
+        let share = (kind == OperationType::Subscription)
+            .then(|| hub::share(&params.query, name, operation, &params.variables, &cx.actor.scope()))
+            .flatten();
+        let mut request = async_graphql::Request::new(String::new()).variables(params.variables);
         request.operation_name = params.operation_name;
         request.uploads = uploads;
         request.set_parsed_query(document.parsed.clone());
@@ -183,7 +185,8 @@ impl Server {
         let began = Instant::now();
         let span = tracing::info_span!("request", request.id = about.request_id);
         let limit = Duration::from_secs(self.ports.config.request_timeout_seconds);
-        let work = AssertUnwindSafe(self.api.execute(prepared.request)).catch_unwind().instrument(span);
+        let work =
+            AssertUnwindSafe(self.api.execute(prepared.request.data(cx.clone()))).catch_unwind().instrument(span);
         let answer = match timeout(limit, work).await {
             Ok(Ok(response)) => Answer::new(response, about),
             Ok(Err(panic)) => Answer::refused(server_error(panicked(panic)), about),

@@ -18,8 +18,7 @@ use super::{
     answer::{About, Answer, error_list, server_error},
     auth::{self, Identity},
     edge,
-    events::{Queue, Step, steps},
-    hub::{Membership, Sink},
+    events::{Found, Queue, Sink},
     metrics::Live,
     operation::{Prepared, name_of},
 };
@@ -61,7 +60,7 @@ pub(super) fn only(answer: &Answer) -> Response {
 /// Begins a subscription.
 pub(super) fn open(
     server: &Arc<Server>,
-    mut prepared: Prepared,
+    prepared: Prepared,
     cx: Ctx,
     identity: Identity,
     token: Option<Box<str>>,
@@ -71,36 +70,22 @@ pub(super) fn open(
         Err(error) => return edge::refuse(StatusCode::TOO_MANY_REQUESTS, error, &cx.request.id),
     };
     server.metrics.begun(name_of(prepared.kind));
-    let live = (Live::new(&server.metrics.streams), Live::new(&server.metrics.subscriptions), place);
+    let live = (Live::new(&server.metrics.streams), place);
     let access = identity.access.as_ref().map(|topic| server.ports.bus.listen(std::slice::from_ref(topic)));
-    let source = match prepared.share.take() {
-        Some(key) => {
-            let queue = Arc::new(Queue::new(server.ports.config.max_queued_events));
-            let membership = server.share(key, prepared, cx.clone(), Sink::Events(queue.clone()));
-            Source::Shared(queue, membership)
-        }
-        None => {
-            server.metrics.executions.increment(1);
-            Source::Own(steps(server.api.stream(prepared.request), cx.clone()).boxed())
-        }
-    };
+    let queue = Arc::new(Queue::new(server.ports.config.max_queued_events));
+    let reader = Reader(queue.clone());
+    server.begin(prepared, cx.clone(), Sink::Events(queue));
     let watch =
         Watch { server: server.clone(), cx, token, access, expires_at: identity.expires_at, checked: Instant::now() };
-    response(Body::from_stream(body(source, watch, live).map(Ok::<_, Infallible>)))
+    response(Body::from_stream(body(reader, watch, live).map(Ok::<_, Infallible>)))
 }
 
-enum Source {
-    Own(BoxStream<'static, Step>),
-    Shared(Arc<Queue>, #[expect(dead_code, reason = "held for its drop")] Membership),
-}
+/// Ends what runs when the stream is dropped.
+struct Reader(Arc<Queue>);
 
-impl Source {
-    /// `None` when the reader was too slow.
-    async fn next(&mut self) -> Option<Step> {
-        match self {
-            Self::Own(steps) => Some(steps.next().await.unwrap_or(Step::End(None))),
-            Self::Shared(queue, _) => queue.next().await,
-        }
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 
@@ -154,7 +139,7 @@ impl Watch {
     }
 }
 
-fn body(mut source: Source, mut watch: Watch, live: impl Send + 'static) -> BoxStream<'static, Bytes> {
+fn body(reader: Reader, mut watch: Watch, live: impl Send + 'static) -> BoxStream<'static, Bytes> {
     let stopping = watch.server.stopping.clone();
     let server = watch.server.clone();
     let request_id = watch.cx.request.id.clone();
@@ -174,14 +159,14 @@ fn body(mut source: Source, mut watch: Watch, live: impl Send + 'static) -> BoxS
                     return;
                 }
                 error = &mut lost => break Some(error_list(vec![server_error(error)], About { request_id: &request_id, anonymous }).0),
-                step = source.next() => match step {
-                    Some(Step::Next(payload)) => {
+                found = reader.0.next() => match found {
+                    Found::Next(payload) => {
                         let mut event = Vec::with_capacity(payload.len() + 24);
                         write_next(&payload, &mut event);
                         yield Bytes::from(event);
                     }
-                    Some(Step::End(errors)) => break errors,
-                    None => {
+                    Found::End(errors) => break errors,
+                    Found::TooSlow => {
                         server.metrics.slow_consumers.increment(1);
                         return;
                     }

@@ -17,12 +17,10 @@ use super::{
     Server,
     answer::{About, error_list, server_error},
     auth,
-    conn::{Conn, End, Refused, Running},
+    conn::{Conn, End, Refused},
     edge,
-    events::{batch, steps},
-    hub::Sink,
+    events::{Running, Sink},
     lexer,
-    metrics::Live,
     operation::{Params, Prepared, name_of},
     sockets::Place,
 };
@@ -263,7 +261,7 @@ impl Talk {
         errors
     }
 
-    fn begin(&self, serial: u32, mut prepared: Prepared, cx: Ctx) {
+    fn begin(&self, serial: u32, prepared: Prepared, cx: Ctx) {
         let (server, conn) = (self.server.clone(), self.conn.clone());
         let tasks = &self.server.ports.tasks;
         if prepared.kind != OperationType::Subscription {
@@ -278,27 +276,7 @@ impl Talk {
             return;
         }
         self.server.metrics.begun(name_of(prepared.kind));
-        let live = Live::new(&self.server.metrics.subscriptions);
-        if let Some(key) = prepared.share.take() {
-            let membership = self.server.share(key, prepared, cx, Sink::Socket(conn, serial));
-            self.conn.attach(serial, Running::Shared(membership, live));
-            return;
-        }
-        self.server.metrics.executions.increment(1);
-        let mut steps = Box::pin(steps(self.server.api.stream(prepared.request), cx));
-        let task = tasks.spawn(async move {
-            loop {
-                conn.room().await;
-                tokio::task::coop::consume_budget().await;
-                let (payloads, end) = batch(&mut steps).await;
-                conn.next(serial, &payloads);
-                if let Some(errors) = end {
-                    conn.finish(serial, errors.as_ref());
-                    return;
-                }
-            }
-        });
-        self.conn.attach(serial, Running::Task(task.abort_handle(), Some(live)));
+        self.server.begin(prepared, cx, Sink::Socket(conn, serial));
     }
 }
 

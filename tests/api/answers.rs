@@ -178,6 +178,49 @@ async fn a_late_watcher_gets_the_text_so_far_and_then_the_rest() {
     assert_eq!(answer["body"], "Good morning, Ada!");
 }
 
+/// A second tab comes in the middle of an answer, with the same document: it is told what there is, then both are told
+/// the same, and the next answer, too.
+#[tokio::test]
+async fn who_comes_to_a_conversation_while_it_is_answered_gets_the_text_so_far() {
+    let (model, mut calls) = Scripted::stepped();
+    let (app, _, visitor, conversation) = with_model(models(model)).await;
+    let live = EVENTS.replace(", after: $a", "").replace(", $a: EventCursor", "");
+    let mut tabs = vec![Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await];
+    let from = cursor(&app, &visitor.token, &conversation).await;
+    tabs[0].subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+    app.say(&visitor.token, &conversation, "hi").await;
+    let call = calls.next().await.expect("the model is asked");
+    call.say("Good ");
+    tabs[0].until("e", |event| kind(event) == "Chunk").await;
+    for document in [EVENTS, EVENTS, &live] {
+        let mut tab = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+        tab.subscribe("e", document, json!({ "c": conversation })).await;
+        let event = tab.next("e").await;
+        assert_eq!((kind(&event), event["conversationEvents"]["text"].as_str()), ("Chunk", Some("Good ")));
+        tabs.push(tab);
+    }
+    call.say("morning");
+    for tab in &mut tabs {
+        let event = tab.next("e").await;
+        assert_eq!((kind(&event), event["conversationEvents"]["text"].as_str()), ("Chunk", Some("morning")));
+    }
+    call.finish(Finish::Stop, None);
+    for tab in &mut tabs {
+        let events = tab.until("e", |event| kind(event) == "RunFinished").await;
+        assert!(events.iter().all(|event| kind(event) != "Chunk"), "{events:?}");
+    }
+    app.say(&visitor.token, &conversation, "and now?").await;
+    let call = calls.next().await.expect("the model is asked");
+    call.say("Now ");
+    call.say("this.");
+    call.finish(Finish::Stop, None);
+    for tab in &mut tabs {
+        let events = tab.until("e", |event| kind(event) == "RunFinished").await;
+        assert_eq!(shown(&events, "conversationEvents"), "Now this.");
+        assert_eq!(events.iter().filter(|event| kind(event) == "RunStarted").count(), 1, "{events:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_stopped_run_keeps_its_text_marked_as_interrupted() {
     let (model, mut calls) = Scripted::stepped();

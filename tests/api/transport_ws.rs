@@ -322,3 +322,52 @@ async fn a_server_that_stops_closes_sockets_with_1001() {
     let (closed, ()) = tokio::join!(ws.closed(), app.shut_down());
     assert_eq!(closed.0, 1001);
 }
+
+/// Everybody begins at another place of the past, and all go on in one execution: each has everything once.
+#[tokio::test]
+async fn who_resumes_shares_an_execution_after_catching_up() {
+    const FOLLOW_ALL: &str = "subscription F($c: ID!, $after: EventCursor) { \
+        conversationEvents(conversationId: $c, after: $after) { \
+        ... on MessageChanged { cursor message { body } } ... on TypingChanged { isTyping } } }";
+    /// The next event that is about a message or about typing.
+    async fn next(ws: &mut Ws) -> serde_json::Value {
+        let seen = ws.until("s", |event| event["conversationEvents"] != json!({})).await;
+        seen[seen.len() - 1]["conversationEvents"].clone()
+    }
+    let app = TestApp::start().await;
+    let (visitor, conversation, site) = talk(&app).await;
+    let agent = app.agent(&site, "a").await;
+    let mut first = Ws::signed_in(&app.ws_url(), Some(&agent.token)).await;
+    first.subscribe("s", FOLLOW_ALL, json!({ "c": conversation, "after": "beginning" })).await;
+    let mut cursors = Vec::new();
+    for number in 0..10 {
+        app.say(&visitor.token, &conversation, &number.to_string()).await;
+        cursors.push(next(&mut first).await["cursor"].clone());
+    }
+    let shared = metric(&app, "yanit_executions_shared_total").await;
+    let mut sockets = Vec::new();
+    for (number, cursor) in cursors.iter().enumerate() {
+        let mut ws = Ws::signed_in(&app.ws_url(), Some(&agent.token)).await;
+        ws.subscribe("s", FOLLOW_ALL, json!({ "c": conversation, "after": cursor })).await;
+        sockets.push((number + 1, ws));
+    }
+    for number in 10..30 {
+        app.say(&visitor.token, &conversation, &number.to_string()).await;
+    }
+    for (begins, ws) in &mut sockets {
+        for number in *begins..30 {
+            let event = next(ws).await;
+            assert_eq!(event["message"]["body"], number.to_string(), "began at {begins}");
+        }
+    }
+    // Other tests of this process may share too, so this is a lower bound.
+    assert!(metric(&app, "yanit_executions_shared_total").await >= shared + 10.0);
+    // What passes comes once, too, and nothing came in between.
+    let typing = "mutation T($i: SetTypingInput!) { setTyping(input: $i) { conversationId } }";
+    app.run(Some(&visitor.token), typing, json!({ "i": { "conversationId": conversation, "isTyping": true } })).await;
+    app.say(&visitor.token, &conversation, "last").await;
+    for (_, ws) in &mut sockets {
+        assert_eq!(next(ws).await["isTyping"], true);
+        assert_eq!(next(ws).await["message"]["body"], "last");
+    }
+}

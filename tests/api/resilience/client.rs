@@ -36,8 +36,13 @@ pub(super) const END: &str = "that is all";
 const PAUSE: Duration = Duration::from_millis(25);
 
 const SEND: &str = "mutation S($i: SendMessageInput!) { sendMessage(input: $i) { message { seq body } } }";
-const FOLLOW: &str = "subscription F($c: ID!, $a: EventCursor) { messages(conversationId: $c, after: $a) { \
- ... on MessageChanged { cursor message { seq body } } } }";
+/// Half of all followers take every event of the conversation, and pick the messages.
+const FOLLOW: [&str; 2] = [
+    "subscription F($c: ID!, $a: EventCursor) { event: messages(conversationId: $c, after: $a) { \
+     ... on MessageChanged { cursor message { seq body } } } }",
+    "subscription F($c: ID!, $a: EventCursor) { event: conversationEvents(conversationId: $c, after: $a) { \
+     ... on MessageChanged { cursor message { seq body } } } }",
+];
 
 /// Messages by their numbers.
 pub(super) type Log = BTreeMap<i64, String>;
@@ -129,7 +134,7 @@ impl Chat {
             let node = self.nodes[(first + seen.connections) % self.nodes.len()];
             seen.connections += 1;
             let budget = cuts.next();
-            let Some(mut socket) = self.connect(node, &cursor).await else {
+            let Some(mut socket) = self.connect(node, FOLLOW[first % FOLLOW.len()], &cursor).await else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
@@ -152,7 +157,11 @@ impl Chat {
                     Message::Close(_) => break,
                     Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
                 };
-                let Some((place, seq, body)) = event(text) else { break };
+                let (place, seq, body) = match told(text) {
+                    Told::Message(place, seq, body) => (place, seq, body),
+                    Told::Other => continue,
+                    Told::Ended => break,
+                };
                 cursor = place;
                 let last = body == END;
                 seen.messages.push((seq, body));
@@ -165,7 +174,7 @@ impl Chat {
     }
 
     /// A socket on which the subscription has been asked for; nothing when the server is not there.
-    async fn connect(&self, node: SocketAddr, cursor: &str) -> Option<WebSocketStream<TcpStream>> {
+    async fn connect(&self, node: SocketAddr, follow: &str, cursor: &str) -> Option<WebSocketStream<TcpStream>> {
         let mut request = format!("ws://{node}/graphql/ws").into_client_request().expect("an address");
         request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
         let stream = TcpStream::connect(node).await.ok()?;
@@ -178,7 +187,7 @@ impl Chat {
         };
         assert!(ack.contains("connection_ack"), "{ack}");
         let variables = json!({ "c": self.conversation, "a": cursor });
-        let payload = json!({ "query": FOLLOW, "variables": variables });
+        let payload = json!({ "query": follow, "variables": variables });
         let subscribe = json!({ "type": "subscribe", "id": "f", "payload": payload });
         socket.send(Message::text(subscribe.to_string())).await.ok()?;
         Some(socket)
@@ -206,13 +215,23 @@ struct Payload {
 
 #[derive(Deserialize)]
 struct Data {
-    messages: Event,
+    event: Event,
 }
 
 #[derive(Deserialize)]
-struct Event {
-    cursor: String,
-    message: Body,
+#[serde(untagged)]
+enum Event {
+    Message { cursor: String, message: Body },
+    Other {},
+}
+
+enum Told {
+    /// Cursor, number and text.
+    Message(String, i64, String),
+    /// An event that is not about a message.
+    Other,
+    /// The server ends the subscription for a while.
+    Ended,
 }
 
 #[derive(Deserialize)]
@@ -221,20 +240,23 @@ struct Body {
     body: String,
 }
 
-/// Cursor, number and text of the message in a frame; nothing when the server ends the subscription for a while.
-fn event(text: &str) -> Option<(String, i64, String)> {
+/// What a frame says.
+fn told(text: &str) -> Told {
     let frame: Frame<'_> = serde_json::from_str(text).expect("JSON");
     let payload = frame.payload.map_or("null", RawValue::get);
     if frame.kind == "next"
-        && let Ok(Payload { data: Data { messages: Event { cursor, message } } }) = serde_json::from_str(payload)
+        && let Ok(Payload { data }) = serde_json::from_str(payload)
     {
-        return Some((cursor, message.seq, message.body));
+        return match data.event {
+            Event::Message { cursor, message } => Told::Message(cursor, message.seq, message.body),
+            Event::Other {} => Told::Other,
+        };
     }
     let payload: Value = serde_json::from_str(payload).expect("JSON");
     let errors = if frame.kind == "error" { &payload } else { &payload["errors"] };
     let passing = frame.kind == "complete" || is_passing(refusal(&json!({ "errors": errors })).as_deref());
     assert!(passing, "{text}");
-    None
+    Told::Ended
 }
 
 /// What was acknowledged.

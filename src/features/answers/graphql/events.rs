@@ -15,7 +15,7 @@ use crate::{
             types::{Conversation, Message, Receipt},
         },
     },
-    kernel::journal::Cursor,
+    kernel::journal::{Cursor, Placed},
 };
 
 /// How far a watcher of one run has come.
@@ -233,4 +233,21 @@ pub(super) enum ConversationEvent {
     RunFailed(RunFailed),
     /// Events are missing: refetch.
     Gap(Gap),
+}
+
+impl Placed for ConversationEvent {
+    fn place(&self) -> Option<Cursor> {
+        match self {
+            Self::MessageChanged(event) => Some(event.cursor),
+            Self::ConversationChanged(event) => Some(event.cursor),
+            Self::ConversationDeleted(event) => Some(event.cursor),
+            Self::ReceiptMoved(event) => Some(event.cursor),
+            Self::RunStarted(event) => event.cursor,
+            Self::SourcesFound(event) => event.cursor,
+            Self::RunFinished(event) => event.cursor,
+            Self::RunFailed(event) => event.cursor,
+            Self::Gap(event) => Some(event.cursor),
+            Self::TypingChanged(_) | Self::Chunk(_) => None,
+        }
+    }
 }

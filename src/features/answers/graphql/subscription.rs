@@ -30,7 +30,7 @@ use crate::{
     },
     kernel::{
         Ctx, CtxExt, Permission, Result,
-        journal::{self, Cursor, Followed, Line, Scope},
+        journal::{self, Cursor, Followed, Line, Scope, placed},
     },
     ports::bus::{Heard, Topic},
 };
@@ -54,42 +54,37 @@ impl AnswersSubscription {
         let cx = ctx.cx().clone();
         let reach = cx.reach(Permission::ConversationsRead)?;
         let conversation = conversations::find(&cx.db(), &reach, conversation_id).await?;
-        Ok(try_stream! {
+        let position = cx.position.clone();
+        let events = try_stream! {
             let scope = Scope::Subject(conversation_id.0);
             let passing = Some(Topic::Passing(conversation_id.0));
             let followed = journal::follow(cx.clone(), conversation.site_id, scope, after, passing);
             let mut followed = std::pin::pin!(followed);
             let mut watches: HashMap<RunId, Watch> = HashMap::new();
             while let Some(batch) = followed.next().await {
-                match batch? {
+                let events = match batch? {
                     Followed::Gap { from, to } => {
-                        yield ConversationEvent::Gap(gap(from, to, "conversation(conversationId:)"));
+                        vec![ConversationEvent::Gap(gap(from, to, "conversation(conversationId:)"))]
                     }
-                    Followed::CaughtUp => {
-                        if let Some(run) = store::running(&cx.db(), conversation_id).await? {
-                            let so_far = progress::snapshot(&cx, &run).await;
-                            if let Some(chunk) = watch(&mut watches, run.id).text_so_far(&so_far) {
-                                yield ConversationEvent::Chunk(chunk);
-                            }
-                        }
-                    }
+                    Followed::CaughtUp => text_so_far(&cx, conversation_id, &mut watches).await?.into_iter().collect(),
                     Followed::Passed(payload) => {
-                        if let Some(event) = passed(&cx, &conversation, &mut watches, &payload).await? {
-                            yield event;
-                        }
+                        passed(&cx, &conversation, &mut watches, &payload).await?.into_iter().collect()
                     }
-                    Followed::Lines(lines) => {
-                        for event in events_of(&cx, &conversation, &mut watches, &lines).await? {
-                            let last = matches!(event, ConversationEvent::ConversationDeleted(_));
-                            yield event;
-                            if last {
-                                return;
-                            }
-                        }
+                    Followed::Lines(lines) => events_of(&cx, &conversation, &mut watches, &lines).await?,
+                };
+                if let Some(position) = &cx.position {
+                    position.busy(!watches.is_empty());
+                }
+                for event in events {
+                    let last = matches!(event, ConversationEvent::ConversationDeleted(_));
+                    yield event;
+                    if last {
+                        return;
                     }
                 }
             }
-        })
+        };
+        Ok(placed(position, events))
     }
 
     /// One answer as it is written: that it began, its sources, its text piece by piece, and how it ended. Who comes
@@ -158,6 +153,17 @@ impl AnswersSubscription {
 
 fn watch(watches: &mut HashMap<RunId, Watch>, run: RunId) -> &mut Watch {
     watches.entry(run).or_insert_with(|| Watch::new(run))
+}
+
+/// What there is of the answer that is being written.
+async fn text_so_far(
+    cx: &Ctx,
+    conversation: ConversationId,
+    watches: &mut HashMap<RunId, Watch>,
+) -> Result<Option<ConversationEvent>> {
+    let Some(run) = store::running(&cx.db(), conversation).await? else { return Ok(None) };
+    let so_far = progress::snapshot(cx, &run).await;
+    Ok(watch(watches, run.id).text_so_far(&so_far).map(ConversationEvent::Chunk))
 }
 
 /// A run's text: from the node that writes it, or from its row once it has ended.
@@ -237,6 +243,11 @@ async fn passed(
                 }
                 Err(missed) => {
                     let row = store::find(&cx.db(), run).await?;
+                    if row.status != RunStatus::Running {
+                        // Overtaken by the end, which brings the whole text.
+                        watches.remove(&run);
+                        return Ok(None);
+                    }
                     watch.catch_up(cx, &row, missed).await
                 }
             };

@@ -23,7 +23,7 @@ use crate::{
     features::sites,
     kernel::{
         Ctx, CtxExt, Permission, Result,
-        journal::{self, Cursor, Followed, Line, Scope},
+        journal::{self, Cursor, Followed, Line, Placed, Scope, placed},
     },
 };
 
@@ -73,6 +73,15 @@ pub(crate) enum MessageEvent {
     Gap(Gap),
 }
 
+impl Placed for MessageEvent {
+    fn place(&self) -> Option<Cursor> {
+        Some(match self {
+            Self::Changed(changed) => changed.cursor,
+            Self::Gap(gap) => gap.cursor,
+        })
+    }
+}
+
 /// How a conversation moved in the filtered inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum InboxMove {
@@ -108,6 +117,15 @@ pub(crate) enum InboxEvent {
     Gap(Gap),
 }
 
+impl Placed for InboxEvent {
+    fn place(&self) -> Option<Cursor> {
+        Some(match self {
+            Self::Entry(entry) => entry.cursor,
+            Self::Gap(gap) => gap.cursor,
+        })
+    }
+}
+
 /// Subscriptions about conversations.
 #[derive(Default)]
 pub struct ConversationsSubscription;
@@ -126,7 +144,8 @@ impl ConversationsSubscription {
         let cx = ctx.cx().clone();
         let reach = cx.reach(Permission::ConversationsRead)?;
         let conversation = store::find(&cx.db(), &reach, conversation_id).await?;
-        Ok(try_stream! {
+        let position = cx.position.clone();
+        let events = try_stream! {
             let followed = journal::follow(cx.clone(), conversation.site_id, Scope::Subject(conversation_id.0), after, None);
             let mut followed = std::pin::pin!(followed);
             while let Some(batch) = followed.next().await {
@@ -140,7 +159,8 @@ impl ConversationsSubscription {
                     }
                 }
             }
-        })
+        };
+        Ok(placed(position, events))
     }
 
     /// What moves in a site's inbox, for members of the site: conversations that enter, change in, or leave the filter.
@@ -163,7 +183,8 @@ impl ConversationsSubscription {
                 "An inbox cannot be followed by `text` or `visitorId`; leave them out.",
             ));
         }
-        Ok(try_stream! {
+        let position = cx.position.clone();
+        let events = try_stream! {
             let followed = journal::follow(cx.clone(), site_id, Scope::Site, after, None);
             let mut followed = std::pin::pin!(followed);
             while let Some(batch) = followed.next().await {
@@ -177,7 +198,8 @@ impl ConversationsSubscription {
                     }
                 }
             }
-        })
+        };
+        Ok(placed(position, events))
     }
 }
 
