@@ -56,8 +56,15 @@ impl Database {
             })
             .map_sqlx_postgres_opts(|postgres| {
                 // LIMIT is a bind parameter, and its guessed selectivity makes PostgreSQL plan each time anew; a generic
-                // plan halves its work on the inbox.
-                postgres.options([("plan_cache_mode", "force_generic_plan")]).statement_cache_capacity(STATEMENTS)
+                // plan halves its work on the inbox. A generic plan expects a tenth of all rows for any LIMIT: too many to
+                // leave parallel workers and the compiler on, which cost far more than the pages that are really read.
+                postgres
+                    .options([
+                        ("plan_cache_mode", "force_generic_plan"),
+                        ("max_parallel_workers_per_gather", "0"),
+                        ("jit", "off"),
+                    ])
+                    .statement_cache_capacity(STATEMENTS)
             });
         let connection = SeaDatabase::connect(options).await?;
         let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
