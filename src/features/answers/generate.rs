@@ -30,8 +30,8 @@ pub(super) struct Draft {
     pub(super) sources: Vec<Citation>,
     /// The language of what the server itself says.
     language: &'static str,
-    /// True when the model chooses among the sources by `[n]`; otherwise all of them are cited.
-    by_model: bool,
+    /// True when a model writes, and chooses among the sources by `[n]`; otherwise all of them are cited.
+    pub(super) by_model: bool,
 }
 
 /// An answer that is complete.

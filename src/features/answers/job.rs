@@ -7,7 +7,7 @@ use ::entity::{
     message::{Audience, AuthorKind},
     run::{self, RunStatus},
 };
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use sea_orm::{ActiveValue::Set, IntoActiveModel};
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +151,8 @@ async fn write(
         let index = writing.add(&text);
         live::pass(cx, run.conversation_id, &Passing::Chunk { run: run.id, attempt: run.attempt, index, text });
     };
+    // What came after a text that was there at once.
+    let mut next = None;
     loop {
         let piece = tokio::select! {
             biased;
@@ -163,7 +165,7 @@ async fn write(
                 },
                 Heard::Passed(_) => continue,
             },
-            piece = reply.next() => piece,
+            piece = following(&mut reply, &mut next, draft.by_model) => piece,
         };
         match piece {
             Some(Ok(Piece::Text(text))) if text.trim() == model::NO_ANSWER => {}
@@ -192,6 +194,29 @@ async fn write(
             None => break End::Interrupted,
         }
     }
+}
+
+/// What a reply says; `None` at its end.
+type Said = Option<Result<Piece, ModelError>>;
+
+/// The next piece. With `merge`, texts that are there already come as one: who is behind, because very many answers are
+/// written at once, catches up thereby. The built-in answerer has its whole text at once and shows it piece by piece.
+async fn following(reply: &mut Reply, next: &mut Option<Said>, merge: bool) -> Said {
+    let piece = match next.take() {
+        Some(piece) => piece,
+        None => reply.next().await,
+    };
+    let Some(Ok(Piece::Text(mut text))) = piece else { return piece };
+    while merge && let Some(piece) = reply.next().now_or_never() {
+        match piece {
+            Some(Ok(Piece::Text(more))) => text.push_str(&more),
+            other => {
+                *next = Some(other);
+                break;
+            }
+        }
+    }
+    Some(Ok(Piece::Text(text)))
 }
 
 /// Why the run should end now, if it should.
