@@ -3,7 +3,12 @@
 //! A worker takes a due row by moving its `run_at` into the future: the lease. While it works it moves the lease on; a
 //! worker that dies stops doing so and another takes the row. So a job may run twice and must be idempotent.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ::entity::{ids::JobId, job};
 use chrono::{DateTime, Utc};
@@ -111,6 +116,7 @@ pub async fn work(cx: Ctx, kinds: Kinds) {
     let slots = Arc::new(Semaphore::new(cx.config.workers));
     let mut hints = cx.bus.listen(&[Topic::Jobs]);
     let stopping = cx.tasks.stopping();
+    cx.tasks.spawn(keep_leases(cx.clone()));
     loop {
         let free = slots.available_permits();
         let taken = if free == 0 { Ok(vec![]) } else { take(&cx, free as u64).await };
@@ -151,14 +157,19 @@ pub async fn work(cx: Ctx, kinds: Kinds) {
 
 /// Does every job that is due, one after the other, until none is left. For commands and tests.
 pub async fn drain(cx: &Ctx, kinds: &Kinds) -> Result<()> {
-    loop {
-        let jobs = take(cx, 1).await?;
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        for job in jobs {
+    let all = async {
+        loop {
+            let Some(job) = take(cx, 1).await?.pop() else { return Ok(()) };
             perform(cx, kinds, job).await;
         }
+    };
+    let kept = async {
+        keep_leases(cx.clone()).await;
+        pending().await
+    };
+    tokio::select! {
+        done = all => done,
+        never = kept => never,
     }
 }
 
@@ -195,22 +206,14 @@ async fn take(cx: &Ctx, limit: u64) -> Result<Vec<job::Model>> {
 }
 
 async fn perform(cx: &Ctx, kinds: &Kinds, job: job::Model) {
+    let _held = Held::new(cx, job.id);
     let span = tracing::info_span!("job", job.kind = %job.kind, job.id = %job.id, attempt = job.attempts);
     let outcome = match kinds.0.get(job.kind.as_str()) {
         None => Err(Failure::Fail(Error::internal(format!("unknown kind of job {}", job.kind)))),
         Some(run) => {
             let work = std::panic::AssertUnwindSafe(run(cx.clone(), job.payload.clone())).catch_unwind();
-            let mut work = std::pin::pin!(tracing::Instrument::instrument(work, span.clone()));
-            loop {
-                tokio::select! {
-                    done = &mut work => break done.unwrap_or_else(|_| Err(Failure::Retry(Error::internal("the job panicked")))),
-                    () = tokio::time::sleep(HEARTBEAT) => {
-                        if let Err(error) = extend(cx, job.id).await {
-                            tracing::warn!(error = ?error, "a job's lease could not be moved on");
-                        }
-                    }
-                }
-            }
+            let done = tracing::Instrument::instrument(work, span.clone()).await;
+            done.unwrap_or_else(|_| Err(Failure::Retry(Error::internal("the job panicked"))))
         }
     };
     let _entered = span.enter();
@@ -232,8 +235,64 @@ async fn perform(cx: &Ctx, kinds: &Kinds, job: job::Model) {
     }
 }
 
-async fn extend(cx: &Ctx, id: JobId) -> Result<()> {
-    set(cx, id, [(job::Column::RunAt, (cx.clock.micros() + LEASE.as_micros() as i64).into())]).await
+/// The jobs under way on this node.
+#[derive(Default)]
+struct UnderWay(Mutex<BTreeSet<JobId>>);
+
+impl UnderWay {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<JobId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A job's lease is moved on for as long as this lives.
+struct Held {
+    all: Arc<UnderWay>,
+    job: JobId,
+}
+
+impl Held {
+    fn new(cx: &Ctx, job: JobId) -> Self {
+        let all = cx.shared.get::<UnderWay>();
+        all.lock().insert(job);
+        Self { all, job }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.job);
+    }
+}
+
+/// Says that this node's workers live: one statement for all of their jobs. At shutdown it says so once more.
+async fn keep_leases(cx: Ctx) {
+    let all = cx.shared.get::<UnderWay>();
+    let stopping = cx.tasks.stopping();
+    let mut last = false;
+    while !last {
+        tokio::select! {
+            () = tokio::time::sleep(HEARTBEAT) => {}
+            () = stopping.cancelled() => last = true,
+        }
+        let jobs: Vec<JobId> = all.lock().iter().copied().collect();
+        if !jobs.is_empty()
+            && let Err(error) = extend(&cx, jobs).await
+        {
+            tracing::warn!(error = ?error, "the leases of jobs could not be moved on");
+        }
+    }
+}
+
+async fn extend(cx: &Ctx, jobs: Vec<JobId>) -> Result<()> {
+    let tx = cx.begin().await?;
+    job::Entity::update_many()
+        .col_expr(job::Column::RunAt, (cx.clock.micros() + LEASE.as_micros() as i64).into())
+        .filter(job::Column::Id.is_in(jobs))
+        .exec(&tx.db())
+        .await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 async fn finish(cx: &Ctx, id: JobId) -> Result<()> {

@@ -1,9 +1,14 @@
 //! Readers: how a feature reacts to facts of an earlier one that must not know it.
 //!
 //! Each reader has a cursor per site. A batch of lines, what the reader writes because of it, and the moved cursor are
-//! one transaction, so a line is answered exactly once, on whichever node.
+//! one transaction, so a line is answered exactly once, on whichever node. Lines that a reader does not want cost it one
+//! read and no write: the cursor moves over them later.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use ::entity::{ids::SiteId, journal_head, reader};
 use futures_util::future::BoxFuture;
@@ -34,19 +39,19 @@ type React = Arc<dyn for<'a> Fn(&'a mut Tx, &'a [Line]) -> BoxFuture<'a, Result<
 #[derive(Clone)]
 pub struct Reader {
     name: &'static str,
-    /// Only batches with a line of one of these kinds reach `react`.
-    kinds: &'static [&'static str],
+    /// Only batches with a line that is wanted reach `react`.
+    wants: fn(&Line) -> bool,
     react: React,
 }
 
 impl Reader {
-    /// A reader of lines of the given kinds. Other lines may stand in the batch, too.
+    /// A reader of lines that it wants. Other lines may stand in the batch, too.
     pub fn new(
         name: &'static str,
-        kinds: &'static [&'static str],
+        wants: fn(&Line) -> bool,
         react: impl for<'a> Fn(&'a mut Tx, &'a [Line]) -> BoxFuture<'a, Result<()>> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, kinds, react: Arc::new(react) }
+        Self { name, wants, react: Arc::new(react) }
     }
 }
 
@@ -54,18 +59,24 @@ impl Reader {
 pub async fn run(cx: Ctx, readers: Vec<Reader>) {
     let mut hints = cx.bus.listen(&[Topic::Journal]);
     let stopping = cx.tasks.stopping();
-    let mut behind: BTreeSet<SiteId> = BTreeSet::new();
+    let mut hinted: BTreeSet<SiteId> = BTreeSet::new();
+    let mut seen = Seen::default();
     let mut look_around = true;
     loop {
         if std::mem::take(&mut look_around) {
             match sites_behind(&cx, &readers).await {
-                Ok(sites) => behind.extend(sites),
+                Ok(sites) => {
+                    for site in sites {
+                        report(site, catch_up(&cx, &readers, site).await);
+                    }
+                }
                 Err(error) => tracing::warn!(error = ?error, "readers cannot see the journal"),
             }
+            seen.clear();
         }
-        while let Some(site) = behind.pop_first() {
-            if let Err(error) = catch_up(&cx, &readers, site).await {
-                tracing::warn!(error = ?error, site.id = %site, "a reader failed; it will try again");
+        while let Some(site) = hinted.pop_first() {
+            for reader in &readers {
+                report(site, look(&cx, reader, site, &mut seen).await);
             }
             if stopping.is_cancelled() {
                 return;
@@ -74,14 +85,14 @@ pub async fn run(cx: Ctx, readers: Vec<Reader>) {
         tokio::select! {
             () = stopping.cancelled() => return,
             heard = hints.next() => match heard {
-                Heard::Passed(site) => behind.extend(Uuid::from_slice(&site).ok().map(SiteId)),
+                Heard::Passed(site) => hinted.extend(Uuid::from_slice(&site).ok().map(SiteId)),
                 Heard::Woken | Heard::Lagged => look_around = true,
             },
             () = tokio::time::sleep(POLL) => look_around = true,
         }
         while let Some(heard) = hints.try_next() {
             match heard {
-                Heard::Passed(site) => behind.extend(Uuid::from_slice(&site).ok().map(SiteId)),
+                Heard::Passed(site) => hinted.extend(Uuid::from_slice(&site).ok().map(SiteId)),
                 Heard::Woken | Heard::Lagged => look_around = true,
             }
         }
@@ -101,6 +112,35 @@ pub async fn behind(cx: &Ctx, readers: &[Reader]) -> Result<bool> {
     Ok(!sites_behind(cx, readers).await?.is_empty())
 }
 
+/// How far each reader has looked in a site without finding a line that it wants.
+type Seen = HashMap<(&'static str, SiteId), Cursor>;
+
+fn report(site: SiteId, outcome: Result<()>) {
+    if let Err(error) = outcome {
+        tracing::warn!(error = ?error, site.id = %site, "a reader failed; it will try again");
+    }
+}
+
+/// Handles what is new in a site if the reader wants any of it.
+async fn look(cx: &Ctx, reader: &Reader, site: SiteId, seen: &mut Seen) -> Result<()> {
+    let place = (reader.name, site);
+    let after = match seen.get(&place) {
+        Some(after) => *after,
+        None => {
+            let row = reader::Entity::find_by_id((site, reader.name.to_owned())).one(&cx.db()).await?;
+            Cursor(row.map_or(0, |found| found.seq))
+        }
+    };
+    let lines = journal::read(&cx.db(), site, Scope::Site, after, BATCH).await?;
+    if lines.len() as u64 == BATCH || lines.iter().any(reader.wants) {
+        seen.remove(&place);
+        while step(cx, reader, site).await? {}
+    } else if let Some(last) = lines.last() {
+        seen.insert(place, Cursor(last.seq));
+    }
+    Ok(())
+}
+
 async fn catch_up(cx: &Ctx, readers: &[Reader], site: SiteId) -> Result<()> {
     for reader in readers {
         while step(cx, reader, site).await? {}
@@ -114,7 +154,7 @@ async fn step(cx: &Ctx, reader: &Reader, site: SiteId) -> Result<bool> {
     let seq = lock(&tx, reader.name, site).await?;
     let lines = journal::read(&tx.db(), site, Scope::Site, Cursor(seq), BATCH).await?;
     let Some(last) = lines.last() else { return Ok(false) };
-    if lines.iter().any(|line| reader.kinds.contains(&line.kind.as_str())) {
+    if lines.iter().any(reader.wants) {
         (reader.react)(&mut tx, &lines).await?;
     }
     reader::Entity::update_many()

@@ -22,20 +22,25 @@ use crate::{
 
 /// Reacts to messages of visitors.
 pub fn reader() -> Reader {
-    Reader::new("answers", &["message.posted"], |tx, lines| react(tx, lines).boxed())
+    Reader::new("answers", |line| question(line).is_some(), |tx, lines| react(tx, lines).boxed())
+}
+
+/// The number of the visitor's message that a line tells of.
+fn question(line: &Line) -> Option<i64> {
+    let Some(ConversationFact::MessagePosted {
+        seq, author: AuthorKind::Visitor, audience: Audience::Everyone, ..
+    }) = ConversationFact::read(line)
+    else {
+        return None;
+    };
+    Some(seq)
 }
 
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     // The newest question of each conversation: messages that came together are answered together.
     let mut questions: BTreeMap<ConversationId, i64> = BTreeMap::new();
     for line in lines {
-        if let Some(ConversationFact::MessagePosted {
-            seq,
-            author: AuthorKind::Visitor,
-            audience: Audience::Everyone,
-            ..
-        }) = ConversationFact::read(line)
-        {
+        if let Some(seq) = question(line) {
             let newest = questions.entry(ConversationId(line.subject)).or_default();
             *newest = (*newest).max(seq);
         }
