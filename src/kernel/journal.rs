@@ -124,7 +124,8 @@ pub async fn read(db: &Db<'_>, site: SiteId, scope: Scope, after: Cursor, limit:
 /// Follows the journal from `after`, or from now on: first what was missed, then what happens, with no gap and no
 /// double. With `passing`, passing payloads of that topic are yielded, too, in between.
 ///
-/// A database that does not answer for a while delays the stream; it does not end it.
+/// A database that does not answer for a while delays the stream; it does not end it. What waits is small: reads have
+/// their room on the heap only while they are under way, here and in what follows.
 pub fn follow(
     cx: Ctx,
     site: SiteId,
@@ -140,7 +141,7 @@ pub fn follow(
         topics.extend(passing);
         // Listen first: what is committed from here on is either read below or wakes us.
         let mut hints = cx.bus.listen(&topics);
-        let head = patiently(&cx, || head_row_of(&cx, site)).await?;
+        let head = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?;
         let mut at = after.unwrap_or(Cursor(head.seq));
         if at.0 > head.seq || at.0 < head.trimmed && after != Some(Cursor(0)) {
             let to = if at.0 > head.seq { Cursor(head.seq) } else { Cursor(head.trimmed) };
@@ -153,10 +154,10 @@ pub fn follow(
         let mut overtaken = false;
         loop {
             while behind {
-                let mut lines = patiently(&cx, || read_of(&cx, site, scope, at)).await?;
+                let mut lines = Box::pin(patiently(&cx, || read_of(&cx, site, scope, at))).await?;
                 behind = lines.len() as u64 == BATCH;
                 if std::mem::replace(&mut overtaken, behind) {
-                    let trimmed = patiently(&cx, || head_row_of(&cx, site)).await?.trimmed;
+                    let trimmed = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?.trimmed;
                     if at.0 < trimmed {
                         yield Followed::Gap { from: at, to: Cursor(trimmed) };
                         at = Cursor(trimmed);
@@ -181,7 +182,7 @@ pub fn follow(
                 Heard::Lagged => {
                     behind = true;
                     // So long that lines may have been trimmed before they were read?
-                    let head = patiently(&cx, || head_row_of(&cx, site)).await?;
+                    let head = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?;
                     if at.0 < head.trimmed && at.0 > 0 {
                         yield Followed::Gap { from: at, to: Cursor(head.trimmed) };
                         at = Cursor(head.trimmed);

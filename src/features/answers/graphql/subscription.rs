@@ -53,7 +53,7 @@ impl AnswersSubscription {
     ) -> Result<impl Stream<Item = Result<ConversationEvent>> + use<>> {
         let cx = ctx.cx().clone();
         let reach = cx.reach(Permission::ConversationsRead)?;
-        let conversation = conversations::find(&cx.db(), &reach, conversation_id).await?;
+        let conversation = Box::pin(conversations::find(&cx.db(), &reach, conversation_id)).await?;
         let position = cx.position.clone();
         let events = try_stream! {
             let scope = Scope::Subject(conversation_id.0);
@@ -66,11 +66,11 @@ impl AnswersSubscription {
                     Followed::Gap { from, to } => {
                         vec![ConversationEvent::Gap(gap(from, to, "conversation(conversationId:)"))]
                     }
-                    Followed::CaughtUp => text_so_far(&cx, conversation_id, &mut watches).await?.into_iter().collect(),
+                    Followed::CaughtUp => Box::pin(text_so_far(&cx, conversation_id, &mut watches)).await?.into_iter().collect(),
                     Followed::Passed(payload) => {
-                        passed(&cx, &conversation, &mut watches, &payload).await?.into_iter().collect()
+                        Box::pin(passed(&cx, &conversation, &mut watches, &payload)).await?.into_iter().collect()
                     }
-                    Followed::Lines(lines) => events_of(&cx, &conversation, &mut watches, &lines).await?,
+                    Followed::Lines(lines) => Box::pin(events_of(&cx, &conversation, &mut watches, &lines)).await?,
                 };
                 if let Some(position) = &cx.position {
                     position.busy(!watches.is_empty());

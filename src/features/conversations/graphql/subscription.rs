@@ -143,7 +143,7 @@ impl ConversationsSubscription {
     ) -> Result<impl Stream<Item = Result<MessageEvent>> + use<>> {
         let cx = ctx.cx().clone();
         let reach = cx.reach(Permission::ConversationsRead)?;
-        let conversation = store::find(&cx.db(), &reach, conversation_id).await?;
+        let conversation = Box::pin(store::find(&cx.db(), &reach, conversation_id)).await?;
         let position = cx.position.clone();
         let events = try_stream! {
             let followed = journal::follow(cx.clone(), conversation.site_id, Scope::Subject(conversation_id.0), after, None);
@@ -153,7 +153,7 @@ impl ConversationsSubscription {
                     Followed::Gap { from, to } => yield MessageEvent::Gap(gap(from, to, "conversation(conversationId:)")),
                     Followed::Passed(_) | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
-                        for changed in messages_of(&cx, &conversation, &lines).await? {
+                        for changed in Box::pin(messages_of(&cx, &conversation, &lines)).await? {
                             yield MessageEvent::Changed(changed);
                         }
                     }
@@ -192,7 +192,7 @@ impl ConversationsSubscription {
                     Followed::Gap { from, to } => yield InboxEvent::Gap(gap(from, to, "conversations(siteId:)")),
                     Followed::Passed(_) | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
-                        for entry in entries_of(&cx, &filter, &lines).await? {
+                        for entry in Box::pin(entries_of(&cx, &filter, &lines)).await? {
                             yield InboxEvent::Entry(entry);
                         }
                     }
