@@ -82,8 +82,8 @@ one() { # experiment
   send) up 100000; bench send "$peers,l2,yanit" yanit --rounds "$rounds" --points "${POINTS:-1,64}"; down ;;
   fanout) up 100000; bench fanout "$peers,l1-axum,l1-raw,yanit" yanit --rounds "$rounds" --points "${POINTS:-100,1000,5000}"; down ;;
   paced) up 100000; bench paced "$peers,l1-axum,l1-raw,yanit" yanit --rounds "$rounds" --points "${POINTS:-1000}"; down ;;
-  # `messages` carries no typing, so its half of the table is the durable one.
-  rooms) up 100000; bench rooms "$peers,l1-axum,l1-raw,yanit,yanit-messages" yanit --rounds "$rounds" --server "yanit-messages=$port:yanit-messages:$pid"; down ;;
+  # `messages` carries no typing: `shared` has its figures for durable messages.
+  rooms) up 100000; bench rooms "$peers,l1-axum,l1-raw,yanit" yanit --rounds "$rounds"; down ;;
   # A fresh process each time: what is measured is memory.
   idle) for _ in $(seq "$rounds"); do up 100000; bench idle "$peers,l1-axum,l1-raw,yanit" yanit --rounds 1 --points "${POINTS:-10000}"; down; done ;;
   ai) up 100000; bench ai "$peers,yanit" yanit-ai --rounds "$rounds" --points "${POINTS:-1,100,500}"; down ;;
