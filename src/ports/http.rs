@@ -77,8 +77,14 @@ impl Refusal {
             body.extend_from_slice(&bytes);
         }
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        Self { status, retry_after, words: ErrorWords::of(&body["error"]) }
+        let words = ErrorWords::of(error_in(&body));
+        Self { status, retry_after: retry_after.or(words.retry_after), words }
     }
+}
+
+/// The error object of a body: under `error`, alone or in a list, or the body itself.
+fn error_in(body: &Value) -> &Value {
+    [body, &body[0]].into_iter().find_map(|holder| holder.get("error")).unwrap_or(body)
 }
 
 /// True for the statuses of failures that may pass by themselves.
@@ -92,38 +98,71 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What a service says of a failure in a machine's words, `{"type":…,"code":…}`, each a short name or a number. Its
-/// `message` is left out, as it may quote the request.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct ErrorWords(Vec<String>);
+/// What a service says of a failure in a machine's words, `{"type":…,"code":…,"status":…,"details":[{"reason":…}]}`, each
+/// a short name or a number. Its `message` can be searched but is never shown, as it may quote the request.
+#[derive(Default, PartialEq, Eq)]
+pub struct ErrorWords {
+    names: Vec<String>,
+    message: String,
+    /// How long to wait, where Google's `RetryInfo` says so.
+    retry_after: Option<Duration>,
+}
 
 impl ErrorWords {
-    /// The words of an error object; none where it is anything else.
+    /// The words of an error object; none where it is anything else. A text alone is a message.
     pub fn of(error: &Value) -> Self {
-        let words = ["type", "code"].into_iter().filter_map(|key| match &error[key] {
+        let details = error["details"].as_array().map_or(&[][..], Vec::as_slice);
+        let named = ["type", "code", "status"].into_iter().map(|key| &error[key]);
+        let words = named.chain(details.iter().map(|detail| &detail["reason"])).filter_map(|word| match word {
             Value::String(word) => Some(word.clone()),
             Value::Number(number) => Some(number.to_string()),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         });
-        Self(words.filter(|word| is_name(word)).collect())
+        let message = error["message"].as_str().or_else(|| error.as_str()).unwrap_or_default();
+        Self {
+            names: words.filter(|word| is_name(word)).collect(),
+            message: message.to_owned(),
+            retry_after: details.iter().find_map(|detail| seconds(detail["retryDelay"].as_str()?)),
+        }
     }
 
     /// True if one of the words is one of these.
     pub fn any(&self, words: &[&str]) -> bool {
-        self.0.iter().any(|word| words.contains(&word.as_str()))
+        self.names.iter().any(|word| words.contains(&word.as_str()))
     }
 
-    /// The HTTP status that is meant, where the code is one.
+    /// True if the message holds this.
+    pub fn mentions(&self, part: &str) -> bool {
+        self.message.contains(part)
+    }
+
+    /// How long to wait, where the words say so.
+    pub fn after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The HTTP status that is meant, where a word is one.
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.iter().find_map(|word| word.parse().ok())
+        self.names.iter().find_map(|word| word.parse().ok())
     }
 }
 
 impl fmt::Display for ErrorWords {
     /// Empty, or ` (type, code)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", self.0.join(", ")) }
+        if self.names.is_empty() { Ok(()) } else { write!(f, " ({})", self.names.join(", ")) }
     }
+}
+
+impl fmt::Debug for ErrorWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErrorWords{self}")
+    }
+}
+
+/// A duration as Google writes it, `1.5s`.
+fn seconds(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.strip_suffix('s')?.parse().ok()?).ok()
 }
 
 fn is_name(text: &str) -> bool {

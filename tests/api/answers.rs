@@ -1,7 +1,7 @@
 //! Answers: from a visitor's question to a message with sources, whoever watches, whatever dies.
 
 use serde_json::{Value, json};
-use yanit::ports::ai::{Finish, Models, Scripted};
+use yanit::ports::ai::{Cause, Finish, ModelError, Models, Scripted};
 
 use crate::harness::{
     app::{Options, TestApp},
@@ -291,7 +291,7 @@ async fn an_answer_and_an_agent_at_once_never_end_with_the_assistant_last() {
 
 #[tokio::test]
 async fn a_model_that_fails_ends_the_run_with_a_reason() {
-    let model = Scripted::playing(vec![vec![Err(yanit::ports::ai::ModelError::GiveUp { what: "401".into() })]]);
+    let model = Scripted::playing(vec![vec![Err(ModelError::give_up(Cause::KeyRefused, "401"))]]);
     let (app, _, visitor, conversation) = with_model(models(model)).await;
     let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
     let from = cursor(&app, &visitor.token, &conversation).await;

@@ -6,6 +6,7 @@ mod harness;
 
 mod contracts {
     mod ai;
+    mod ai_vendors;
     mod bus;
     mod journal;
     mod scratch;

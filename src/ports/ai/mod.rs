@@ -5,6 +5,15 @@
 //! stream stops the work at the vendor; the error says whether trying again makes sense; nothing that is logged holds a
 //! key or the text of a message.
 
+mod anthropic;
+mod azure_openai;
+mod chat_completions;
+mod exchange;
+mod gemini;
+mod lines;
+mod mistral;
+mod ollama;
+mod openai;
 mod openai_compatible;
 mod scripted;
 mod sse;
@@ -18,6 +27,13 @@ use futures_util::{
 };
 use rand::Rng;
 
+pub use anthropic::Anthropic;
+pub use azure_openai::AzureOpenai;
+pub use exchange::{ApiKey, Endpoint, Manners};
+pub use gemini::Gemini;
+pub use mistral::Mistral;
+pub use ollama::Ollama;
+pub use openai::Openai;
 pub use openai_compatible::OpenaiCompatible;
 pub use scripted::{Call, Calls, Scripted};
 
@@ -108,11 +124,58 @@ pub enum Piece {
     },
 }
 
+/// What kind of failure it is, for those who look after an assistant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Neither the assistant nor the server names a model.
+    NoModel,
+    /// The key is wrong or missing, or may not do this.
+    KeyRefused,
+    /// The account has no credit left.
+    Unpaid,
+    /// There is no such model or address.
+    ModelUnknown,
+    /// The vendor does not accept the request, for example because it is too long.
+    Refused,
+    /// The vendor's filter stopped the question.
+    Filtered,
+    /// Too many requests at once.
+    RateLimited,
+    /// No connection, or it broke.
+    Unreachable,
+    /// Nothing came in time.
+    Silent,
+    /// The vendor has trouble of its own.
+    Failing,
+    /// What came is not what this vendor's API sends.
+    NotUnderstood,
+    /// The answer ended without its end mark.
+    Cut,
+}
+
+impl Cause {
+    /// True where the same request may succeed later.
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::RateLimited | Self::Unreachable | Self::Silent | Self::Failing | Self::Cut => true,
+            Self::NoModel
+            | Self::KeyRefused
+            | Self::Unpaid
+            | Self::ModelUnknown
+            | Self::Refused
+            | Self::Filtered
+            | Self::NotUnderstood => false,
+        }
+    }
+}
+
 /// Why there is no (complete) answer. `what` is for the log: it holds neither keys nor texts of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelError {
     /// Nothing was said, and the same request may succeed later.
     Retry {
+        /// What kind of failure it is.
+        cause: Cause,
         /// How long the vendor asks to wait, where it does.
         after: Option<Duration>,
         /// What happened.
@@ -120,21 +183,42 @@ pub enum ModelError {
     },
     /// The same request would fail again: a wrong key, an unknown model, a request that is refused.
     GiveUp {
+        /// What kind of failure it is.
+        cause: Cause,
         /// What happened.
         what: String,
     },
     /// The answer broke off. Keep what was said, marked as incomplete.
     Truncated {
+        /// What kind of failure it is.
+        cause: Cause,
         /// What happened.
         what: String,
     },
 }
 
 impl ModelError {
+    /// A failure that would come again.
+    pub fn give_up(cause: Cause, what: impl Into<String>) -> Self {
+        Self::GiveUp { cause, what: what.into() }
+    }
+
+    /// An answer that broke off.
+    pub fn truncated(cause: Cause, what: impl Into<String>) -> Self {
+        Self::Truncated { cause, what: what.into() }
+    }
+
+    /// What kind of failure it is.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Retry { cause, .. } | Self::GiveUp { cause, .. } | Self::Truncated { cause, .. } => *cause,
+        }
+    }
+
     /// What happened, for the log.
     pub fn what(&self) -> &str {
         match self {
-            Self::Retry { what, .. } | Self::GiveUp { what } | Self::Truncated { what } => what,
+            Self::Retry { what, .. } | Self::GiveUp { what, .. } | Self::Truncated { what, .. } => what,
         }
     }
 }
@@ -208,12 +292,14 @@ impl Patience {
     }
 }
 
-/// Plays `attempt`, and once more if it can be retried before anything was said. What fails then is left to the caller.
+/// Plays `attempt`, and once more if it can be retried before anything was said, unless all the time was spent in
+/// silence. What fails then is left to the caller.
 fn tried_twice(patience: Patience, attempt: impl Fn() -> Reply + Send + 'static) -> Reply {
     let tries = async move {
         let mut answer = attempt();
         let mut first = answer.next().await;
-        if let Some(Err(ModelError::Retry { after, what })) = &first
+        if let Some(Err(ModelError::Retry { cause, after, what })) = &first
+            && *cause != Cause::Silent
             && let Some(pause) = patience.pause(*after)
         {
             tracing::debug!(pause_ms = pause.as_millis(), what, "The model is asked a second time");
@@ -243,8 +329,9 @@ impl Models {
         let fail = |what: String| ConfigError(format!("YANIT_OPENAI_URL: {what}"));
         let http = http::client().map_err(|error| fail(format!("no HTTP client: {}", http::describe(error))))?;
         let url = url.trim().parse().map_err(|error| fail(format!("is not an address: {error}")))?;
-        let key = config.openai_api_key.clone();
-        Ok(Self::with_openai_compatible(Arc::new(OpenaiCompatible::new(http, url, key, config.openai_model.clone()))))
+        let key = config.openai_api_key.as_deref().and_then(ApiKey::new);
+        let endpoint = Endpoint::new(http, url, key, config.openai_model.clone());
+        Ok(Self::with_openai_compatible(Arc::new(OpenaiCompatible::new(endpoint))))
     }
 
     /// With `model` in the place of an OpenAI-compatible endpoint.

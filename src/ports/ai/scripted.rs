@@ -8,7 +8,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
-use super::{ChatModel, Finish, ModelError, Piece, Prompt, Reply, Usage};
+use super::{Cause, ChatModel, Finish, ModelError, Piece, Prompt, Reply, Usage};
 
 /// One step of an answer.
 type Line = Result<Piece, ModelError>;
@@ -52,7 +52,7 @@ impl Scripted {
         let answers = Mutex::new(answers.into_iter().collect::<VecDeque<_>>());
         Self::with(move |_| {
             let next = answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            next.unwrap_or_else(|| vec![Err(ModelError::GiveUp { what: "the script has ended".to_owned() })])
+            next.unwrap_or_else(|| vec![Err(ModelError::give_up(Cause::Refused, "the script has ended"))])
         })
     }
 

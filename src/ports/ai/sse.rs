@@ -1,59 +1,43 @@
 //! Server-sent events, as the HTML standard has them (§9.2.6 "Interpreting an event stream"), as far as chat models use
-//! them: only the data of each event is kept.
-//!
-//! Bytes go in as they arrive and are split at line ends only, so a letter cut in two by a packet's border is whole again
-//! before it is decoded. What is held is at most [`LIMIT`] per line and per event.
+//! them: only the data of each event is kept, at most [`LIMIT`] of it.
 
-/// Longest line, and longest data of one event, in bytes.
-pub(super) const LIMIT: usize = 1 << 20;
-
-/// A line or an event is longer than [`LIMIT`].
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+use super::lines::{LIMIT, Lines, TooLong};
 
 /// Turns bytes into events.
 #[derive(Default)]
 pub(super) struct Events {
-    /// What has arrived; everything before `start` is used up, nothing before `seen` is a line end.
-    buffer: Vec<u8>,
-    start: usize,
-    seen: usize,
-    /// The last line ended with CR, so an LF that comes next belongs to it.
-    after_cr: bool,
-    /// The byte order mark can only be at the very beginning.
-    begun: bool,
-    /// Data of the event that is being read, or, once `ready`, of the one that was handed out.
-    data: String,
-    has_data: bool,
+    lines: Lines,
+    data: Data,
+}
+
+/// The data of the event that is being read, or, once `ready`, of the one that was handed out.
+#[derive(Default)]
+struct Data {
+    text: String,
+    /// Empty data is data as well.
+    any: bool,
     ready: bool,
 }
 
 impl Events {
     /// Adds bytes that arrived.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.start);
-        self.seen -= self.start;
-        self.start = 0;
-        self.buffer.extend_from_slice(bytes);
+        self.lines.push(bytes);
     }
 
     /// The data of the next complete event, or `None` until more bytes are pushed.
     pub(super) fn take(&mut self) -> Result<Option<&str>, TooLong> {
-        if self.ready {
-            self.data.clear();
-            self.has_data = false;
-            self.ready = false;
+        if self.data.ready {
+            self.data = Data::default();
         }
-        while let Some((from, to)) = self.next_line()? {
-            if from == to {
-                // An event without data (a lone `event:` or `id:`) is none.
-                if self.has_data {
-                    self.ready = true;
-                    return Ok(Some(&self.data));
-                }
-                continue;
+        while let Some(line) = self.lines.take()? {
+            if !line.is_empty() {
+                self.data.field(line)?;
+            } else if self.data.any {
+                self.data.ready = true;
+                return Ok(Some(&self.data.text));
             }
-            self.field(from, to)?;
+            // An event without data (a lone `event:` or `id:`) is none.
         }
         Ok(None)
     }
@@ -64,54 +48,25 @@ impl Events {
         self.push(b"\n\n");
         self.take()
     }
+}
 
-    /// The borders of the next complete line, without its end.
-    fn next_line(&mut self) -> Result<Option<(usize, usize)>, TooLong> {
-        if self.after_cr && self.start < self.buffer.len() {
-            self.after_cr = false;
-            if self.buffer[self.start] == b'\n' {
-                self.start += 1;
-                self.seen = self.start;
-            }
-        }
-        let end = self.buffer[self.seen..].iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-        let Some(length) = end else {
-            self.seen = self.buffer.len();
-            return if self.seen - self.start > LIMIT { Err(TooLong) } else { Ok(None) };
-        };
-        let (mut from, to) = (self.start, self.seen + length);
-        if to - from > LIMIT {
-            return Err(TooLong);
-        }
-        self.after_cr = self.buffer[to] == b'\r';
-        self.start = to + 1;
-        self.seen = self.start;
-        if !self.begun {
-            self.begun = true;
-            if self.buffer[from..to].starts_with("\u{feff}".as_bytes()) {
-                from += 3;
-            }
-        }
-        Ok(Some((from, to)))
-    }
-
+impl Data {
     /// Reads one line that is not empty. Comments start with a colon, so their field name is empty.
-    fn field(&mut self, from: usize, to: usize) -> Result<(), TooLong> {
-        let line = &self.buffer[from..to];
+    fn field(&mut self, line: &[u8]) -> Result<(), TooLong> {
         let colon = line.iter().position(|byte| *byte == b':');
         if &line[..colon.unwrap_or(line.len())] != b"data" {
             return Ok(());
         }
         let value = colon.map_or(&[][..], |colon| &line[colon + 1..]);
         let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
-        if self.has_data {
-            self.data.push('\n');
+        if self.any {
+            self.text.push('\n');
         }
-        if self.data.len() + value.len() > LIMIT {
+        if self.text.len() + value.len() > LIMIT {
             return Err(TooLong);
         }
-        self.data.push_str(&value);
-        self.has_data = true;
+        self.text.push_str(&value);
+        self.any = true;
         Ok(())
     }
 }

@@ -8,8 +8,8 @@ use yanit::{
     config::Config,
     ports::{
         ai::{
-            ChatModel, Finish, ModelError, Models, OpenaiCompatible, Patience, Piece, Prompt, Reply, Scripted, Speaker,
-            Turn, Usage,
+            ApiKey, Cause, ChatModel, Endpoint, Finish, ModelError, Models, OpenaiCompatible, Patience, Piece, Prompt,
+            Reply, Scripted, Speaker, Turn, Usage,
         },
         http,
     },
@@ -20,17 +20,40 @@ use crate::harness::openai::{ANSWER, Openai, Script};
 const KEY: &str = "sk-test";
 const COST: Option<Usage> = Some(Usage { prompt_tokens: 12, completion_tokens: 2 });
 
-type Ending = Result<(Finish, Option<Usage>), ModelError>;
+type Ending = Result<(Finish, Option<Usage>), Failure>;
+
+/// A failure without its cause, which the suite of all vendors looks at.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    Retry { after: Option<Duration>, what: String },
+    GiveUp { what: String },
+    Truncated { what: String },
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Retry { after, what, .. } => Self::Retry { after, what },
+            ModelError::GiveUp { what, .. } => Self::GiveUp { what },
+            ModelError::Truncated { what, .. } => Self::Truncated { what },
+        }
+    }
+}
 
 fn patience() -> Patience {
     let long = Duration::from_secs(10);
     Patience { first_byte: long, gap: long, backoff: Duration::ZERO, health: long, ..Patience::default() }
 }
 
-#[expect(clippy::unwrap_used, reason = "a test fails loudly")]
 fn model_at(url: &str, key: Option<&str>) -> OpenaiCompatible {
-    let http = http::client().unwrap();
-    OpenaiCompatible::new(http, url.parse().unwrap(), key.map(Into::into), Some("gpt-test".into())).patience(patience())
+    patient(url, key, patience())
+}
+
+#[expect(clippy::unwrap_used, reason = "a test fails loudly")]
+fn patient(url: &str, key: Option<&str>, patience: Patience) -> OpenaiCompatible {
+    let (http, key) = (http::client().unwrap(), key.and_then(ApiKey::new));
+    let endpoint = Endpoint::new(http, url.parse().unwrap(), key, Some("gpt-test".into()));
+    OpenaiCompatible::new(endpoint.patience(patience))
 }
 
 async fn vendor() -> (Openai, OpenaiCompatible) {
@@ -60,7 +83,7 @@ async fn read(mut reply: Reply) -> (String, Ending) {
                 continue;
             }
             Ok(Piece::Done { finish, usage }) => Ok((finish, usage)),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         assert!(reply.next().await.is_none(), "nothing follows the end");
         return (text, ending);
@@ -76,15 +99,15 @@ async fn played(script: Script) -> (String, Ending) {
 }
 
 fn retry(after: Option<u64>, what: &str) -> Ending {
-    Err(ModelError::Retry { after: after.map(Duration::from_secs), what: what.into() })
+    Err(Failure::Retry { after: after.map(Duration::from_secs), what: what.into() })
 }
 
 fn truncated(what: &str) -> Ending {
-    Err(ModelError::Truncated { what: what.into() })
+    Err(Failure::Truncated { what: what.into() })
 }
 
 fn give_up(what: &str) -> Ending {
-    Err(ModelError::GiveUp { what: what.into() })
+    Err(Failure::GiveUp { what: what.into() })
 }
 
 #[tokio::test]
@@ -244,7 +267,7 @@ async fn a_connection_that_breaks_truncates_the_answer() {
         assert!(reply.next().await.unwrap().is_ok());
         openai.go();
         let (text, ending) = read(reply).await;
-        assert!(text.is_empty() && matches!(ending, Err(ModelError::Truncated { .. })), "{ending:?}");
+        assert!(text.is_empty() && matches!(ending, Err(Failure::Truncated { .. })), "{ending:?}");
         assert_eq!(openai.requests().len(), 1, "what was said is not said again");
     }
 }
@@ -253,7 +276,7 @@ async fn a_connection_that_breaks_truncates_the_answer() {
 async fn a_chunk_that_cannot_be_read_is_not_asked_for_again() {
     for bad in ["data: secret\n\n", "data: {\"choices\":\"secret\"}\n\n"] {
         let (_, ending) = played(Script::answer().raw(bad).end()).await;
-        let Err(ModelError::GiveUp { what }) = ending else { panic!("{ending:?}") };
+        let Err(Failure::GiveUp { what }) = ending else { panic!("{ending:?}") };
         assert!(what.starts_with("a chunk is malformed") && !what.contains("secret"), "{what}");
     }
     let endless = format!("data: {}", "x".repeat(1 << 20));
@@ -292,9 +315,9 @@ async fn what_fails_twice_is_left_to_the_caller() {
 
 #[tokio::test]
 async fn the_vendors_own_waiting_time_is_kept() {
-    let (openai, model) = vendor().await;
+    let (openai, _) = vendor().await;
     // The backoff would take an hour: what is waited is the vendor's zero.
-    let model = model.patience(Patience { backoff: Duration::from_secs(3_600), ..patience() });
+    let model = patient(&openai.url(), Some(KEY), Patience { backoff: Duration::from_secs(3_600), ..patience() });
     for zero in ["0", "Tue, 04 Nov 2025 07:59:00 GMT"] {
         openai.plays(Script::refuses(429, "requests", "rate_limit_exceeded", "").header("retry-after", zero));
         assert_eq!(read(model.reply(prompt())).await.0, ANSWER);
@@ -363,9 +386,10 @@ async fn the_vendors_checks_are_passed_on() {
 #[tokio::test]
 async fn without_any_models_name_nothing_is_sent() {
     let openai = Openai::start(None).await;
-    let model = OpenaiCompatible::new(http::client().unwrap(), openai.url().parse().unwrap(), None, None);
+    let endpoint = Endpoint::new(http::client().unwrap(), openai.url().parse().unwrap(), None, None);
+    let model = OpenaiCompatible::new(endpoint);
     let (_, ending) = read(model.reply(prompt())).await;
-    assert!(matches!(ending, Err(ModelError::GiveUp { .. })), "{ending:?}");
+    assert!(matches!(ending, Err(Failure::GiveUp { .. })), "{ending:?}");
     assert!(openai.requests().is_empty());
 }
 
@@ -375,22 +399,21 @@ async fn a_server_that_is_not_there_may_come_back() {
     let url = openai.url();
     drop(openai);
     let model = model_at(&url, Some("sk-secret"));
-    for ending in [read(model.reply(prompt())).await.1.map(drop), model.health().await] {
-        let Err(ModelError::Retry { after: None, what }) = ending else { panic!("{ending:?}") };
+    for ending in [read(model.reply(prompt())).await.1.map(drop), model.health().await.map_err(Failure::from)] {
+        let Err(Failure::Retry { after: None, what }) = ending else { panic!("{ending:?}") };
         assert!(what.contains("refused") && !what.contains("sk-secret") && !what.contains("/v1"), "{what}");
     }
 }
 
 #[tokio::test]
 async fn silence_is_waited_for_only_so_long() {
-    let (openai, model) = vendor().await;
+    let (openai, _) = vendor().await;
     let short = Duration::from_millis(200);
-    let hasty = model.clone().patience(Patience { first_byte: short, ..patience() });
-    openai.plays(Script::silence());
+    let hasty = patient(&openai.url(), Some(KEY), Patience { first_byte: short, ..patience() });
     openai.plays(Script::silence());
     assert_eq!(read(hasty.reply(prompt())).await.1, retry(None, "nothing came for 200ms"));
-    assert_eq!(openai.requests().len(), 2);
-    let hasty = model.patience(Patience { gap: short, ..patience() });
+    assert_eq!(openai.requests().len(), 1, "silence is not waited for twice");
+    let hasty = patient(&openai.url(), Some(KEY), Patience { gap: short, ..patience() });
     openai.plays(Script::answer().text("a").wait());
     assert_eq!(read(hasty.reply(prompt())).await, ("a".into(), truncated("nothing came for 200ms")));
     openai.plays(Script::answer().text("a").finish("stop").wait());
@@ -414,7 +437,7 @@ async fn a_script_keeps_the_same_promises() {
     assert_eq!(read(scripted.reply(prompt())).await.0, "You can change it.");
     assert_eq!(scripted.prompts(), [prompt()]);
 
-    let cut = vec![Ok(Piece::Text("a".into())), Err(ModelError::Truncated { what: "cut".into() })];
+    let cut = vec![Ok(Piece::Text("a".into())), Err(ModelError::truncated(Cause::Cut, "cut"))];
     let scripted = Scripted::playing([cut]);
     assert_eq!(read(scripted.reply(prompt())).await, ("a".into(), truncated("cut")));
     assert_eq!(read(scripted.reply(prompt())).await.1, give_up("the script has ended"));
@@ -425,7 +448,7 @@ async fn a_script_keeps_the_same_promises() {
     assert!(call.prompt == prompt() && call.say("a"));
     call.finish(Finish::Length, COST);
     assert_eq!(read(first).await, ("a".into(), Ok((Finish::Length, COST))));
-    calls.next().await.unwrap().fail(ModelError::GiveUp { what: "no".into() });
+    calls.next().await.unwrap().fail(ModelError::give_up(Cause::Refused, "no"));
     assert_eq!(read(second).await.1, give_up("no"));
     let call = calls.next().await.unwrap();
     drop(third);

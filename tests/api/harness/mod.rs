@@ -4,5 +4,6 @@ pub(crate) mod app;
 pub(crate) mod live;
 pub(crate) mod openai;
 pub(crate) mod people;
+pub(crate) mod vendors;
 pub(crate) mod wire;
 pub(crate) mod ws;

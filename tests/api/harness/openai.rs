@@ -34,8 +34,8 @@ pub(crate) const ANSWER: &str = "You can change it in the settings.";
 
 /// One step of an answer; each is one write.
 enum Step {
-    /// Status 200 and the headers of an event stream.
-    Head,
+    /// Status 200 and the headers of a stream of this type.
+    Head(&'static str),
     /// A whole response that is not a stream.
     Other { status: u16, headers: Vec<(String, String)>, body: String },
     /// An event with these `choices`.
@@ -65,7 +65,13 @@ impl Script {
 
     /// A stream that has begun: headers and the chunk that names the role.
     pub(crate) fn answer() -> Self {
-        Self::of(Step::Head).delta(json!({ "role": "assistant", "content": "", "refusal": null }))
+        Self::streams("text/event-stream; charset=utf-8")
+            .delta(json!({ "role": "assistant", "content": "", "refusal": null }))
+    }
+
+    /// The headers of a stream of this type, for other vendors.
+    pub(crate) fn streams(content_type: &'static str) -> Self {
+        Self::of(Step::Head(content_type))
     }
 
     /// A whole answer, a word a chunk.
@@ -163,8 +169,13 @@ pub(crate) struct Request {
     pub(crate) body: Value,
 }
 
+/// What a vendor answers to a request by itself: a refusal, or a list of models. `None` plays the next script.
+pub(crate) type Check = Box<dyn Fn(&Request) -> Option<Script> + Send + Sync>;
+
 struct Shared {
-    key: Option<String>,
+    check: Check,
+    /// What is played when no script is waiting.
+    usual: fn() -> Script,
     scripts: Mutex<VecDeque<Script>>,
     requests: Mutex<Vec<Request>>,
     go: Semaphore,
@@ -181,10 +192,17 @@ pub(crate) struct Openai {
 impl Openai {
     /// Starts a vendor that asks for `key`, if one is given.
     pub(crate) async fn start(key: Option<&str>) -> Self {
+        let key = key.map(ToOwned::to_owned);
+        Self::speaking(Box::new(move |request| refusal(key.as_deref(), request)), || Script::says(ANSWER)).await
+    }
+
+    /// Starts another vendor, which checks requests in its own way.
+    pub(crate) async fn speaking(check: Check, usual: fn() -> Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
         let shared = Arc::new(Shared {
-            key: key.map(ToOwned::to_owned),
+            check,
+            usual,
             scripts: Mutex::default(),
             requests: Mutex::default(),
             go: Semaphore::new(0),
@@ -209,7 +227,12 @@ impl Openai {
 
     /// The base address to configure.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("{}/v1", self.root())
+    }
+
+    /// The address without a path.
+    pub(crate) fn root(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Plays `script` for the next valid request; scripts queue up.
@@ -239,68 +262,14 @@ impl Shared {
         loop {
             let request = read_request(&mut socket).await?;
             self.requests.lock().expect("no panic").push(request.clone());
-            let script = match self.refusal(&request) {
+            let script = match (self.check)(&request) {
                 Some(refusal) => refusal,
-                None => self.scripts.lock().expect("no panic").pop_front().unwrap_or_else(|| Script::says(ANSWER)),
+                None => self.scripts.lock().expect("no panic").pop_front().unwrap_or_else(self.usual),
             };
             if !self.play(&mut socket, &request, script).await? {
                 return Ok(());
             }
         }
-    }
-
-    /// What OpenAI answers to requests that are wrong, and to those that are no chat.
-    fn refusal(&self, request: &Request) -> Option<Script> {
-        let invalid =
-            |status, code: &str, message: &str| Some(Script::refuses(status, "invalid_request_error", code, message));
-        let bearer = self.key.as_ref().map(|key| format!("Bearer {key}"));
-        if bearer.is_some() && bearer.as_ref() != request.headers.get("authorization") {
-            return invalid(401, "invalid_api_key", "Incorrect API key provided.");
-        }
-        match request.line.as_str() {
-            "POST /v1/chat/completions" => {}
-            "GET /v1/models" => {
-                let models = MODELS.map(|id| json!({ "id": id, "object": "model", "created": 1, "owned_by": "test" }));
-                return Some(Script::responds(
-                    200,
-                    "application/json",
-                    &json!({ "object": "list", "data": models }).to_string(),
-                ));
-            }
-            other => return invalid(404, "unknown_url", &format!("Invalid URL ({other})")),
-        }
-        let Value::Object(body) = &request.body else {
-            return invalid(400, "invalid_json", "We could not parse the JSON body of your request.");
-        };
-        for required in ["model", "messages"] {
-            if !body.contains_key(required) {
-                return invalid(
-                    400,
-                    "missing_required_parameter",
-                    &format!("Missing required parameter: '{required}'."),
-                );
-            }
-        }
-        if !MODELS.iter().any(|model| body["model"] == *model) {
-            return invalid(404, "model_not_found", "The model does not exist or you do not have access to it.");
-        }
-        let messages = body["messages"].as_array().filter(|messages| !messages.is_empty());
-        let known = |role: &Value| ["system", "user", "assistant"].iter().any(|known| role == known);
-        if !messages.is_some_and(|all| all.iter().all(|one| known(&one["role"]) && one["content"].is_string())) {
-            return invalid(400, "invalid_value", "Invalid 'messages'.");
-        }
-        let heat = body.get("temperature").map_or(Some(1.0), Value::as_f64);
-        if !heat.is_some_and(|heat| (0.0..=2.0).contains(&heat)) {
-            return invalid(400, "decimal_above_max_value", "Invalid 'temperature'.");
-        }
-        let most = body.get("max_tokens").map_or(Some(1), Value::as_u64);
-        if most.is_none_or(|most| most == 0) {
-            return invalid(400, "integer_below_min_value", "Invalid 'max_tokens'.");
-        }
-        if body.get("stream") != Some(&Value::Bool(true)) {
-            return invalid(400, "unsupported_value", "Only streams are spoken here.");
-        }
-        None
     }
 
     /// True if the connection may carry another request.
@@ -318,9 +287,9 @@ impl Shared {
         };
         for step in script.steps {
             let body = match step {
-                Step::Head => {
+                Step::Head(kind) => {
                     let head = format!(
-                        "HTTP/1.1 200 OK\r\ndate: {DATE}\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
+                        "HTTP/1.1 200 OK\r\ndate: {DATE}\r\ncontent-type: {kind}\r\n\
                          cache-control: no-cache\r\nx-request-id: req_1\r\ntransfer-encoding: chunked\r\n\r\n"
                     );
                     socket.write_all(head.as_bytes()).await?;
@@ -366,6 +335,56 @@ impl Shared {
         }
         Ok(false)
     }
+}
+
+/// What OpenAI answers to requests that are wrong, and to those that are no chat.
+fn refusal(key: Option<&str>, request: &Request) -> Option<Script> {
+    let invalid =
+        |status, code: &str, message: &str| Some(Script::refuses(status, "invalid_request_error", code, message));
+    let bearer = key.map(|key| format!("Bearer {key}"));
+    if bearer.is_some() && bearer.as_ref() != request.headers.get("authorization") {
+        return invalid(401, "invalid_api_key", "Incorrect API key provided.");
+    }
+    match request.line.as_str() {
+        "POST /v1/chat/completions" => {}
+        "GET /v1/models" => {
+            let models = MODELS.map(|id| json!({ "id": id, "object": "model", "created": 1, "owned_by": "test" }));
+            return Some(Script::responds(
+                200,
+                "application/json",
+                &json!({ "object": "list", "data": models }).to_string(),
+            ));
+        }
+        other => return invalid(404, "unknown_url", &format!("Invalid URL ({other})")),
+    }
+    let Value::Object(body) = &request.body else {
+        return invalid(400, "invalid_json", "We could not parse the JSON body of your request.");
+    };
+    for required in ["model", "messages"] {
+        if !body.contains_key(required) {
+            return invalid(400, "missing_required_parameter", &format!("Missing required parameter: '{required}'."));
+        }
+    }
+    if !MODELS.iter().any(|model| body["model"] == *model) {
+        return invalid(404, "model_not_found", "The model does not exist or you do not have access to it.");
+    }
+    let messages = body["messages"].as_array().filter(|messages| !messages.is_empty());
+    let known = |role: &Value| ["system", "user", "assistant"].iter().any(|known| role == known);
+    if !messages.is_some_and(|all| all.iter().all(|one| known(&one["role"]) && one["content"].is_string())) {
+        return invalid(400, "invalid_value", "Invalid 'messages'.");
+    }
+    let heat = body.get("temperature").map_or(Some(1.0), Value::as_f64);
+    if !heat.is_some_and(|heat| (0.0..=2.0).contains(&heat)) {
+        return invalid(400, "decimal_above_max_value", "Invalid 'temperature'.");
+    }
+    let most = body.get("max_tokens").map_or(Some(1), Value::as_u64);
+    if most.is_none_or(|most| most == 0) {
+        return invalid(400, "integer_below_min_value", "Invalid 'max_tokens'.");
+    }
+    if body.get("stream") != Some(&Value::Bool(true)) {
+        return invalid(400, "unsupported_value", "Only streams are spoken here.");
+    }
+    None
 }
 
 async fn read_request(socket: &mut BufReader<TcpStream>) -> io::Result<Request> {
