@@ -44,12 +44,38 @@ pub struct Config {
     pub log: String,
     /// `YANIT_LOG_JSON`: log lines as JSON.
     pub log_json: bool,
-    /// `YANIT_OPENAI_URL`: base address of an OpenAI-compatible endpoint, for example `http://127.0.0.1:11434/v1`.
+    /// `YANIT_OPENAI_URL`: base address of an OpenAI-compatible endpoint, for example `http://127.0.0.1:8080/v1`.
     pub openai_url: Option<String>,
-    /// `YANIT_OPENAI_API_KEY`
+    /// `YANIT_OPENAI_API_KEY`: key of that endpoint or, without `YANIT_OPENAI_URL`, of OpenAI itself.
     pub openai_api_key: Option<String>,
-    /// `YANIT_OPENAI_MODEL`: the model of assistants that name none.
+    /// `YANIT_OPENAI_MODEL`: the model there of assistants that name none.
     pub openai_model: Option<String>,
+    /// `YANIT_AZURE_OPENAI_URL`: address of an Azure OpenAI resource, `https://name.openai.azure.com`.
+    pub azure_openai_url: Option<String>,
+    /// `YANIT_AZURE_OPENAI_API_KEY`
+    pub azure_openai_api_key: Option<String>,
+    /// `YANIT_AZURE_OPENAI_MODEL`: the deployment of assistants that name none.
+    pub azure_openai_model: Option<String>,
+    /// `YANIT_AZURE_OPENAI_API_VERSION`: for every resource whose address names none.
+    pub azure_openai_api_version: String,
+    /// `YANIT_MISTRAL_API_KEY`
+    pub mistral_api_key: Option<String>,
+    /// `YANIT_MISTRAL_MODEL`: the model of assistants that name none.
+    pub mistral_model: Option<String>,
+    /// `YANIT_OLLAMA_URL`: address of an Ollama server, for example `http://127.0.0.1:11434`.
+    pub ollama_url: Option<String>,
+    /// `YANIT_OLLAMA_MODEL`: the model of assistants that name none.
+    pub ollama_model: Option<String>,
+    /// `YANIT_ANTHROPIC_API_KEY`
+    pub anthropic_api_key: Option<String>,
+    /// `YANIT_ANTHROPIC_MODEL`: the model of assistants that name none.
+    pub anthropic_model: Option<String>,
+    /// `YANIT_GEMINI_API_KEY`
+    pub gemini_api_key: Option<String>,
+    /// `YANIT_GEMINI_MODEL`: the model of assistants that name none.
+    pub gemini_model: Option<String>,
+    /// `YANIT_ALLOW_PRIVATE_MODELS`: assistants' own base addresses may use HTTP and lie in private networks.
+    pub allow_private_models: bool,
     /// `YANIT_MAX_BODY_BYTES`: largest request body and WebSocket frame.
     pub max_body_bytes: usize,
     /// `YANIT_MAX_DEPTH`: deepest nesting of fields; the standard introspection query needs 13.
@@ -110,6 +136,19 @@ impl Default for Config {
             openai_url: None,
             openai_api_key: None,
             openai_model: None,
+            azure_openai_url: None,
+            azure_openai_api_key: None,
+            azure_openai_model: None,
+            azure_openai_api_version: "2024-10-21".into(),
+            mistral_api_key: None,
+            mistral_model: None,
+            ollama_url: None,
+            ollama_model: None,
+            anthropic_api_key: None,
+            anthropic_model: None,
+            gemini_api_key: None,
+            gemini_model: None,
+            allow_private_models: false,
             max_body_bytes: 2 * 1024 * 1024,
             max_depth: 15,
             max_complexity: 5_000,
@@ -186,6 +225,17 @@ impl Config {
             &mut self.openai_url,
             &mut self.openai_api_key,
             &mut self.openai_model,
+            &mut self.azure_openai_url,
+            &mut self.azure_openai_api_key,
+            &mut self.azure_openai_model,
+            &mut self.mistral_api_key,
+            &mut self.mistral_model,
+            &mut self.ollama_url,
+            &mut self.ollama_model,
+            &mut self.anthropic_api_key,
+            &mut self.anthropic_model,
+            &mut self.gemini_api_key,
+            &mut self.gemini_model,
         ] {
             if value.as_ref().is_some_and(|text| text.trim().is_empty()) {
                 *value = None;
@@ -208,6 +258,8 @@ impl Config {
         for (setting, url) in [
             ("QDRANT_URL", &self.qdrant_url),
             ("YANIT_OPENAI_URL", &self.openai_url),
+            ("YANIT_AZURE_OPENAI_URL", &self.azure_openai_url),
+            ("YANIT_OLLAMA_URL", &self.ollama_url),
             ("YANIT_PUBLIC_URL", &self.public_url),
         ] {
             if let Some(url) = url

@@ -20,6 +20,13 @@ pub struct Model {
     pub provider: Provider,
     /// The provider's name of the model; null means the server's default for that provider.
     pub model: Option<String>,
+    /// Where the provider is reached; null means the server's address for that provider.
+    pub base_url: Option<String>,
+    /// The assistant's own key, encrypted for its provider and address.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub api_key: Option<String>,
+    /// The key's last characters, so that people can tell keys apart.
+    pub api_key_hint: Option<String>,
     pub temperature: f64,
     pub max_tokens: i32,
     /// BCP 47 language the assistant falls back to.
@@ -43,8 +50,21 @@ pub struct Model {
 pub enum Provider {
     /// The built-in answerer: quotes the passages of published articles that fit best. Needs no service and no key.
     BuiltIn,
-    /// Any endpoint that speaks the OpenAI chat-completions protocol, as configured on the server.
+    /// Any endpoint that speaks the OpenAI chat-completions protocol: the server's, or one at the assistant's `baseUrl`.
     OpenaiCompatible,
+    /// OpenAI. Needs a key.
+    Openai,
+    /// Azure OpenAI: the address is the resource's (`https://name.openai.azure.com`), the model is a deployment's name.
+    /// Needs a key.
+    AzureOpenai,
+    /// Mistral. Needs a key.
+    Mistral,
+    /// A server of Ollama: the server's, or one at the assistant's `baseUrl`.
+    Ollama,
+    /// Anthropic. Needs a key.
+    Anthropic,
+    /// Google Gemini. Needs a key.
+    Gemini,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,7 @@ mod m20261121_5_runs;
 mod m20261121_6_knowledge;
 mod m20261121_7_journal;
 mod m20261121_8_site_keys;
+mod m20261121_9_assistant_keys;
 
 /// Applies and lists the migrations.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_6_knowledge::Migration),
             Box::new(m20261121_7_journal::Migration),
             Box::new(m20261121_8_site_keys::Migration),
+            Box::new(m20261121_9_assistant_keys::Migration),
         ]
     }
 }

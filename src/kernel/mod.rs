@@ -15,6 +15,7 @@ pub mod shared;
 pub mod task;
 pub mod text;
 pub mod tx;
+pub mod vault;
 
 pub use access::{Actor, Permission, Reach};
 pub use ctx::{Ctx, CtxExt};

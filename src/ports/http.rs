@@ -1,13 +1,19 @@
 //! The one HTTP client: TLS by rustls with ring, no redirects, no proxy from the environment.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use reqwest::{
-    Client, Response, StatusCode,
+    Client, Response, StatusCode, Url,
+    dns::{Addrs, Name, Resolve, Resolving},
     header::{DATE, HeaderMap, RETRY_AFTER},
     redirect::Policy,
 };
 use serde_json::Value;
+use url::Host;
 
 /// How this server names itself to others.
 pub const USER_AGENT: &str = concat!("Yanit/", env!("CARGO_PKG_VERSION"));
@@ -40,6 +46,89 @@ pub fn client() -> reqwest::Result<Client> {
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .build()
+}
+
+/// The same for addresses that users of the API name: it connects to public addresses only, whatever a name resolves to
+/// at that moment. Addresses that are written as numbers are not resolved: check them with [`is_public_host`].
+///
+/// # Errors
+/// As [`client`].
+pub fn public_client() -> reqwest::Result<Client> {
+    install_tls();
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .dns_resolver(PublicOnly)
+        .build()
+}
+
+/// Resolves names to public addresses only.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
+                return Err("the name belongs to no public address".into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// False where the host is written as an address that is not public, or is no host at all.
+pub fn is_public_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_public(address.into()),
+        Some(Host::Ipv6(address)) => is_public(address.into()),
+        Some(Host::Domain(_)) => true,
+        None => false,
+    }
+}
+
+/// True for addresses of the public internet: none of this machine, of private networks, of link-local services (the
+/// metadata of clouds) or of IPv4 addresses in the clothes of IPv6.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => {
+            let parts = address.segments();
+            match parts {
+                // NAT64, and 6to4.
+                [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+                    let [a, b] = high.to_be_bytes();
+                    let [c, d] = low.to_be_bytes();
+                    is_public_v4([a, b, c, d].into())
+                }
+                // Teredo and others of IANA's special registry; documentation.
+                [0x2001, 0..0x200, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..0x1000, ..] => false,
+                // Global unicast is all in 2000::/3; IPv4-mapped addresses and all others are not.
+                [first, ..] => first & 0xe000 == 0x2000,
+            }
+        }
+    }
+}
+
+/// RFC 6890 and its registry of special addresses.
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    !matches!(
+        address.octets(),
+        [0 | 10 | 127 | 224..=255, ..]
+            | [100, 64..128, ..]
+            | [169, 254, ..]
+            | [172, 16..32, ..]
+            | [192, 168, ..]
+            | [192, 0, 0 | 2, _]
+            | [192, 88, 99, _]
+            | [198, 18 | 19, ..]
+            | [198, 51, 100, _]
+            | [203, 0, 113, _]
+    )
 }
 
 /// What went wrong, for the log: the error with its causes, without the address (which may hold a key).
@@ -179,4 +268,77 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let then = chrono::DateTime::parse_from_rfc2822(text).ok()?;
     let now = chrono::DateTime::parse_from_rfc2822(headers.get(DATE)?.to_str().ok()?).ok()?;
     Some((then - now).to_std().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_public_internet_are_public() {
+        let public = |text: &str| is_public(text.parse().unwrap());
+        for address in ["8.8.8.8", "1.1.1.1", "172.15.0.1", "172.32.0.1", "100.63.0.1", "192.1.0.1", "2606:4700::1111"]
+        {
+            assert!(public(address), "{address}");
+        }
+        for address in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.7",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "::127.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2002:a00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "fc00::1",
+            "fd12::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!public(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_seen_through_however_they_are_written() {
+        let host = |text: &str| is_public_host(&text.parse().unwrap());
+        for url in [
+            "http://127.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://[::1]/",
+            "http://0/",
+            "http://0177.0.0.1/",
+        ] {
+            assert!(!host(url), "{url}");
+        }
+        assert!(host("https://api.example.com/") && host("https://8.8.8.8/"));
+    }
+
+    #[tokio::test]
+    async fn a_name_of_this_machine_is_not_called() {
+        let error = public_client().unwrap().get("http://localhost:9/").send().await.unwrap_err();
+        assert!(describe(error).contains("no public address"));
+    }
 }

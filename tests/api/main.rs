@@ -22,6 +22,7 @@ mod resilience {
 
 mod accounts;
 mod answers;
+mod assistants;
 mod conversations;
 mod knowledge;
 mod laws;

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     features::{
+        assistants,
         conversations::Citation,
         knowledge::{self, Decision, RetrieveOptions, Source, language},
     },
@@ -54,9 +55,18 @@ pub(super) async fn draft(
         .map_or("en", language::Language::tag);
     Ok(match assistant.provider {
         Provider::BuiltIn => Ok(extractive(&found, language)),
-        Provider::OpenaiCompatible => match cx.models.openai_compatible() {
-            None => Err(FailureReason::ProviderNotConfigured),
-            Some(chat) => {
+        Provider::OpenaiCompatible
+        | Provider::Openai
+        | Provider::AzureOpenai
+        | Provider::Mistral
+        | Provider::Ollama
+        | Provider::Anthropic
+        | Provider::Gemini => match assistants::target(cx, assistant).and_then(|target| cx.models.model(&target)) {
+            Err(error) => {
+                tracing::warn!(assistant.id = %assistant.id, error = %error, "an assistant's provider cannot be asked");
+                Err(FailureReason::ProviderNotConfigured)
+            }
+            Ok(chat) => {
                 let sources = within_budget(found.passages);
                 let reply = chat.reply(prompt::build(assistant, history, &sources));
                 let reply = hold_back(reply);

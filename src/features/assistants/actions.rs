@@ -8,12 +8,14 @@ use uuid::Uuid;
 
 use super::{
     facts::AssistantFact,
+    keys::{self, KeyChange, Sealed},
     model::{self, Changes, New},
     store,
 };
 use crate::{
     features::{accounts, sites},
     kernel::{Ctx, Error, Permission, Result, Tx},
+    ports::ai::ApiKey,
 };
 
 /// For which site an assistant is made, if for one, and with which id of the caller's.
@@ -25,7 +27,7 @@ pub(super) struct Place {
 }
 
 /// Makes an assistant for a site or, without one, the caller's own.
-pub(super) async fn create(cx: &Ctx, at: Place, new: New) -> Result<assistant::Model> {
+pub(super) async fn create(cx: &Ctx, at: Place, new: New, key: Option<ApiKey>) -> Result<assistant::Model> {
     cx.reach(Permission::AssistantsManage)?;
     let person = accounts::signed_in(&cx.actor)?.user;
     let (site, owner, new) = match at.site {
@@ -33,11 +35,11 @@ pub(super) async fn create(cx: &Ctx, at: Place, new: New) -> Result<assistant::M
             let reach = sites::reach_in(cx, Permission::AssistantsManage, id)?;
             let site = sites::find(&cx.db(), &reach, id).await?;
             let language = at.language.unwrap_or(site.locale);
-            (id, None, checked(cx, New { language, ..new }, None)?)
+            (id, None, New { language, ..new }.check(None)?)
         }
         None => {
             let language = at.language.unwrap_or(new.language);
-            let new = checked(cx, New { language, ..new }, Some(person))?;
+            let new = New { language, ..new }.check(Some(person))?;
             (sites::personal(cx, person).await?, Some(person), new)
         }
     };
@@ -47,8 +49,12 @@ pub(super) async fn create(cx: &Ctx, at: Place, new: New) -> Result<assistant::M
     {
         return model::repeats(made, &new);
     }
+    let row = made(cx, id, site, owner, new.clone());
+    let sealed = key.map(|key| Sealed::new(cx, id, row.provider, row.base_url.as_deref(), &key)).transpose()?;
+    let row = with_key(row, sealed.unwrap_or_default());
+    keys::usable(cx, &row)?;
     let mut tx = cx.begin().await?;
-    match insert(&mut tx, id, site, owner, new.clone()).await {
+    match insert(&mut tx, row).await {
         Ok(row) => {
             tx.commit().await?;
             Ok(row)
@@ -61,27 +67,16 @@ pub(super) async fn create(cx: &Ctx, at: Place, new: New) -> Result<assistant::M
     }
 }
 
-fn checked(cx: &Ctx, new: New, owner: Option<UserId>) -> Result<New> {
-    let new = new.check(owner)?;
-    model::has_provider(new.provider, cx.models.openai_compatible().is_some())?;
-    Ok(new)
-}
-
 /// Inserts an assistant of a site, or of a customer in their private space.
 pub(crate) async fn insert_in(tx: &mut Tx, site: SiteId, owner: Option<UserId>, new: New) -> Result<assistant::Model> {
     let (id, new) = (tx.cx().id(AssistantId), new.check(owner)?);
-    insert(tx, id, site, owner, new).await
+    let row = made(tx.cx(), id, site, owner, new);
+    insert(tx, row).await
 }
 
-async fn insert(
-    tx: &mut Tx,
-    id: AssistantId,
-    site: SiteId,
-    owner: Option<UserId>,
-    new: New,
-) -> Result<assistant::Model> {
-    let now = tx.cx().clock.now();
-    let row = assistant::Model {
+fn made(cx: &Ctx, id: AssistantId, site: SiteId, owner: Option<UserId>, new: New) -> assistant::Model {
+    let now = cx.clock.now();
+    assistant::Model {
         id,
         site_id: site,
         owner_id: owner,
@@ -89,6 +84,9 @@ async fn insert(
         instructions: new.instructions,
         provider: new.provider,
         model: new.model,
+        base_url: new.base_url,
+        api_key: None,
+        api_key_hint: None,
         temperature: new.temperature,
         max_tokens: new.max_tokens,
         language: new.language,
@@ -98,29 +96,50 @@ async fn insert(
         created_at: now,
         updated_at: now,
         deleted_at: None,
-    };
+    }
+}
+
+fn with_key(row: assistant::Model, sealed: Sealed) -> assistant::Model {
+    assistant::Model { api_key: sealed.key, api_key_hint: sealed.hint, ..row }
+}
+
+async fn insert(tx: &mut Tx, row: assistant::Model) -> Result<assistant::Model> {
     let row = store::insert(&tx.db(), row).await?;
-    tx.record(site, id.0, &AssistantFact::Created { owner })?;
+    tx.record(row.site_id, row.id.0, &AssistantFact::Created { owner: row.owner_id })?;
     Ok(row)
 }
 
-pub(super) async fn update(cx: &Ctx, id: AssistantId, changes: Changes) -> Result<assistant::Model> {
+pub(super) async fn update(cx: &Ctx, id: AssistantId, changes: Changes, key: KeyChange) -> Result<assistant::Model> {
     let mut tx = cx.begin().await?;
-    let row = find_managed(cx, &tx, id).await?;
-    let before = New::of(&row);
-    let after = before.clone().with(changes).check(row.owner_id)?;
-    if after.provider != before.provider {
-        model::has_provider(after.provider, cx.models.openai_compatible().is_some())?;
+    let before = find_managed(cx, &tx, id).await?;
+    let after = changed(cx, before.clone(), changes, key)?;
+    let mut names = New::of(&before).differences(&New::of(&after));
+    if before.api_key != after.api_key {
+        names.push("apiKey".to_owned());
     }
-    let changed = before.differences(&after);
-    if changed.is_empty() {
-        return Ok(row);
+    if names.is_empty() {
+        return Ok(before);
     }
-    let row = assistant::Model { updated_at: cx.clock.now(), ..after.into_row(row) };
+    if names.iter().any(|name| ["provider", "baseUrl", "apiKey"].contains(&name.as_str())) {
+        keys::usable(cx, &after)?;
+    }
+    let row = assistant::Model { updated_at: cx.clock.now(), ..after };
     let row = store::save(&tx.db(), row).await?;
-    tx.record(row.site_id, id.0, &AssistantFact::Changed { changed })?;
+    tx.record(row.site_id, id.0, &AssistantFact::Changed { changed: names })?;
     tx.commit().await?;
     Ok(row)
+}
+
+/// An assistant with changes, checked. The key stays only where it was given for.
+fn changed(cx: &Ctx, row: assistant::Model, changes: Changes, key: KeyChange) -> Result<assistant::Model> {
+    let settings = New::of(&row).with(changes).check(row.owner_id)?;
+    let stays = settings.provider == row.provider && settings.base_url == row.base_url;
+    let sealed = match key {
+        KeyChange::Set(key) => Sealed::new(cx, row.id, settings.provider, settings.base_url.as_deref(), &key)?,
+        KeyChange::Keep if stays => Sealed { key: row.api_key.clone(), hint: row.api_key_hint.clone() },
+        KeyChange::Keep | KeyChange::Remove => Sealed::default(),
+    };
+    Ok(with_key(settings.into_row(row), sealed))
 }
 
 /// Marks an assistant as deleted; its conversations stay.

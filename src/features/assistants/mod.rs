@@ -6,14 +6,16 @@
 //! - Deleting keeps the row: conversations go on showing its name, but nobody can find it or start with it.
 //! - One that is switched off starts no conversations and writes no answers.
 //! - Instructions and the model are for those who manage or read the assistant; others see its [`AssistantProfile`].
+//! - A key is never shown again, and goes to no other provider or address than it was given for.
 //! - Whoever may read one but not change it gets `FORBIDDEN`, everybody else `NOT_FOUND`.
 //!
 //! Later features use: [`for_visitor`] and [`for_customer`] to start conversations; [`find_any`] to answer in them;
-//! [`ProfileKey`] to show who answered; [`insert_in`] with [`New`] to make one.
+//! [`target`] to ask its model; [`ProfileKey`] to show who answered; [`insert_in`] with [`New`] to make one.
 
 mod actions;
 mod facts;
 mod graphql;
+mod keys;
 mod model;
 mod store;
 
@@ -25,6 +27,7 @@ use ::entity::{
 pub(crate) use self::{
     actions::insert_in,
     graphql::{ProfileKey, node},
+    keys::target,
     model::New,
 };
 pub use self::{

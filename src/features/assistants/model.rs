@@ -19,6 +19,7 @@ const NAME_MAX: usize = 100;
 const INSTRUCTIONS_MAX: usize = 10_000;
 const WELCOME_MAX: usize = 1_000;
 const MODEL_MAX: usize = 100;
+const URL_MAX: usize = 500;
 const MOST_TOKENS: i32 = 8192;
 
 /// Everything about an assistant that can be set.
@@ -28,6 +29,7 @@ pub(crate) struct New {
     pub(crate) instructions: String,
     pub(crate) provider: Provider,
     pub(crate) model: Option<String>,
+    pub(crate) base_url: Option<String>,
     pub(crate) temperature: f64,
     pub(crate) max_tokens: i32,
     pub(crate) language: String,
@@ -44,6 +46,7 @@ impl Default for New {
             instructions: String::new(),
             provider: Provider::BuiltIn,
             model: None,
+            base_url: None,
             temperature: TEMPERATURE,
             max_tokens: MAX_TOKENS,
             language: LANGUAGE.to_owned(),
@@ -61,6 +64,7 @@ pub(super) struct Changes {
     pub(super) instructions: MaybeUndefined<String>,
     pub(super) provider: MaybeUndefined<Provider>,
     pub(super) model: MaybeUndefined<String>,
+    pub(super) base_url: MaybeUndefined<String>,
     pub(super) temperature: MaybeUndefined<f64>,
     pub(super) max_tokens: MaybeUndefined<i32>,
     pub(super) language: MaybeUndefined<String>,
@@ -85,7 +89,16 @@ impl New {
                 "Only a site's assistant can be opened to other customers; leave `openToCustomers` off.",
             ));
         }
+        let base_url = text::maybe_line("input.baseUrl", self.base_url.as_deref(), URL_MAX)?;
+        if base_url.is_some() && (owner.is_some() || self.provider == Provider::BuiltIn) {
+            return Err(Error::bad_input(
+                "input.baseUrl",
+                ErrorReason::InvalidCombination,
+                "Only a site's assistant with a provider other than `BUILT_IN` can have a `baseUrl`.",
+            ));
+        }
         Ok(Self {
+            base_url,
             name: text::line("input.name", &self.name, NAME_MAX)?,
             instructions: text::longer("input.instructions", &self.instructions, INSTRUCTIONS_MAX)?,
             model: text::maybe_line("input.model", self.model.as_deref(), MODEL_MAX)?,
@@ -102,6 +115,7 @@ impl New {
             instructions: row.instructions.clone(),
             provider: row.provider,
             model: row.model.clone(),
+            base_url: row.base_url.clone(),
             temperature: row.temperature,
             max_tokens: row.max_tokens,
             language: row.language.clone(),
@@ -111,13 +125,17 @@ impl New {
         }
     }
 
-    /// The settings with changes, not checked yet. A name and a language cannot be taken away.
+    /// The settings with changes, not checked yet. A name and a language cannot be taken away; an address belongs to its
+    /// provider.
     pub(super) fn with(self, changes: Changes) -> Self {
         let default = Self::default();
+        let provider = pick(changes.provider, self.provider, default.provider);
+        let base_url = self.base_url.filter(|_| provider == self.provider);
         Self {
             name: pick(changes.name, self.name, String::new()),
             instructions: pick(changes.instructions, self.instructions, default.instructions),
-            provider: pick(changes.provider, self.provider, default.provider),
+            provider,
+            base_url: pick(changes.base_url.map_value(Some), base_url, default.base_url),
             model: pick(changes.model.map_value(Some), self.model, default.model),
             temperature: pick(changes.temperature, self.temperature, default.temperature),
             max_tokens: pick(changes.max_tokens, self.max_tokens, default.max_tokens),
@@ -135,6 +153,7 @@ impl New {
             ("instructions", self.instructions != other.instructions),
             ("provider", self.provider != other.provider),
             ("model", self.model != other.model),
+            ("baseUrl", self.base_url != other.base_url),
             ("temperature", self.temperature != other.temperature),
             ("maxTokens", self.max_tokens != other.max_tokens),
             ("language", self.language != other.language),
@@ -152,6 +171,7 @@ impl New {
             instructions: self.instructions,
             provider: self.provider,
             model: self.model,
+            base_url: self.base_url,
             temperature: self.temperature,
             max_tokens: self.max_tokens,
             language: self.language,
@@ -181,18 +201,6 @@ pub(super) fn is_on(enabled: bool) -> Result<()> {
         Ok(())
     } else {
         Err(Error::conflict(ErrorReason::AssistantDisabled, "The assistant is switched off."))
-    }
-}
-
-/// A provider that needs an endpoint is refused where there is none.
-pub(super) fn has_provider(provider: Provider, endpoint: bool) -> Result<()> {
-    match provider {
-        Provider::OpenaiCompatible if !endpoint => Err(Error::conflict(
-            ErrorReason::ProviderNotConfigured,
-            "This server has no OpenAI-compatible endpoint; set `YANIT_OPENAI_URL`, or use `BUILT_IN`.",
-        )
-        .at("input.provider")),
-        Provider::OpenaiCompatible | Provider::BuiltIn => Ok(()),
     }
 }
 
@@ -267,11 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_needs_its_endpoint() {
-        assert!(has_provider(Provider::BuiltIn, false).is_ok());
-        assert!(has_provider(Provider::OpenaiCompatible, true).is_ok());
-        let refused = has_provider(Provider::OpenaiCompatible, false).unwrap_err();
-        assert_eq!(refused.reason, Some(ErrorReason::ProviderNotConfigured));
-        assert!(refused.message.contains("YANIT_OPENAI_URL"));
+    fn an_address_belongs_to_a_sites_provider() {
+        let own = |provider| New { provider, base_url: Some("https://models.example.com".into()), ..new() };
+        assert!(own(Provider::Ollama).check(None).is_ok());
+        assert!(own(Provider::BuiltIn).check(None).is_err());
+        assert!(own(Provider::Ollama).check(Some(UserId(Uuid::from_u128(1)))).is_err());
+        let to = |provider| Changes { provider: MaybeUndefined::Value(provider), ..Changes::default() };
+        assert_eq!(own(Provider::Ollama).with(to(Provider::Mistral)).base_url, None);
+        assert!(own(Provider::Ollama).with(to(Provider::Ollama)).base_url.is_some());
     }
 }

@@ -12,13 +12,14 @@ mod exchange;
 mod gemini;
 mod lines;
 mod mistral;
+mod models;
 mod ollama;
 mod openai;
 mod openai_compatible;
 mod scripted;
 mod sse;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use futures_util::{
     FutureExt, StreamExt,
@@ -32,15 +33,11 @@ pub use azure_openai::AzureOpenai;
 pub use exchange::{ApiKey, Endpoint, Manners};
 pub use gemini::Gemini;
 pub use mistral::Mistral;
+pub use models::{Models, Target};
 pub use ollama::Ollama;
 pub use openai::Openai;
 pub use openai_compatible::OpenaiCompatible;
 pub use scripted::{Call, Calls, Scripted};
-
-use crate::{
-    config::{Config, ConfigError},
-    ports::http,
-};
 
 /// An answer as it is made. It ends after [`Piece::Done`] or after the first error. Dropping it stops the work, at the
 /// vendor as well.
@@ -127,6 +124,10 @@ pub enum Piece {
 /// What kind of failure it is, for those who look after an assistant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// Neither the assistant nor the server has an address, or a key, for the provider.
+    NotConfigured,
+    /// The assistant's base address is none that may be called.
+    AddressRefused,
     /// Neither the assistant nor the server names a model.
     NoModel,
     /// The key is wrong or missing, or may not do this.
@@ -158,7 +159,9 @@ impl Cause {
     pub fn may_pass(self) -> bool {
         match self {
             Self::RateLimited | Self::Unreachable | Self::Silent | Self::Failing | Self::Cut => true,
-            Self::NoModel
+            Self::NotConfigured
+            | Self::AddressRefused
+            | Self::NoModel
             | Self::KeyRefused
             | Self::Unpaid
             | Self::ModelUnknown
@@ -311,42 +314,4 @@ fn tried_twice(patience: Patience, attempt: impl Fn() -> Reply + Send + 'static)
         stream::iter(first).chain(answer)
     };
     tries.flatten_stream().boxed()
-}
-
-/// The models this server can use, by the name of their port.
-#[derive(Clone, Default)]
-pub struct Models {
-    openai_compatible: Option<Arc<dyn ChatModel>>,
-}
-
-impl Models {
-    /// The models that the settings name; none is fine.
-    ///
-    /// # Errors
-    /// Names the setting that cannot be used.
-    pub fn from_config(config: &Config) -> Result<Self, ConfigError> {
-        let Some(url) = &config.openai_url else { return Ok(Self::default()) };
-        let fail = |what: String| ConfigError(format!("YANIT_OPENAI_URL: {what}"));
-        let http = http::client().map_err(|error| fail(format!("no HTTP client: {}", http::describe(error))))?;
-        let url = url.trim().parse().map_err(|error| fail(format!("is not an address: {error}")))?;
-        let key = config.openai_api_key.as_deref().and_then(ApiKey::new);
-        let endpoint = Endpoint::new(http, url, key, config.openai_model.clone());
-        Ok(Self::with_openai_compatible(Arc::new(OpenaiCompatible::new(endpoint))))
-    }
-
-    /// With `model` in the place of an OpenAI-compatible endpoint.
-    pub fn with_openai_compatible(model: Arc<dyn ChatModel>) -> Self {
-        Self { openai_compatible: Some(model) }
-    }
-
-    /// The OpenAI-compatible endpoint, if one is configured.
-    pub fn openai_compatible(&self) -> Option<Arc<dyn ChatModel>> {
-        self.openai_compatible.clone()
-    }
-}
-
-impl fmt::Debug for Models {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Models").field("openai_compatible", &self.openai_compatible.is_some()).finish()
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use entity::assistant::Provider;
 use futures_util::{StreamExt, poll};
 use serde_json::{Value, json};
 use yanit::{
@@ -9,7 +10,7 @@ use yanit::{
     ports::{
         ai::{
             ApiKey, Cause, ChatModel, Endpoint, Finish, ModelError, Models, OpenaiCompatible, Patience, Piece, Prompt,
-            Reply, Scripted, Speaker, Turn, Usage,
+            Reply, Scripted, Speaker, Target, Turn, Usage,
         },
         http,
     },
@@ -459,10 +460,11 @@ async fn a_script_keeps_the_same_promises() {
 #[tokio::test]
 async fn models_come_from_the_settings() {
     let config = Config::default();
-    assert!(Models::from_config(&config).unwrap().openai_compatible().is_none());
+    let compatible = Target { provider: Provider::OpenaiCompatible, base_url: None, key: None };
+    assert!(Models::from_config(&config).unwrap().model(&compatible).is_err());
     let openai = Openai::start(None).await;
     let config = Config { openai_url: Some(openai.url()), openai_model: Some("gpt-test".into()), ..config };
-    let model = Models::from_config(&config).unwrap().openai_compatible().unwrap();
+    let model = Models::from_config(&config).unwrap().model(&compatible).ok().unwrap();
     assert_eq!(read(model.reply(prompt())).await.0, ANSWER);
     let error = Models::from_config(&Config { openai_url: Some("http://[".into()), ..config }).unwrap_err();
     assert!(error.0.starts_with("YANIT_OPENAI_URL"), "{error}");

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     super::{
         actions,
+        keys::KeyChange,
         model::{self, Changes, New},
     },
     types::Assistant,
@@ -17,7 +18,7 @@ use super::{
 use crate::kernel::{CtxExt, Result};
 
 /// A new assistant.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 struct CreateAssistantInput {
     /// The site it is for; you must be its admin. Left out: an assistant of your own.
     site_id: Option<SiteId>,
@@ -26,11 +27,18 @@ struct CreateAssistantInput {
     /// What it is told before each conversation; at most 10,000 characters.
     #[graphql(default)]
     instructions: String,
-    /// Who writes its answers. `OPENAI_COMPATIBLE` needs an endpoint in the server's settings.
+    /// Who writes its answers. Providers other than `BUILT_IN` need an address and mostly a key: the server's, or those
+    /// given here.
     #[graphql(default_with = "Provider::BuiltIn")]
     provider: Provider,
     /// The provider's name of the model, at most 100 characters; left out: the server's default.
     model: Option<String>,
+    /// Where the provider is reached, for a site's assistant: what stands before `/chat/completions`, `/messages` or
+    /// `/models`, the address of an Ollama server or of an Azure resource. An HTTPS address on the public internet, unless
+    /// the server allows others. Left out: the server's or the provider's own. The server's key is not sent there.
+    base_url: Option<String>,
+    /// A key of its own for the provider, at most 500 characters. Stored encrypted and never shown again.
+    api_key: Option<String>,
     /// How freely it writes, 0 to 2.
     #[graphql(default_with = "model::TEMPERATURE")]
     temperature: f64,
@@ -54,7 +62,7 @@ struct CreateAssistantInput {
 }
 
 /// What to change of an assistant. What is left out stays; null brings the default of `createAssistant` back.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 struct UpdateAssistantInput {
     /// Which assistant.
     assistant_id: AssistantId,
@@ -62,10 +70,16 @@ struct UpdateAssistantInput {
     name: MaybeUndefined<String>,
     /// New instructions, at most 10,000 characters; null takes them away.
     instructions: MaybeUndefined<String>,
-    /// Who writes its answers from now on; null is `BUILT_IN`.
+    /// Who writes its answers from now on; null is `BUILT_IN`. Another provider takes `baseUrl` and `apiKey` away that are
+    /// not given anew.
     provider: MaybeUndefined<Provider>,
     /// The provider's name of the model, at most 100 characters; null is the server's default.
     model: MaybeUndefined<String>,
+    /// Where the provider is reached, as in `createAssistant`; null is the server's or the provider's own. Another address
+    /// takes an `apiKey` away that is not given anew.
+    base_url: MaybeUndefined<String>,
+    /// A new key of its own for the provider; null takes it away.
+    api_key: MaybeUndefined<String>,
     /// How freely it writes, 0 to 2; null is 0.7.
     temperature: MaybeUndefined<f64>,
     /// How long its answers are at most, 1 to 8192 tokens; null is 500.
@@ -129,6 +143,7 @@ impl AssistantsMutation {
             instructions: input.instructions,
             provider: input.provider,
             model: input.model,
+            base_url: input.base_url,
             temperature: input.temperature,
             max_tokens: input.max_tokens,
             language: model::LANGUAGE.to_owned(),
@@ -136,7 +151,11 @@ impl AssistantsMutation {
             enabled: input.enabled,
             open_to_customers: input.open_to_customers,
         };
-        Ok(CreateAssistantPayload { assistant: actions::create(ctx.cx(), place, new).await?.into() })
+        let key = match KeyChange::new("input.apiKey", Some(input.api_key).into())? {
+            KeyChange::Set(key) => Some(key),
+            KeyChange::Keep | KeyChange::Remove => None,
+        };
+        Ok(CreateAssistantPayload { assistant: actions::create(ctx.cx(), place, new, key).await?.into() })
     }
 
     /// Changes an assistant's settings; answers that are being written are finished with the old ones. For the site's
@@ -151,6 +170,7 @@ impl AssistantsMutation {
             instructions: input.instructions,
             provider: input.provider,
             model: input.model,
+            base_url: input.base_url,
             temperature: input.temperature,
             max_tokens: input.max_tokens,
             language: input.language,
@@ -158,7 +178,9 @@ impl AssistantsMutation {
             enabled: input.enabled,
             open_to_customers: input.open_to_customers,
         };
-        Ok(UpdateAssistantPayload { assistant: actions::update(ctx.cx(), input.assistant_id, changes).await?.into() })
+        let key = KeyChange::new("input.apiKey", input.api_key)?;
+        let assistant = actions::update(ctx.cx(), input.assistant_id, changes, key).await?;
+        Ok(UpdateAssistantPayload { assistant: assistant.into() })
     }
 
     /// Deletes an assistant. Its conversations stay and go on showing its name. For the site's admins and the customer

@@ -30,6 +30,12 @@ pub struct Assistant {
     provider: Provider,
     /// The provider's name of the model; null means the server's default.
     model: Option<String>,
+    /// Where the provider is reached; null means the server's address for that provider.
+    base_url: Option<String>,
+    /// True when it has a key of its own; without one, the server's key for the provider is used. Keys are never shown.
+    has_api_key: bool,
+    /// The last four characters of its own key; null where there is none, or it is too short to show any of it.
+    api_key_hint: Option<String>,
     /// How freely it writes, 0 to 2; the built-in answerer quotes and does not use it.
     temperature: f64,
     /// How long its answers are at most, in the model's tokens.
@@ -58,6 +64,9 @@ impl From<assistant::Model> for Assistant {
             instructions: row.instructions,
             provider: row.provider,
             model: row.model,
+            base_url: row.base_url,
+            has_api_key: row.api_key.is_some(),
+            api_key_hint: row.api_key_hint,
             temperature: row.temperature,
             max_tokens: row.max_tokens,
             language: row.language,

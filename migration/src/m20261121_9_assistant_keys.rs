@@ -1,0 +1,36 @@
+//! Assistants with a provider's address and key of their own.
+
+use sea_orm_migration::{prelude::*, sea_query::ColumnDef};
+
+use crate::columns::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+const COLUMNS: [&str; 3] = ["base_url", "api_key", "api_key_hint"];
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, db: &SchemaManager) -> Result<(), DbErr> {
+        for name in COLUMNS {
+            db.alter_table(add("assistant", maybe_text(name))).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, db: &SchemaManager) -> Result<(), DbErr> {
+        for name in COLUMNS {
+            db.alter_table(drop("assistant", name)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds one column; SQLite takes one at a time.
+fn add(table: &'static str, mut column: ColumnDef) -> TableAlterStatement {
+    Table::alter().table(Alias::new(table)).add_column(&mut column).take()
+}
+
+fn drop(table: &'static str, column: &'static str) -> TableAlterStatement {
+    Table::alter().table(Alias::new(table)).drop_column(Alias::new(column)).take()
+}
