@@ -185,3 +185,88 @@ async fn every_provider_answers_with_an_assistants_own_address_key_and_settings(
         assert!(!request.contains(KEY));
     }
 }
+
+const TRY: &str = "mutation T($i: TestProviderInput!) { testProvider(input: $i) { \
+ ok provider model firstWordsMs latencyMs text failure advice detail } }";
+
+async fn tried(app: &TestApp, site: &Site, input: Value) -> Value {
+    app.run(Some(&site.admin.token), TRY, json!({ "i": input })).await["testProvider"].clone()
+}
+
+#[tokio::test]
+async fn a_trial_tells_of_words_and_latency() {
+    let app = TestApp::with(private()).await;
+    let site = app.site("acme").await;
+    let id = created(&app, &site, json!({})).await["id"].clone();
+    let built_in = tried(&app, &site, json!({ "assistantId": id })).await;
+    assert_eq!((&built_in["ok"], &built_in["provider"]), (&json!(true), &json!("BUILT_IN")));
+    for vendor in ALL {
+        let server = vendor.start().await;
+        let input = json!({ "assistantId": id, "provider": provider(vendor), "baseUrl": vendor.base_url(&server),
+            "apiKey": KEY, "model": MODEL });
+        let answer = tried(&app, &site, input).await;
+        assert_eq!((&answer["ok"], &answer["text"]), (&json!(true), &json!(ANSWER)), "{vendor:?}: {answer}");
+        assert_eq!((&answer["model"], &answer["failure"]), (&json!(MODEL), &Value::Null));
+        assert!(answer["firstWordsMs"].as_i64() <= answer["latencyMs"].as_i64());
+    }
+    let query = format!("query A($a: ID!) {{ assistant(assistantId: $a) {{ {FIELDS} }} }}");
+    let saved = app.run(Some(&site.admin.token), &query, json!({ "a": id })).await;
+    assert_eq!(
+        (&saved["assistant"]["provider"], &saved["assistant"]["hasApiKey"]),
+        (&json!("BUILT_IN"), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn a_trial_that_fails_says_why_in_words_for_people() {
+    let app = TestApp::with(private()).await;
+    let site = app.site("acme").await;
+    let id = created(&app, &site, json!({})).await["id"].clone();
+    for vendor in ALL {
+        let server = vendor.start().await;
+        let with = |more: Value| {
+            let mut input = json!({ "assistantId": id, "provider": provider(vendor), "baseUrl": vendor.base_url(&server),
+                "apiKey": KEY, "model": MODEL });
+            input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            input
+        };
+        let mut cases = vec![
+            ("MODEL_UNKNOWN", with(json!({ "model": "large-9" }))),
+            ("NO_MODEL", with(json!({ "model": null }))),
+            ("UNREACHABLE", with(json!({ "baseUrl": "http://127.0.0.1:1" }))),
+        ];
+        if vendor != Vendor::Ollama {
+            cases.push(("KEY_REFUSED", with(json!({ "apiKey": "sk-wrong-wrong" }))));
+        }
+        for (failure, input) in cases {
+            let answer = tried(&app, &site, input).await;
+            assert_eq!((&answer["ok"], &answer["failure"]), (&json!(false), &json!(failure)), "{vendor:?}: {answer}");
+            assert!(answer["advice"].as_str().is_some_and(|advice| advice.len() > 10), "{answer}");
+            assert!(!answer.to_string().contains("secret") && !answer.to_string().contains("sk-"), "{answer}");
+        }
+        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("Hel")).end_without_done());
+        let cut = tried(&app, &site, with(json!({}))).await;
+        assert_eq!((&cut["failure"], &cut["text"]), (&json!("CUT_OFF"), &json!("Hel")), "{vendor:?}");
+    }
+    let keyless = tried(&app, &site, json!({ "assistantId": id, "provider": "OPENAI", "model": MODEL })).await;
+    assert_eq!(keyless["failure"], "NOT_CONFIGURED");
+    let private = tried(&app, &site, json!({ "assistantId": id, "provider": "OLLAMA", "baseUrl": "ftp://x" })).await;
+    assert_eq!(private["failure"], "ADDRESS_REFUSED");
+}
+
+#[tokio::test]
+async fn a_trial_waits_only_so_long() {
+    let quick = |config: &mut yanit::config::Config| {
+        config.allow_private_models = true;
+        config.request_timeout_seconds = 3;
+    };
+    let app = TestApp::with(Options { configure: Some(Box::new(quick)), ..Options::default() }).await;
+    let site = app.site("acme").await;
+    let server = Vendor::Ollama.start().await;
+    server.plays(Vendor::Ollama.begun().wait());
+    let new = json!({ "provider": "OLLAMA", "baseUrl": Vendor::Ollama.base_url(&server), "model": MODEL });
+    let id = created(&app, &site, new).await["id"].clone();
+    let answer = tried(&app, &site, json!({ "assistantId": id })).await;
+    assert_eq!(answer["failure"], "TIMEOUT");
+    server.hung_up().await;
+}

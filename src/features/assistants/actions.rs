@@ -131,7 +131,7 @@ pub(super) async fn update(cx: &Ctx, id: AssistantId, changes: Changes, key: Key
 }
 
 /// An assistant with changes, checked. The key stays only where it was given for.
-fn changed(cx: &Ctx, row: assistant::Model, changes: Changes, key: KeyChange) -> Result<assistant::Model> {
+pub(super) fn changed(cx: &Ctx, row: assistant::Model, changes: Changes, key: KeyChange) -> Result<assistant::Model> {
     let settings = New::of(&row).with(changes).check(row.owner_id)?;
     let stays = settings.provider == row.provider && settings.base_url == row.base_url;
     let sealed = match key {
@@ -151,6 +151,13 @@ pub(super) async fn delete(cx: &Ctx, id: AssistantId) -> Result<AssistantId> {
     tx.record(row.site_id, id.0, &AssistantFact::Deleted)?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// An assistant that the caller may change, as it is.
+pub(super) async fn lookup_managed(cx: &Ctx, id: AssistantId) -> Result<assistant::Model> {
+    let (reads, manages) = (cx.reach(Permission::AssistantsRead)?, cx.reach(Permission::AssistantsManage)?);
+    let row = store::find(&cx.db(), &reads, id).await?;
+    if manages.covers(row.site_id, None, row.owner_id) { Ok(row) } else { Err(Error::forbidden()) }
 }
 
 /// An assistant to change, locked. Whoever may only read it learns that; to others it does not exist.

@@ -18,6 +18,7 @@ mod graphql;
 mod keys;
 mod model;
 mod store;
+mod trial;
 
 use ::entity::{
     assistant,

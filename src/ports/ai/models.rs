@@ -103,6 +103,12 @@ impl Models {
         })
     }
 
+    /// The model that is asked when none is named: the operator's, at the operator's or the provider's address.
+    pub fn usual_model(&self, target: &Target) -> Option<String> {
+        let usual = target.base_url.is_none().then(|| self.operator(target.provider).model).flatten();
+        usual.map(ToOwned::to_owned)
+    }
+
     fn endpoint(&self, target: &Target) -> Result<Endpoint, ModelError> {
         let missing = |what| ModelError::give_up(Cause::NotConfigured, what);
         let operator = self.operator(target.provider);

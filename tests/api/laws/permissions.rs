@@ -144,6 +144,7 @@ const RULES: &[Rule] = &[
     ("startConversation", r#"{"assistantId":"$assistant"}"#, "U AN N NN NN N"),
     ("startVisitorSession", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("stopRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
+    ("testProvider", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("tagConversation", r#"{"conversationId":"$conversation","add":["iade"]}"#, STAFF),
     ("updateArticle", r#"{"articleId":"$article","language":"tr"}"#, ADMINS),
     ("updateAssistant", r#"{"assistantId":"$assistant","temperature":0.5}"#, ADMINS),

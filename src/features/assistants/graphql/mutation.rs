@@ -1,5 +1,7 @@
 //! Changes to assistants.
 
+use std::time::Duration;
+
 use ::entity::{
     assistant::Provider,
     ids::{AssistantId, SiteId},
@@ -11,7 +13,8 @@ use super::{
     super::{
         actions,
         keys::KeyChange,
-        model::{self, Changes, New},
+        model::{self, Changes, New, ProviderFailure},
+        trial::{self, Trial},
     },
     types::Assistant,
 };
@@ -101,6 +104,66 @@ struct DeleteAssistantInput {
     assistant_id: AssistantId,
 }
 
+/// What to try: an assistant's provider, with changes that are not saved.
+#[derive(InputObject)]
+struct TestProviderInput {
+    /// The assistant. What is left out below is as it is saved.
+    assistant_id: AssistantId,
+    /// Another provider, whose `baseUrl` and `apiKey` are given anew, or the server's; null is `BUILT_IN`.
+    provider: MaybeUndefined<Provider>,
+    /// Another model; null is the server's default.
+    model: MaybeUndefined<String>,
+    /// Another address, as in `createAssistant`; null is the server's or the provider's own.
+    base_url: MaybeUndefined<String>,
+    /// Another key; null is the server's.
+    api_key: MaybeUndefined<String>,
+}
+
+/// How a provider answered.
+#[derive(SimpleObject)]
+struct TestProviderPayload {
+    /// True when it answered.
+    ok: bool,
+    /// Who was asked.
+    provider: Provider,
+    /// The model that was asked; null where none is named.
+    model: Option<String>,
+    /// Milliseconds until the first words; null when there were none.
+    first_words_ms: Option<i32>,
+    /// Milliseconds until the end of the test.
+    latency_ms: i32,
+    /// The beginning of the answer, at most 200 characters; null when there was none.
+    text: Option<String>,
+    /// Why it did not answer.
+    failure: Option<ProviderFailure>,
+    /// What to do about the failure, for people.
+    advice: Option<String>,
+    /// What the provider says of the failure in a machine's words, such as a status, where that tells more.
+    detail: Option<String>,
+}
+
+impl From<Trial> for TestProviderPayload {
+    fn from(trial: Trial) -> Self {
+        let failed = trial.failure.is_some();
+        let (kind, detail) = trial.failure.map_or((None, None), |failure| (Some(failure.kind), failure.detail));
+        Self {
+            ok: !failed,
+            provider: trial.provider,
+            model: trial.model,
+            first_words_ms: trial.first_words.map(milliseconds),
+            latency_ms: milliseconds(trial.took),
+            text: Some(trial.text).filter(|text| !text.is_empty()),
+            failure: kind,
+            advice: kind.map(|kind| kind.advice().to_owned()),
+            detail,
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> i32 {
+    duration.as_millis().try_into().unwrap_or(i32::MAX)
+}
+
 /// The assistant that was made.
 #[derive(SimpleObject)]
 struct CreateAssistantPayload {
@@ -181,6 +244,20 @@ impl AssistantsMutation {
         let key = KeyChange::new("input.apiKey", input.api_key)?;
         let assistant = actions::update(ctx.cx(), input.assistant_id, changes, key).await?;
         Ok(UpdateAssistantPayload { assistant: assistant.into() })
+    }
+
+    /// Makes one small call to an assistant's provider, or to one that is to become it, and says how it answered. Saves
+    /// nothing; costs a few tokens at the provider; lasts at most 20 seconds. A provider that fails is no error here but
+    /// a `failure`. `BUILT_IN` always answers. For the site's admins and the customer whose own the assistant is.
+    async fn test_provider(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to try.")] input: TestProviderInput,
+    ) -> Result<TestProviderPayload> {
+        let changes =
+            Changes { provider: input.provider, model: input.model, base_url: input.base_url, ..Changes::default() };
+        let key = KeyChange::new("input.apiKey", input.api_key)?;
+        Ok(trial::run(ctx.cx(), input.assistant_id, changes, key).await?.into())
     }
 
     /// Deletes an assistant. Its conversations stay and go on showing its name. For the site's admins and the customer
