@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use crate::{
     config::Config,
     features::{
-        answers::{self, AnswerQuestion},
+        answers::{self, AnswerQuestion, OfferPerson, SummarizeHandoff},
         knowledge::{self, IndexArticle},
         upkeep::TrimJournals,
     },
@@ -109,7 +109,12 @@ impl App {
         Ok(Self {
             ports: Arc::new(ports),
             api,
-            kinds: Kinds::default().with::<AnswerQuestion>().with::<IndexArticle>().with::<TrimJournals>(),
+            kinds: Kinds::default()
+                .with::<AnswerQuestion>()
+                .with::<OfferPerson>()
+                .with::<SummarizeHandoff>()
+                .with::<IndexArticle>()
+                .with::<TrimJournals>(),
             readers: vec![answers::reader()],
         })
     }

@@ -33,8 +33,14 @@ pub struct Model {
     pub language: String,
     #[sea_orm(column_type = "Text")]
     pub welcome_text: String,
+    /// Below this confidence (0 to 1) it abstains; null takes what was measured for its provider.
+    pub confidence_threshold: Option<f64>,
+    /// How long a short message waits for the next one before it is answered, in milliseconds.
+    pub debounce_ms: i32,
     /// Off: no new answers.
     pub enabled: bool,
+    /// A customer pays one credit for each new conversation with it.
+    pub charges_credit: bool,
     /// Registered customers may talk to it, too.
     pub open_to_customers: bool,
     pub created_at: DateTimeUtc,

@@ -29,6 +29,14 @@ pub struct Model {
     pub assignee_id: Option<UserId>,
     /// True while an agent has taken over: the assistant stays silent.
     pub assistant_paused: bool,
+    /// Since when it waits for a person, or waited.
+    pub human_requested_at: Option<DateTimeUtc>,
+    /// Who wished for the person.
+    pub handoff_reason: Option<HandoffReason>,
+    /// When an agent first wrote after that.
+    pub human_joined_at: Option<DateTimeUtc>,
+    /// When the visitor was offered a person beside the assistant.
+    pub person_offered_at: Option<DateTimeUtc>,
     /// Visitor and assistant while open, null when closed. Unique: there is one open conversation for both.
     pub open_key: Option<String>,
     /// Number of the newest message, 0 when there is none. Includes internal notes.
@@ -58,6 +66,17 @@ pub enum Status {
     Open,
     /// Ended; can be reopened.
     Closed,
+}
+
+/// Who wished that a person takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum HandoffReason {
+    /// The visitor or customer, with `requestHuman`.
+    Visitor,
+    /// The assistant, because the visitor asked it for a person.
+    Assistant,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConversationId, MessageId, RunId, SiteId};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "message")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -34,6 +34,10 @@ pub struct Model {
     /// Sources of an assistant's message.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub citations: Option<Json>,
+    /// What an assistant's message is.
+    pub action: Option<AnswerAction>,
+    /// How likely what was found answers the question: 0 to 1.
+    pub confidence: Option<f64>,
     /// The answer was stopped half-way.
     pub interrupted: bool,
     pub created_at: DateTimeUtc,
@@ -54,6 +58,21 @@ pub enum AuthorKind {
     Assistant,
     /// The server itself.
     System,
+}
+
+/// What an assistant's answer is. Decided by the server, never read from the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AnswerAction {
+    /// It answers the question.
+    Answer,
+    /// It asks back: which of these is meant, or how it can help.
+    Clarify,
+    /// It does not know, says so, and offers a person.
+    Abstain,
+    /// It hands the conversation over to a person.
+    Handoff,
 }
 
 /// Who may see a message.

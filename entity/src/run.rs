@@ -4,9 +4,12 @@ use async_graphql::Enum;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AssistantId, ConversationId, MessageId, RunId, SiteId};
+use crate::{
+    ids::{AssistantId, ConversationId, MessageId, RunId, SiteId},
+    message::AnswerAction,
+};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "run")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -31,6 +34,14 @@ pub struct Model {
     /// Why it failed, as an error reason of the API.
     pub failure: Option<String>,
     pub message_id: Option<MessageId>,
+    /// What the answer is, once it is there.
+    pub action: Option<AnswerAction>,
+    /// How likely what was found answers the question: 0 to 1.
+    pub confidence: Option<f64>,
+    /// Sources the model cited that do not exist; they were taken out.
+    pub dropped_citations: i32,
+    /// Links and images the model wrote that no source holds; they were taken out.
+    pub removed_links: i32,
     pub created_at: DateTimeUtc,
     pub started_at: Option<DateTimeUtc>,
     pub finished_at: Option<DateTimeUtc>,

@@ -16,6 +16,8 @@ pub struct Model {
     pub allowed_origins: Origins,
     /// BCP 47 language of texts that have none of their own.
     pub locale: String,
+    /// Personal data is masked before a prompt goes to a cloud provider.
+    pub mask_personal_data: bool,
     /// Set on the private space of a registered customer; such a site has no members and no visitors. Unique.
     pub owner_id: Option<UserId>,
     pub created_at: DateTimeUtc,

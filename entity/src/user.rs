@@ -16,6 +16,10 @@ pub struct Model {
     pub password_hash: String,
     /// May do everything on every site.
     pub superadmin: bool,
+    /// Credits that were ever granted.
+    pub credits_granted: i32,
+    /// Credits that are left.
+    pub credits_left: i32,
     pub created_at: DateTimeUtc,
     pub last_login_at: Option<DateTimeUtc>,
 }

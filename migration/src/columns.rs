@@ -72,6 +72,26 @@ pub(crate) fn maybe_bytes(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).binary().take()
 }
 
+/// A fraction that may be absent.
+pub(crate) fn maybe_fraction(name: &'static str) -> ColumnDef {
+    ColumnDef::new(Alias::new(name)).double().take()
+}
+
+/// One word of a closed set that may be absent.
+pub(crate) fn maybe_choice(name: &'static str) -> ColumnDef {
+    ColumnDef::new(Alias::new(name)).string_len(32).take()
+}
+
+/// Adds one column; SQLite takes one at a time.
+pub(crate) fn add(table: &'static str, mut column: ColumnDef) -> TableAlterStatement {
+    Table::alter().table(Alias::new(table)).add_column(&mut column).take()
+}
+
+/// Takes one column away.
+pub(crate) fn remove(table: &'static str, column: &'static str) -> TableAlterStatement {
+    Table::alter().table(Alias::new(table)).drop_column(Alias::new(column)).take()
+}
+
 /// A table with a primary key and references that delete with what they refer to.
 pub(crate) fn table(
     name: &'static str,

@@ -4,6 +4,9 @@ use sea_orm_migration::prelude::*;
 
 mod columns;
 mod m20261121_1_accounts;
+mod m20261121_25_typed_answers;
+mod m20261121_26_handoff;
+mod m20261121_27_credits;
 mod m20261121_2_sites;
 mod m20261121_3_assistants;
 mod m20261121_4_conversations;
@@ -28,6 +31,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_7_journal::Migration),
             Box::new(m20261121_8_site_keys::Migration),
             Box::new(m20261121_9_assistant_keys::Migration),
+            Box::new(m20261121_25_typed_answers::Migration),
+            Box::new(m20261121_26_handoff::Migration),
+            Box::new(m20261121_27_credits::Migration),
         ]
     }
 }

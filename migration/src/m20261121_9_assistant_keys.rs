@@ -1,6 +1,6 @@
 //! Assistants with a provider's address and key of their own.
 
-use sea_orm_migration::{prelude::*, sea_query::ColumnDef};
+use sea_orm_migration::prelude::*;
 
 use crate::columns::*;
 
@@ -20,17 +20,8 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, db: &SchemaManager) -> Result<(), DbErr> {
         for name in COLUMNS {
-            db.alter_table(drop("assistant", name)).await?;
+            db.alter_table(remove("assistant", name)).await?;
         }
         Ok(())
     }
-}
-
-/// Adds one column; SQLite takes one at a time.
-fn add(table: &'static str, mut column: ColumnDef) -> TableAlterStatement {
-    Table::alter().table(Alias::new(table)).add_column(&mut column).take()
-}
-
-fn drop(table: &'static str, column: &'static str) -> TableAlterStatement {
-    Table::alter().table(Alias::new(table)).drop_column(Alias::new(column)).take()
 }

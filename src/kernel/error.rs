@@ -116,6 +116,8 @@ pub enum ErrorReason {
     ProviderTruncated,
     /// No provider is configured for it.
     ProviderNotConfigured,
+    /// The customer has no credit left.
+    InsufficientCredit,
 }
 
 /// A failure, cheap to clone.

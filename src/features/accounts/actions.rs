@@ -11,6 +11,7 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 
 use super::{
+    credits,
     limits::{self, SignIns},
     model::{self, NewPerson, RefreshToken, Unusable},
     passwords::Passwords,
@@ -74,6 +75,8 @@ pub async fn insert_in(tx: &mut Tx, person: NewPerson, password_hash: String, su
         name: person.name,
         password_hash,
         superadmin,
+        credits_granted: credits::AT_SIGN_UP,
+        credits_left: credits::AT_SIGN_UP,
         created_at: tx.cx().clock.now(),
         last_login_at: None,
     };

@@ -13,6 +13,7 @@
 //! calls; [`NewPerson`], [`create`], [`hash_password`], [`insert_in`] and [`sign_in_in`] to make accounts.
 
 mod actions;
+pub(super) mod credits;
 mod graphql;
 mod limits;
 mod model;

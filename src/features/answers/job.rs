@@ -2,11 +2,12 @@
 
 use ::entity::{
     assistant, conversation,
-    conversation::Status,
+    conversation::{HandoffReason, Status},
     ids::RunId,
-    message::{Audience, AuthorKind},
+    message::{AnswerAction, Audience, AuthorKind},
     run::{self, RunStatus},
 };
+use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{ActiveValue::Set, IntoActiveModel};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use super::{
     facts::RunFact,
     generate::{self, Draft, Written},
     model::{self, FailureReason, Usage},
+    offer::OfferPerson,
     progress::Writing,
     store,
 };
@@ -22,12 +24,12 @@ use crate::{
     features::{
         assistants,
         conversations::{
-            self, Author, Posting,
+            self, Author, Posting, handoff,
             live::{self, Passing},
         },
     },
     kernel::{
-        Ctx, Error, Permission, Result,
+        Ctx, Error, Permission, Result, Tx,
         error::ErrorCode,
         jobs::{Failure, Job},
     },
@@ -41,6 +43,9 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AnswerQuestion {
     pub(super) run: RunId,
+    /// Not before: a short message waits for the next one.
+    #[serde(default)]
+    pub(super) due: Option<DateTime<Utc>>,
 }
 
 impl Job for AnswerQuestion {
@@ -48,6 +53,10 @@ impl Job for AnswerQuestion {
 
     fn key(&self) -> Option<String> {
         Some(self.run.to_string())
+    }
+
+    fn due(&self) -> Option<DateTime<Utc>> {
+        self.due
     }
 
     async fn run(self, cx: Ctx) -> Result<(), Failure> {
@@ -75,7 +84,7 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
         RunStatus::Queued | RunStatus::Running => {}
         // Stopped by a participant while its writer was dying: what had been saved becomes the message.
         RunStatus::Stopped if run.message_id.is_none() && !run.text.is_empty() => {
-            let written = Written { text: run.text.clone(), citations: vec![] };
+            let written = Written::saved(run.text.clone());
             return finish(cx, id, Some(written), End::Interrupted).await;
         }
         RunStatus::Stopped | RunStatus::Finished | RunStatus::Failed | RunStatus::Cancelled => return Ok(()),
@@ -84,7 +93,7 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
     let Some(assistant) = usable(cx, &run, &conversation).await? else { return Ok(()) };
     let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
-    let (draft, reply) = match generate::draft(cx, &assistant, &history).await? {
+    let (mut draft, reply) = match generate::draft(cx, &assistant, &conversation, &history).await? {
         Ok(ready) => ready,
         Err(reason) => return finish(cx, id, None, End::Failed(reason)).await,
     };
@@ -92,7 +101,7 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
     let hints = cx.bus.listen(&[Topic::Subject(conversation.id.0)]);
     let Some(run) = begin(cx, id, &draft).await? else { return Ok(()) };
     let writing = Writing::begin(cx, id, run.attempt);
-    let end = write(cx, &run, &draft, reply, &writing, hints).await;
+    let end = write(cx, &run, &mut draft, reply, &writing, hints).await;
     let text = writing.progress().text;
     let written = (!text.is_empty()).then(|| draft.complete(text));
     finish(cx, id, written, end).await
@@ -142,17 +151,21 @@ async fn begin(cx: &Ctx, id: RunId, draft: &Draft) -> Result<Option<run::Model>>
 async fn write(
     cx: &Ctx,
     run: &run::Model,
-    draft: &Draft,
+    draft: &mut Draft,
     mut reply: Reply,
     writing: &Writing,
     mut hints: Listener,
 ) -> End {
     let send = |text: String| {
+        if text.is_empty() {
+            return;
+        }
         let index = writing.add(&text);
         live::pass(cx, run.conversation_id, &Passing::Chunk { run: run.id, attempt: run.attempt, index, text });
     };
     // What came after a text that was there at once.
     let mut next = None;
+    let by_model = draft.by_model();
     loop {
         let piece = tokio::select! {
             biased;
@@ -165,33 +178,28 @@ async fn write(
                 },
                 Heard::Passed(_) => continue,
             },
-            piece = following(&mut reply, &mut next, draft.by_model) => piece,
+            piece = following(&mut reply, &mut next, by_model) => piece,
         };
         match piece {
-            Some(Ok(Piece::Text(text))) if text.trim() == model::NO_ANSWER => {}
-            Some(Ok(Piece::Text(text))) => send(text),
+            Some(Ok(Piece::Text(text))) => send(draft.shown(&text)),
             Some(Ok(Piece::Done { finish, usage })) => {
-                if writing.progress().index < 0 {
-                    send(draft.nothing_said().to_owned());
-                }
+                send(draft.rest());
                 let cut = finish == Finish::Length;
+                if !cut && let Some(closing) = draft.closing(&writing.progress().text) {
+                    send(closing);
+                }
                 break End::Complete { cut, usage: usage.map(generate::usage) };
             }
             Some(Err(error)) => {
                 tracing::warn!(run.id = %run.id, error = %error, "a model did not complete its answer");
+                send(draft.rest());
                 let nothing = writing.progress().index < 0;
-                break match error {
-                    ModelError::Truncated { .. } if !nothing => End::Interrupted,
-                    ModelError::Retry { .. } | ModelError::GiveUp { .. } | ModelError::Truncated { .. } => {
-                        if nothing {
-                            End::Failed(FailureReason::ProviderFailed)
-                        } else {
-                            End::Interrupted
-                        }
-                    }
-                };
+                break if nothing { End::Failed(FailureReason::ProviderFailed) } else { End::Interrupted };
             }
-            None => break End::Interrupted,
+            None => {
+                send(draft.rest());
+                break End::Interrupted;
+            }
         }
     }
 }
@@ -262,12 +270,18 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End) -> Resu
             client_id: Some(id.0),
             run: Some(id),
             citations: written.citations.clone(),
+            verdict: Some(written.verdict),
             interrupted: interrupted || stopped,
             actor: Some(run.assistant_id.to_string()),
         };
         message = conversations::insert_answer(&mut tx, &conversation, &posting).await?;
-        if message.is_none() {
-            failure = Some(FailureReason::HumanTookOver);
+        match &message {
+            None => failure = Some(FailureReason::HumanTookOver),
+            Some(_) if written.verdict.action == AnswerAction::Handoff => {
+                let told = conversations::find_for_update(&tx.db(), &reach, conversation.id).await?;
+                handoff::request_in(&mut tx, told, HandoffReason::Assistant).await?;
+            }
+            Some(_) => offer_person(&mut tx, &conversation).await?,
         }
     } else if failure.is_none() {
         failure = Some(if stopped { FailureReason::Stopped } else { FailureReason::ProviderFailed });
@@ -277,6 +291,10 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End) -> Resu
     if let Some(written) = &written {
         row.text = Set(written.text.clone());
         row.citations = Set(serde_json::to_value(&written.citations)?);
+        row.action = Set(Some(written.verdict.action));
+        row.confidence = Set(Some(written.verdict.confidence));
+        row.dropped_citations = Set(i32::try_from(written.removed.citations).unwrap_or(i32::MAX));
+        row.removed_links = Set(i32::try_from(written.removed.links).unwrap_or(i32::MAX));
     }
     row.usage = Set(usage.map(serde_json::to_value).transpose()?);
     match (&message, failure) {
@@ -302,6 +320,22 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End) -> Resu
         }
     }
     tx.commit().await?;
+    Ok(())
+}
+
+/// Two answers, and the visitor is offered a person; not in a customer's private space, where there is none.
+async fn offer_person(tx: &mut Tx, conversation: &conversation::Model) -> Result<()> {
+    if conversation.person_offered_at.is_some() || !conversations::answered_twice(&tx.db(), conversation.id).await? {
+        return Ok(());
+    }
+    let assistant = match conversation.assistant_id {
+        Some(id) => assistants::find_any(&tx.db(), id).await?,
+        None => None,
+    };
+    if assistant.is_some_and(|assistant| assistant.owner_id.is_none()) {
+        let now = tx.cx().clock.now();
+        tx.enqueue(&OfferPerson::after(conversation.id, now)).await?;
+    }
     Ok(())
 }
 

@@ -5,20 +5,31 @@
 //!   that dies leaves the run to another, which begins a new attempt.
 //! - Whether the assistant may still speak and its message are one transaction: it never speaks over a human.
 //! - Citations are made from the passages that were retrieved; a source the model invents is dropped.
-//! - What a visitor or an article says is data in the prompt, never an instruction.
+//! - What a visitor or an article says is data in the prompt, never an instruction; links and images that no source holds
+//!   never reach a visitor.
+//! - What an answer is (answer, question back, abstention, handoff) is decided here, never by its words.
 
+mod clean;
 mod facts;
 mod generate;
 mod graphql;
 mod job;
 mod model;
+mod offer;
+mod personal_data;
+mod phrases;
+mod polish;
 mod progress;
 mod prompt;
 mod reader;
 mod store;
+mod summary;
+mod texts;
 
 pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription};
 pub(crate) use graphql::{Run, node};
 pub use job::AnswerQuestion;
+pub use offer::OfferPerson;
 pub use progress::keep_saving;
 pub use reader::reader;
+pub use summary::SummarizeHandoff;

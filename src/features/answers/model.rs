@@ -2,6 +2,7 @@
 
 use ::entity::message::{self, AuthorKind};
 use async_graphql::{Enum, SimpleObject};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::ai::{Speaker, Turn};
@@ -12,8 +13,10 @@ pub(super) const HISTORY: u64 = 12;
 const HISTORY_CHARACTERS: usize = 5_000;
 /// Characters of sources in a prompt.
 pub(super) const CONTEXT_CHARACTERS: usize = 1_500;
-/// What a model says when the sources do not hold the answer.
-pub(super) const NO_ANSWER: &str = "NO_ANSWER";
+/// With fewer words than this a question is looked up together with the one before it.
+const SEARCHABLE_WORDS: usize = 3;
+/// A message of so many characters is not the beginning of one.
+const COMPLETE_CHARACTERS: usize = 60;
 
 /// Why a run ended without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize, Deserialize)]
@@ -81,38 +84,17 @@ pub(super) fn turns(history: &[message::Model]) -> Vec<Turn> {
     turns
 }
 
-/// What an assistant says when it has no answer, in the language of the question: it offers a person.
-pub(super) fn no_answer(language: &str) -> &'static str {
-    match language {
-        "tr" => "Bunun cevabını bilgi bankamızda bulamadım. Sizi bir temsilciye bağlayayım mı?",
-        "de" => {
-            "Darauf habe ich in unserer Wissensbasis keine Antwort gefunden. Soll ich Sie mit einer Person verbinden?"
-        }
-        _ => "I couldn't find the answer to that in our knowledge base. Shall I connect you with a person?",
-    }
-}
-
-/// What stands before titles of articles that may or may not be meant.
-pub(super) fn did_you_mean(language: &str) -> &'static str {
-    match language {
-        "tr" => "Tam cevabı bulamadım. Bunlardan birini mi arıyordunuz? Değilse sizi bir temsilciye bağlayabilirim.",
-        "de" => "Ich bin mir nicht sicher. Meinten Sie eines davon? Sonst verbinde ich Sie gern mit einer Person.",
-        _ => "I'm not sure. Did you mean one of these? If not, I can connect you with a person.",
-    }
-}
-
 /// Cuts a text into the pieces in which it is streamed: words with the space after them.
 pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(char::is_whitespace)
 }
 
-/// The numbers of the sources that a text cites as `[n]`, in order and once each, those between 1 and `sources` only.
-pub(super) fn cited(text: &str, sources: usize) -> Vec<usize> {
+/// The numbers of the sources that a cleaned text cites as `[n]`, in order and once each.
+pub(super) fn cited(text: &str) -> Vec<i32> {
     let mut found = Vec::new();
     for part in text.split('[').skip(1) {
-        let Some((inside, _)) = part.split_once(']') else { continue };
-        if let Ok(number) = inside.trim().parse::<usize>()
-            && (1..=sources).contains(&number)
+        if let Some((inside, _)) = part.split_once(']')
+            && let Ok(number) = inside.parse()
             && !found.contains(&number)
         {
             found.push(number);
@@ -121,13 +103,49 @@ pub(super) fn cited(text: &str, sources: usize) -> Vec<usize> {
     found
 }
 
+/// What passages are looked for with: the question, and the one before it when it is too short to stand alone ("and
+/// abroad?").
+pub(super) fn search_text(history: &[message::Model]) -> String {
+    let question = question(history);
+    if question.split_whitespace().filter(|word| word.chars().count() > 2).count() >= SEARCHABLE_WORDS {
+        return question;
+    }
+    let earlier = history
+        .iter()
+        .rev()
+        .skip_while(|message| message.author_kind == AuthorKind::Visitor)
+        .find(|message| message.author_kind == AuthorKind::Visitor);
+    match earlier {
+        Some(before) => format!("{}\n{question}", before.body),
+        None => question,
+    }
+}
+
+/// How long a message waits for the next one: not at all when it looks complete, because it asks or is long.
+pub(super) fn patience(text: &str, debounce: TimeDelta) -> TimeDelta {
+    let text = text.trim_end();
+    let complete = text.ends_with(['?', '!', '…']) || text.contains('?') || text.chars().count() >= COMPLETE_CHARACTERS;
+    if complete { TimeDelta::zero() } else { debounce }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn invented_sources_are_dropped_and_each_counts_once() {
-        assert_eq!(cited("Yes [2]. See [1], [2] and [9]; not [x] or [", 3), vec![2, 1]);
+    fn each_source_counts_once() {
+        assert_eq!(cited("Yes [2]. See [1], [2] and [9]; not [x] or ["), vec![2, 1, 9]);
+    }
+
+    #[test]
+    fn what_looks_complete_does_not_wait() {
+        let debounce = TimeDelta::milliseconds(800);
+        for text in ["İade süresi kaç gün?", "Kaç gün? teşekkürler", &"uzun ".repeat(20)] {
+            assert_eq!(patience(text, debounce), TimeDelta::zero(), "{text}");
+        }
+        for text in ["Merhaba", "bir sorum var.", ""] {
+            assert_eq!(patience(text, debounce), debounce, "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use ::entity::{assistant, message};
 
-use super::model::{self, NO_ANSWER};
+use super::{
+    model,
+    personal_data::Masks,
+    polish::{HANDOFF, NO_ANSWER},
+};
 use crate::{features::knowledge::Source, kernel::secret, ports::ai::Prompt};
 
 /// Builds the prompt of an assistant for a conversation and the passages found for its question.
@@ -10,7 +14,14 @@ use crate::{features::knowledge::Source, kernel::secret, ports::ai::Prompt};
 /// With sources the model may use nothing else and says `NO_ANSWER` when they do not hold the answer. The tags carry a
 /// random suffix and `<` and `>` are escaped inside them, so that a text cannot close its tag and speak as the system
 /// ("spotlighting", Hines et al. 2024).
-pub(super) fn build(assistant: &assistant::Model, history: &[message::Model], sources: &[Source]) -> Prompt {
+///
+/// With `masks`, personal data in the conversation is replaced.
+pub(super) fn build(
+    assistant: &assistant::Model,
+    history: &[message::Model],
+    sources: &[Source],
+    masks: Option<&mut Masks>,
+) -> Prompt {
     let mark: String = secret::token().chars().filter(char::is_ascii_alphanumeric).take(10).collect();
     let mut system = format!(
         "You are {name}, an assistant that helps visitors.\nAnswer in the language of the visitor's last message; when in doubt, in `{language}`.\n",
@@ -20,6 +31,9 @@ pub(super) fn build(assistant: &assistant::Model, history: &[message::Model], so
     if !assistant.instructions.trim().is_empty() {
         system.push_str(&assistant.instructions);
         system.push('\n');
+    }
+    if assistant.owner_id.is_none() {
+        system.push_str(&format!("If the visitor asks for a human, output exactly {HANDOFF} and nothing else.\n"));
     }
     if !sources.is_empty() {
         system.push_str(&format!(
@@ -36,9 +50,16 @@ pub(super) fn build(assistant: &assistant::Model, history: &[message::Model], so
             ));
         }
     }
+    let mut turns = model::turns(history);
+    if let Some(masks) = masks {
+        system.push_str("Placeholders like [EMAIL_1] stand for personal data; write them as they are.\n");
+        for turn in &mut turns {
+            turn.text = masks.mask(&turn.text);
+        }
+    }
     Prompt {
         system,
-        turns: model::turns(history),
+        turns,
         model: assistant.model.clone(),
         temperature: assistant.temperature,
         max_tokens: assistant.max_tokens.unsigned_abs(),

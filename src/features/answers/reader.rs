@@ -1,4 +1,4 @@
-//! A visitor's message leads to a run.
+//! A visitor's message leads to a run, a handoff to a summary.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,17 @@ use ::entity::{
     message::{Audience, AuthorKind},
     run::{self, RunStatus},
 };
+use chrono::TimeDelta;
 use futures_util::FutureExt;
 use sea_orm::{ActiveValue::Set, IntoActiveModel};
 
-use super::{facts::RunFact, job::AnswerQuestion, model::FailureReason, store};
+use super::{
+    facts::RunFact,
+    job::AnswerQuestion,
+    model::{self, FailureReason},
+    store,
+    summary::SummarizeHandoff,
+};
 use crate::{
     features::{
         assistants,
@@ -20,29 +27,41 @@ use crate::{
     kernel::{Permission, Result, Tx, journal::Line, readers::Reader},
 };
 
-/// Reacts to messages of visitors.
+/// Reacts to messages of visitors and to handoffs.
 pub fn reader() -> Reader {
-    Reader::new("answers", |line| question(line).is_some(), |tx, lines| react(tx, lines).boxed())
+    Reader::new("answers", |line| concern(line).is_some(), |tx, lines| react(tx, lines).boxed())
 }
 
-/// The number of the visitor's message that a line tells of.
-fn question(line: &Line) -> Option<i64> {
-    let Some(ConversationFact::MessagePosted {
-        seq, author: AuthorKind::Visitor, audience: Audience::Everyone, ..
-    }) = ConversationFact::read(line)
-    else {
-        return None;
-    };
-    Some(seq)
+/// What a line asks for.
+enum Concern {
+    /// An answer to the visitor's message of this number.
+    Question(i64),
+    /// A summary for whoever takes over.
+    Handoff,
+}
+
+fn concern(line: &Line) -> Option<Concern> {
+    match ConversationFact::read(line)? {
+        ConversationFact::MessagePosted { seq, author: AuthorKind::Visitor, audience: Audience::Everyone, .. } => {
+            Some(Concern::Question(seq))
+        }
+        ConversationFact::HumanRequested { .. } => Some(Concern::Handoff),
+        _ => None,
+    }
 }
 
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     // The newest question of each conversation: messages that came together are answered together.
     let mut questions: BTreeMap<ConversationId, i64> = BTreeMap::new();
     for line in lines {
-        if let Some(seq) = question(line) {
-            let newest = questions.entry(ConversationId(line.subject)).or_default();
-            *newest = (*newest).max(seq);
+        let id = ConversationId(line.subject);
+        match concern(line) {
+            Some(Concern::Question(seq)) => {
+                let newest = questions.entry(id).or_default();
+                *newest = (*newest).max(seq);
+            }
+            Some(Concern::Handoff) => tx.enqueue(&SummarizeHandoff { conversation: id, line: line.seq }).await?,
+            None => {}
         }
     }
     for (conversation, seq) in questions {
@@ -58,12 +77,8 @@ async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     if conversation.assistant_paused || conversation.status == Status::Closed {
         return Ok(());
     }
-    if !assistants::find_any(&tx.db(), assistant)
-        .await?
-        .is_some_and(|found| found.enabled && found.deleted_at.is_none())
-    {
-        return Ok(());
-    }
+    let found = assistants::find_any(&tx.db(), assistant).await?;
+    let Some(speaker) = found.filter(|found| found.enabled && found.deleted_at.is_none()) else { return Ok(()) };
     let now = tx.cx().clock.now();
     for older in store::active_for_update(&tx.db(), id).await? {
         if older.question_seq >= question_seq {
@@ -92,13 +107,20 @@ async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
         usage: Set(None),
         failure: Set(None),
         message_id: Set(None),
+        action: Set(None),
+        confidence: Set(None),
+        dropped_citations: Set(0),
+        removed_links: Set(0),
         created_at: Set(now),
         started_at: Set(None),
         finished_at: Set(None),
     };
     if store::insert(&tx.db(), row).await? {
         tx.record(conversation.site_id, id.0, &RunFact::Queued { run })?;
-        tx.enqueue(&AnswerQuestion { run }).await?;
+        let asked = conversation.last_message_preview.unwrap_or_default();
+        let wait = model::patience(&asked, TimeDelta::milliseconds(speaker.debounce_ms.into()));
+        let due = (wait > TimeDelta::zero()).then(|| now + wait);
+        tx.enqueue(&AnswerQuestion { run, due }).await?;
     }
     Ok(())
 }

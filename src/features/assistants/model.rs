@@ -18,6 +18,9 @@ pub(super) const TEMPERATURE: f64 = 0.7;
 pub(super) const MAX_TOKENS: i32 = 500;
 /// What it speaks in a customer's private space.
 pub(super) const LANGUAGE: &str = "en";
+/// How long a short message waits for the next one that was not told, in milliseconds.
+pub(super) const DEBOUNCE_MS: i32 = 800;
+const LONGEST_DEBOUNCE_MS: i32 = 10_000;
 const NAME_MAX: usize = 100;
 const INSTRUCTIONS_MAX: usize = 10_000;
 const WELCOME_MAX: usize = 1_000;
@@ -37,7 +40,10 @@ pub(crate) struct New {
     pub(crate) max_tokens: i32,
     pub(crate) language: String,
     pub(crate) welcome_text: String,
+    pub(crate) confidence_threshold: Option<f64>,
+    pub(crate) debounce_ms: i32,
     pub(crate) enabled: bool,
+    pub(crate) charges_credit: bool,
     pub(crate) open_to_customers: bool,
 }
 
@@ -54,7 +60,10 @@ impl Default for New {
             max_tokens: MAX_TOKENS,
             language: LANGUAGE.to_owned(),
             welcome_text: String::new(),
+            confidence_threshold: None,
+            debounce_ms: DEBOUNCE_MS,
             enabled: true,
+            charges_credit: false,
             open_to_customers: false,
         }
     }
@@ -72,7 +81,10 @@ pub(super) struct Changes {
     pub(super) max_tokens: MaybeUndefined<i32>,
     pub(super) language: MaybeUndefined<String>,
     pub(super) welcome_text: MaybeUndefined<String>,
+    pub(super) confidence_threshold: MaybeUndefined<f64>,
+    pub(super) debounce_ms: MaybeUndefined<i32>,
     pub(super) enabled: MaybeUndefined<bool>,
+    pub(super) charges_credit: MaybeUndefined<bool>,
     pub(super) open_to_customers: MaybeUndefined<bool>,
 }
 
@@ -84,6 +96,19 @@ impl New {
         }
         if !(1..=MOST_TOKENS).contains(&self.max_tokens) {
             return Err(out_of_range("input.maxTokens", "a whole number from 1 to 8192"));
+        }
+        if self.confidence_threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
+            return Err(out_of_range("input.confidenceThreshold", "a number from 0 to 1, or null"));
+        }
+        if !(0..=LONGEST_DEBOUNCE_MS).contains(&self.debounce_ms) {
+            return Err(out_of_range("input.debounceMs", "a whole number from 0 to 10000"));
+        }
+        if self.charges_credit && !self.open_to_customers {
+            return Err(Error::bad_input(
+                "input.chargesCredit",
+                ErrorReason::InvalidCombination,
+                "Only customers pay with credits; set `openToCustomers` as well, or leave `chargesCredit` off.",
+            ));
         }
         if owner.is_some() && self.open_to_customers {
             return Err(Error::bad_input(
@@ -123,7 +148,10 @@ impl New {
             max_tokens: row.max_tokens,
             language: row.language.clone(),
             welcome_text: row.welcome_text.clone(),
+            confidence_threshold: row.confidence_threshold,
+            debounce_ms: row.debounce_ms,
             enabled: row.enabled,
+            charges_credit: row.charges_credit,
             open_to_customers: row.open_to_customers,
         }
     }
@@ -144,7 +172,14 @@ impl New {
             max_tokens: pick(changes.max_tokens, self.max_tokens, default.max_tokens),
             language: pick(changes.language, self.language, String::new()),
             welcome_text: pick(changes.welcome_text, self.welcome_text, default.welcome_text),
+            confidence_threshold: pick(
+                changes.confidence_threshold.map_value(Some),
+                self.confidence_threshold,
+                default.confidence_threshold,
+            ),
+            debounce_ms: pick(changes.debounce_ms, self.debounce_ms, default.debounce_ms),
             enabled: pick(changes.enabled, self.enabled, default.enabled),
+            charges_credit: pick(changes.charges_credit, self.charges_credit, default.charges_credit),
             open_to_customers: pick(changes.open_to_customers, self.open_to_customers, default.open_to_customers),
         }
     }
@@ -161,7 +196,10 @@ impl New {
             ("maxTokens", self.max_tokens != other.max_tokens),
             ("language", self.language != other.language),
             ("welcomeText", self.welcome_text != other.welcome_text),
+            ("confidenceThreshold", self.confidence_threshold != other.confidence_threshold),
+            ("debounceMs", self.debounce_ms != other.debounce_ms),
             ("enabled", self.enabled != other.enabled),
+            ("chargesCredit", self.charges_credit != other.charges_credit),
             ("openToCustomers", self.open_to_customers != other.open_to_customers),
         ];
         differ.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
@@ -179,7 +217,10 @@ impl New {
             max_tokens: self.max_tokens,
             language: self.language,
             welcome_text: self.welcome_text,
+            confidence_threshold: self.confidence_threshold,
+            debounce_ms: self.debounce_ms,
             enabled: self.enabled,
+            charges_credit: self.charges_credit,
             open_to_customers: self.open_to_customers,
             ..row
         }

@@ -14,11 +14,12 @@ use uuid::Uuid;
 
 use super::{
     facts::{Attributes, ConversationFact},
+    handoff,
     lane::{self, Author, Posting},
     live, model, store,
 };
 use crate::{
-    features::{assistants, sites, visitors},
+    features::{accounts, assistants, sites, visitors},
     kernel::{Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, Tx, secret, text},
 };
 
@@ -34,6 +35,7 @@ pub(super) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model
     let reach = cx.reach(Permission::ConversationsWrite)?;
     let title = text::maybe_line("input.title", start.title.as_deref(), model::TITLE_MAX)?;
     let mut fresh = blank(cx);
+    let mut pays = None;
     fresh.title = title;
     if let Some((site, visitor)) = reach.visitor() {
         let assistant = assistants::for_visitor(cx, site, start.assistant).await?;
@@ -51,6 +53,8 @@ pub(super) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model
             )
         })?;
         let assistant = assistants::for_customer(cx, id).await?;
+        // Nobody pays for an assistant of their own.
+        pays = (assistant.charges_credit && assistant.owner_id != Some(user)).then_some(user);
         fresh.site_id = assistant.site_id;
         fresh.customer_id = Some(user);
         fresh.assistant_id = Some(assistant.id);
@@ -58,11 +62,16 @@ pub(super) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model
             fresh.id = ConversationId(derived(user, client));
         }
     }
-    begin(cx, &reach, fresh).await
+    begin(cx, &reach, fresh, pays).await
 }
 
-/// Inserts the conversation; when the database says that it exists, finds it.
-async fn begin(cx: &Ctx, reach: &Reach, fresh: conversation::Model) -> Result<(conversation::Model, bool)> {
+/// Inserts the conversation, for a credit where somebody pays; when the database says that it exists, finds it.
+async fn begin(
+    cx: &Ctx,
+    reach: &Reach,
+    fresh: conversation::Model,
+    pays: Option<UserId>,
+) -> Result<(conversation::Model, bool)> {
     if let Some(found) = existing(cx, reach, &fresh).await? {
         return Ok((found, false));
     }
@@ -73,6 +82,9 @@ async fn begin(cx: &Ctx, reach: &Reach, fresh: conversation::Model) -> Result<(c
     let after = Attributes::of(&fresh, vec![]);
     match fresh.clone().into_active_model().reset_all().insert(&tx.db()).await.map_err(Error::from) {
         Ok(inserted) => {
+            if let Some(user) = pays {
+                accounts::credits::spend_in(&mut tx, user).await?;
+            }
             tx.record(inserted.site_id, inserted.id.0, &ConversationFact::Started { after })?;
             tx.commit().await?;
             Ok((inserted, true))
@@ -106,6 +118,10 @@ fn blank(cx: &Ctx) -> conversation::Model {
         description: None,
         assignee_id: None,
         assistant_paused: false,
+        human_requested_at: None,
+        handoff_reason: None,
+        human_joined_at: None,
+        person_offered_at: None,
         open_key: None,
         last_seq: 0,
         last_message_id: None,
@@ -156,6 +172,7 @@ pub(super) async fn send(
             client_id,
             run: None,
             citations: vec![],
+            verdict: None,
             interrupted: false,
             actor: cx.actor.id(),
         },
@@ -355,7 +372,7 @@ fn another_open() -> Error {
     )
 }
 
-async fn attributes(tx: &Tx, conversation: &conversation::Model) -> Result<Attributes> {
+pub(super) async fn attributes(tx: &Tx, conversation: &conversation::Model) -> Result<Attributes> {
     let tags = store::tags(&tx.db(), vec![conversation.id]).await?.remove(&conversation.id).unwrap_or_default();
     Ok(Attributes::of(conversation, tags))
 }
@@ -450,18 +467,19 @@ pub(super) async fn set_paused(cx: &Ctx, id: ConversationId, paused: bool) -> Re
     if found.assistant_paused == paused {
         return Ok(found);
     }
-    let changed = pause_in(&mut tx, found, paused).await?;
+    let changed = match paused {
+        true => pause_in(&mut tx, found).await?,
+        false => handoff::resume_in(&mut tx, found).await?,
+    };
     tx.commit().await?;
     Ok(changed)
 }
 
-/// The same inside a transaction that has locked it.
-pub(crate) async fn pause_in(tx: &mut Tx, found: conversation::Model, paused: bool) -> Result<conversation::Model> {
+async fn pause_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
     let mut row = found.into_active_model();
-    row.assistant_paused = Set(paused);
+    row.assistant_paused = Set(true);
     let changed = store::update(&tx.db(), row).await?;
-    let fact = if paused { ConversationFact::AssistantPaused } else { ConversationFact::AssistantResumed };
-    tx.record(changed.site_id, changed.id.0, &fact)?;
+    tx.record(changed.site_id, changed.id.0, &ConversationFact::AssistantPaused)?;
     Ok(changed)
 }
 

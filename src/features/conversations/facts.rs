@@ -1,13 +1,14 @@
 //! What can happen to a conversation.
 
 use ::entity::{
-    conversation::{self, Status},
+    conversation::{self, HandoffReason, Status},
     ids::{AssistantId, MessageId, UserId},
     message::{Audience, AuthorKind},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::handoff;
 use crate::kernel::tx::Fact;
 
 /// What an inbox filters by, as it was at a moment.
@@ -17,6 +18,8 @@ pub(crate) struct Attributes {
     pub(crate) assignee: Option<UserId>,
     pub(crate) assistant: Option<AssistantId>,
     pub(crate) tags: Vec<String>,
+    #[serde(default)]
+    pub(crate) waiting: bool,
 }
 
 impl Attributes {
@@ -26,6 +29,7 @@ impl Attributes {
             assignee: conversation.assignee_id,
             assistant: conversation.assistant_id,
             tags,
+            waiting: handoff::waits(conversation),
         }
     }
 }
@@ -44,6 +48,10 @@ pub(crate) enum ConversationFact {
     Reopened { before: Attributes, after: Attributes },
     Assigned { before: Attributes, after: Attributes },
     TagsChanged { before: Attributes, after: Attributes },
+    HumanRequested { reason: HandoffReason, before: Attributes, after: Attributes },
+    HumanRequestCancelled { before: Attributes, after: Attributes },
+    HumanJoined { before: Attributes, after: Attributes },
+    PersonOffered,
     AssistantPaused,
     AssistantResumed,
     Renamed,
@@ -63,6 +71,10 @@ impl Fact for ConversationFact {
             Self::Reopened { .. } => "conversation.reopened",
             Self::Assigned { .. } => "conversation.assigned",
             Self::TagsChanged { .. } => "conversation.tags_changed",
+            Self::HumanRequested { .. } => "conversation.human_requested",
+            Self::HumanRequestCancelled { .. } => "conversation.human_request_cancelled",
+            Self::HumanJoined { .. } => "conversation.human_joined",
+            Self::PersonOffered => "conversation.person_offered",
             Self::AssistantPaused => "conversation.assistant_paused",
             Self::AssistantResumed => "conversation.assistant_resumed",
             Self::Renamed => "conversation.renamed",
@@ -90,6 +102,10 @@ impl ConversationFact {
             | Self::Closed { .. }
             | Self::Reopened { .. }
             | Self::Assigned { .. }
+            | Self::HumanRequested { .. }
+            | Self::HumanRequestCancelled { .. }
+            | Self::HumanJoined { .. }
+            | Self::PersonOffered
             | Self::AssistantPaused
             | Self::AssistantResumed
             | Self::Renamed
@@ -104,6 +120,9 @@ impl ConversationFact {
             Self::Closed { before, after }
             | Self::Reopened { before, after }
             | Self::Assigned { before, after }
+            | Self::HumanRequested { before, after, .. }
+            | Self::HumanRequestCancelled { before, after }
+            | Self::HumanJoined { before, after }
             | Self::TagsChanged { before, after } => Some((Some(before), Some(after))),
             Self::Deleted { before } => Some((Some(before), None)),
             Self::MessagePosted { .. }
@@ -111,6 +130,7 @@ impl ConversationFact {
             | Self::MessageDeleted { .. }
             | Self::ReactionsChanged { .. }
             | Self::ReceiptMoved { .. }
+            | Self::PersonOffered
             | Self::AssistantPaused
             | Self::AssistantResumed
             | Self::Renamed => None,

@@ -21,7 +21,9 @@ use uuid::Uuid;
 
 use super::{
     actions,
+    answer::Verdict,
     facts::ConversationFact,
+    handoff,
     model::{self, Citation},
     store,
 };
@@ -56,6 +58,8 @@ pub struct Posting {
     pub run: Option<RunId>,
     /// Its sources.
     pub citations: Vec<Citation>,
+    /// What it is, for an assistant's answer.
+    pub verdict: Option<Verdict>,
     /// It was stopped half-way.
     pub interrupted: bool,
     /// Who did it, for the journal.
@@ -181,7 +185,7 @@ async fn write(cx: &Ctx, site: SiteId, postings: &[Posting], closed: Closed) -> 
 }
 
 /// Posts one message inside a transaction that does more.
-pub(super) async fn post_in(tx: &mut Tx, site: SiteId, posting: &Posting) -> Result<message::Model> {
+pub(crate) async fn post_in(tx: &mut Tx, site: SiteId, posting: &Posting) -> Result<message::Model> {
     let outcome = write_in(tx, site, std::slice::from_ref(posting), Closed::Reopen).await?.pop();
     match outcome {
         Some(Outcome::Done(result)) => result.map(|message| *message),
@@ -243,7 +247,10 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
         let takes_over = posting.author.kind == AuthorKind::Agent && posting.audience == Audience::Everyone;
         if takes_over && !conversation.assistant_paused {
             conversation.assistant_paused = true;
-            tx.record_by(actor, site, subject, &ConversationFact::AssistantPaused)?;
+            tx.record_by(actor.clone(), site, subject, &ConversationFact::AssistantPaused)?;
+        }
+        if takes_over && handoff::waits(conversation) {
+            handoff::join_in(tx, conversation, actor).await?;
         }
         if let Some(key) = key {
             sent.insert(key, message.clone());
@@ -310,6 +317,8 @@ fn number(
         run_id: posting.run,
         citations: (!posting.citations.is_empty())
             .then(|| serde_json::to_value(&posting.citations).unwrap_or_default()),
+        action: posting.verdict.map(|verdict| verdict.action),
+        confidence: posting.verdict.map(|verdict| verdict.confidence),
         interrupted: posting.interrupted,
         created_at: now,
         edited_at: None,
@@ -338,6 +347,8 @@ impl IntoRow for message::Model {
             content_hash: Set(self.content_hash),
             run_id: Set(self.run_id),
             citations: Set(self.citations),
+            action: Set(self.action),
+            confidence: Set(self.confidence),
             interrupted: Set(self.interrupted),
             created_at: Set(self.created_at),
             edited_at: Set(self.edited_at),

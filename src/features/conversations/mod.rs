@@ -5,11 +5,14 @@
 //! - Messages of a conversation are numbered 1, 2, 3 … in the transaction that inserts them.
 //! - A message sent twice with one client id is one message.
 //! - An internal note reaches members of the site only: the queries leave it out, not the resolvers.
+//! - While a conversation waits for a person, or a person has come, its assistant is silent.
 //! - Every change leaves a journal line about the conversation; followers and readers see it in that order.
 
 pub(crate) mod actions;
+pub(crate) mod answer;
 mod facts;
 pub(crate) mod graphql;
+pub(crate) mod handoff;
 mod lane;
 pub(crate) mod live;
 pub(crate) mod model;
@@ -17,8 +20,10 @@ mod receipts;
 mod store;
 
 pub(crate) use actions::insert_answer;
+pub use answer::Verdict;
 pub(crate) use facts::ConversationFact;
 pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
+pub(crate) use lane::post_in;
 pub use lane::{Author, Posting};
 pub use model::Citation;
-pub(crate) use store::{find, find_for_update, history, lookup};
+pub(crate) use store::{answered_twice, find, find_for_update, history, lookup};

@@ -31,6 +31,9 @@ pub(crate) const TYPING_MAX: usize = 500;
 /// A source of an answer: a literal part of one version of an article.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, SimpleObject)]
 pub struct Citation {
+    /// What `[n]` in the answer's text refers to; 1 for the first source that was found.
+    #[serde(default)]
+    pub number: i32,
     /// The article.
     #[graphql(name = "articleId")]
     pub article: ArticleId,
@@ -186,6 +189,8 @@ mod tests {
             content_hash: None,
             run_id: None,
             citations: None,
+            action: None,
+            confidence: None,
             interrupted: false,
             created_at,
             edited_at: None,

@@ -77,6 +77,7 @@ pub(super) struct Filter {
     pub(super) status: Option<conversation::Status>,
     pub(super) assignee: Option<UserId>,
     pub(super) unassigned: bool,
+    pub(super) waiting: Option<bool>,
     pub(super) assistant: Option<AssistantId>,
     pub(super) visitor: Option<VisitorId>,
     pub(super) tag: Option<String>,
@@ -97,6 +98,12 @@ fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conv
     }
     if filter.unassigned {
         query = query.filter(Column::AssigneeId.is_null());
+    }
+    let waits = Column::HumanRequestedAt.is_not_null().and(Column::HumanJoinedAt.is_null());
+    match filter.waiting {
+        Some(true) => query = query.filter(waits),
+        Some(false) => query = query.filter(waits.not()),
+        None => {}
     }
     if let Some(assistant) = filter.assistant {
         query = query.filter(Column::AssistantId.eq(assistant));
@@ -436,6 +443,33 @@ pub(super) async fn write_heads(database: &Database, db: &Db<'_>, rows: &[&conve
         conversation::Entity::update(changed).exec(db).await?;
     }
     Ok(())
+}
+
+/// Writes when an agent came.
+pub(super) async fn set_joined(db: &Db<'_>, row: &conversation::Model) -> Result<()> {
+    let joined = conversation::ActiveModel {
+        id: sea_orm::ActiveValue::Unchanged(row.id),
+        human_joined_at: Set(row.human_joined_at),
+        ..Default::default()
+    };
+    conversation::Entity::update(joined).exec(db).await?;
+    Ok(())
+}
+
+/// True when an assistant wrote the last two messages that are not the visitor's.
+pub(crate) async fn answered_twice(db: &Db<'_>, id: ConversationId) -> Result<bool> {
+    let last: Vec<AuthorKind> = message::Entity::find()
+        .select_only()
+        .column(message::Column::AuthorKind)
+        .filter(message::Column::ConversationId.eq(id))
+        .filter(message::Column::Audience.eq(Audience::Everyone))
+        .filter(message::Column::AuthorKind.ne(AuthorKind::Visitor))
+        .order_by_desc(message::Column::Seq)
+        .limit(2)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(last == [AuthorKind::Assistant, AuthorKind::Assistant])
 }
 
 const WRITE_HEADS_POSTGRES: &str = r#"UPDATE "conversation" AS c SET "last_seq" = v.last_seq,

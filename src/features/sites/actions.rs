@@ -133,6 +133,7 @@ fn row(cx: &Ctx, new: NewSite, owner_id: Option<UserId>) -> site::Model {
         public_key: model::public_key(),
         allowed_origins: site::Origins(new.allowed_origins),
         locale: new.locale,
+        mask_personal_data: false,
         owner_id,
         created_at: cx.clock.now(),
     }

@@ -85,6 +85,19 @@ pub async fn by_key(db: &Db<'_>, key: &str) -> Result<site::Model> {
     store::lookup_by_key(db, key).await?.ok_or_else(|| Error::not_found("site"))
 }
 
+/// The language of a site's own texts.
+///
+/// # Errors
+/// `NOT_FOUND` when the site is gone.
+pub async fn locale(cx: &Ctx, id: SiteId) -> Result<String> {
+    store::lookup(&cx.db(), id).await?.map(|site| site.locale).ok_or_else(|| Error::not_found("site"))
+}
+
+/// True when the site wants personal data masked before a prompt goes to a cloud provider.
+pub async fn masks_personal_data(cx: &Ctx, id: SiteId) -> Result<bool> {
+    Ok(store::lookup(&cx.db(), id).await?.is_some_and(|site| site.mask_personal_data))
+}
+
 /// True when the person is a member of the site, with whatever role.
 pub async fn is_member(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> {
     Ok(store::lookup_member(db, site, user).await?.is_some())

@@ -45,6 +45,7 @@ pub(super) struct SiteChanges {
     pub(super) name: MaybeUndefined<String>,
     pub(super) allowed_origins: MaybeUndefined<Vec<String>>,
     pub(super) locale: MaybeUndefined<String>,
+    pub(super) mask_personal_data: MaybeUndefined<bool>,
 }
 
 /// Applies changes to a site and tells the names of the settings that differ now. Null clears the origins and brings
@@ -68,10 +69,16 @@ pub(super) fn change(site: &mut site::Model, changes: SiteChanges) -> Result<Vec
         MaybeUndefined::Null => site.locale = DEFAULT_LOCALE.to_owned(),
         MaybeUndefined::Value(locale) => site.locale = check_locale(&locale)?,
     }
+    match changes.mask_personal_data {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => site.mask_personal_data = false,
+        MaybeUndefined::Value(mask) => site.mask_personal_data = mask,
+    }
     let differ = [
         ("name", before.name != site.name),
         ("allowedOrigins", before.allowed_origins != site.allowed_origins),
         ("locale", before.locale != site.locale),
+        ("maskPersonalData", before.mask_personal_data != site.mask_personal_data),
     ];
     Ok(differ.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect())
 }
@@ -190,6 +197,7 @@ mod tests {
             public_key: public_key(),
             allowed_origins: site::Origins(vec!["https://acme.example".into()]),
             locale: "tr".into(),
+            mask_personal_data: false,
             owner_id: None,
             created_at: now(),
         };
@@ -198,6 +206,7 @@ mod tests {
             name: MaybeUndefined::Value(" Acme ".into()),
             allowed_origins: MaybeUndefined::Null,
             locale: MaybeUndefined::Value("de".into()),
+            mask_personal_data: MaybeUndefined::Undefined,
         };
         assert_eq!(change(&mut site, changes).unwrap(), ["allowedOrigins", "locale"]);
         assert_eq!((site.locale.as_str(), site.allowed_origins.0.len()), ("de", 0));

@@ -92,6 +92,7 @@ pub(super) async fn save(db: &Db<'_>, row: &site::Model) -> Result<()> {
             public_key: Set(row.public_key.clone()),
             allowed_origins: Set(row.allowed_origins.clone()),
             locale: Set(row.locale.clone()),
+            mask_personal_data: Set(row.mask_personal_data),
             ..Default::default()
         })
         .filter(site::Column::Id.eq(row.id))

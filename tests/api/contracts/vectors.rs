@@ -61,6 +61,7 @@ impl World {
             public_key: site.to_string(),
             allowed_origins: site::Origins::default(),
             locale: "tr".into(),
+            mask_personal_data: false,
             owner_id: None,
             created_at: Clock::system().now(),
         };

@@ -46,6 +46,8 @@ const PARTICIPANTS: &str = "U AN N AN AN A";
 const STAFF: &str = "U FN N AN AN A";
 /// The message is the visitor's: who else sees it, may not change it.
 const AUTHOR: &str = "U AN N FN FN F";
+/// A wish of the visitor: who else sees the conversation, may not have it.
+const OF_THE_VISITOR: &str = "U AN N FN FN F";
 const WHERE_SEEN: &str = "0 A0 0 A0 A0 A";
 const WHERE_MEMBER: &str = "0 00 0 A0 A0 A";
 /// Found through what it belongs to, never alone.
@@ -109,6 +111,7 @@ const RULES: &[Rule] = &[
     ("archiveArticle", r#"{"articleId":"$article"}"#, ADMINS),
     ("assignConversation", r#"{"conversationId":"$conversation","assigneeId":"$agent"}"#, STAFF),
     ("changeMemberRole", r#"{"memberId":"$newMember","role":"AGENT"}"#, ADMINS),
+    ("cancelHumanRequest", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
     ("closeConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("createArticle", r#"{"siteId":"$site","title":"Yeni","body":"Metin","language":"tr"}"#, MEMBERS),
     ("createAssistant", r#"{"siteId":"$site","name":"Yeni","enabled":false}"#, ADMINS),
@@ -120,6 +123,7 @@ const RULES: &[Rule] = &[
     ("deleteMessage", r#"{"messageId":"$newMessage"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$newMessage","body":"Anders"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$note","body":"Anders"}"#, "U NN N FN AN F"),
+    ("grantCredits", r#"{"userId":"$agent","amount":1}"#, "U FF F FF FF A"),
     ("inviteMember", r#"{"siteId":"$site","email":"guest@example.com","role":"AGENT"}"#, ADMINS),
     ("login", r#"{"email":"$email","password":"$password"}"#, ANYBODY),
     ("markDelivered", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
@@ -133,6 +137,7 @@ const RULES: &[Rule] = &[
     ("renameConversation", r#"{"conversationId":"$conversation","title":"Neu"}"#, PARTICIPANTS),
     ("reopenConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("resumeAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
+    ("requestHuman", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
     ("revokeInvitation", r#"{"invitationId":"$newInvitation"}"#, ADMINS),
     // The session is the own admin's.
     ("revokeSession", r#"{"sessionId":"$newSession"}"#, "U FF N NN AN N"),

@@ -1,11 +1,15 @@
 //! Changes to one's account and sign-ins.
 
-use ::entity::ids::SessionId;
+use ::entity::ids::{SessionId, UserId};
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::types::{AuthPayload, Session, by};
+use super::types::{AuthPayload, Session, User, by};
 use crate::{
-    features::accounts::{actions, limits},
+    features::accounts::{
+        actions,
+        credits::{self, Credits},
+        limits,
+    },
     kernel::{CtxExt, Result},
 };
 
@@ -52,6 +56,24 @@ pub(super) struct LogoutInput {
 pub(super) struct RevokeSessionInput {
     /// One of your own sessions.
     session_id: SessionId,
+}
+
+/// Credits for somebody.
+#[derive(InputObject)]
+pub(super) struct GrantCreditsInput {
+    /// The person.
+    user_id: UserId,
+    /// How many more, 1 to 1,000,000.
+    amount: i32,
+}
+
+/// Credits that were granted.
+#[derive(SimpleObject)]
+pub(super) struct GrantCreditsPayload {
+    /// The person.
+    user: User,
+    /// What the person has now.
+    credits: Credits,
 }
 
 /// The end of the sign-in the request came with.
@@ -121,6 +143,17 @@ impl AccountsMutation {
     ) -> Result<LogoutPayload> {
         let (session, ended_sessions) = actions::logout(ctx.cx(), input.all_sessions).await?;
         Ok(LogoutPayload { session: Session::new(session, &ctx.cx().actor), ended_sessions })
+    }
+
+    /// Gives a person more credits, with which customers pay for conversations with assistants that charge. For
+    /// superadmins.
+    async fn grant_credits(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who gets how many.")] input: GrantCreditsInput,
+    ) -> Result<GrantCreditsPayload> {
+        let person = credits::grant(ctx.cx(), input.user_id, input.amount).await?;
+        Ok(GrantCreditsPayload { credits: Credits::from(&person), user: person.into() })
     }
 
     /// Ends one of your sign-ins, for example that of a lost device.

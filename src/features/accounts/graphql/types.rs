@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     features::accounts::{
         actions::Issued,
+        credits::Credits,
         token::{Bearer, Claims},
     },
     kernel::{Actor, CtxExt, Error, ErrorReason},
@@ -32,6 +33,8 @@ pub struct User {
     #[graphql(skip)]
     superadmin: bool,
     #[graphql(skip)]
+    credits: Credits,
+    #[graphql(skip)]
     last_login_at: Option<DateTime<Utc>>,
     /// Shown to the person themself.
     #[graphql(skip)]
@@ -51,6 +54,11 @@ impl User {
         self.own.then_some(self.superadmin)
     }
 
+    /// What the person can pay for conversations with assistants that charge. Null unless it is you.
+    async fn credits(&self) -> Option<Credits> {
+        self.own.then_some(self.credits)
+    }
+
     /// When the person last signed in. Null unless it is you.
     async fn last_login_at(&self) -> Option<DateTime<Utc>> {
         self.last_login_at.filter(|_| self.own)
@@ -68,6 +76,7 @@ fn sees_addresses(actor: &Actor, of: UserId) -> bool {
 impl From<user::Model> for User {
     fn from(row: user::Model) -> Self {
         Self {
+            credits: Credits::from(&row),
             id: row.id,
             name: row.name,
             created_at: row.created_at,

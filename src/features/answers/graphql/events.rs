@@ -11,6 +11,7 @@ use crate::{
     features::conversations::{
         Citation,
         graphql::{
+            answer::AssistantAnswer,
             subscription::{Gap, MessageChanged},
             types::{Conversation, Message, Receipt},
         },
@@ -107,6 +108,8 @@ pub(super) struct RunFinished {
     pub(super) run_id: RunId,
     /// The message; `interrupted` when it was stopped or broke off.
     pub(super) message: Message,
+    /// What the assistant made of the question.
+    pub(super) answer: Option<AssistantAnswer>,
     /// Its sources: literal quotes.
     pub(super) citations: Vec<Citation>,
     /// What it cost, where the provider says so.
@@ -153,6 +156,14 @@ pub(super) enum ConversationChange {
     Assigned,
     /// Its tags changed; told to members of the site only.
     TagsChanged,
+    /// It waits for a person from now on.
+    HumanRequested,
+    /// It does not wait for a person any more: the visitor goes on with the assistant.
+    HumanRequestCancelled,
+    /// An agent wrote to the visitor who waited.
+    HumanJoined,
+    /// The visitor is offered a person: see `offers` of the conversation.
+    PersonOffered,
     /// An agent took over: the assistant is silent.
     AssistantPaused,
     /// The assistant may answer again.

@@ -22,6 +22,7 @@ use crate::{
     features::conversations::{
         self, ConversationFact,
         graphql::{
+            answer::AssistantAnswer,
             subscription::{gap, messages_of, rows_of},
             types::{Conversation, Message, Receipt, participant_id},
         },
@@ -205,8 +206,10 @@ async fn finished(
     cursor: Option<Cursor>,
 ) -> Result<Option<RunFinished>> {
     let row = rows_of(cx, conversation, vec![message]).await?.remove(&message);
-    Ok(row.map(|row| RunFinished {
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(RunFinished {
         cursor,
+        answer: AssistantAnswer::of(&row)?,
         run_id: run.id,
         citations: types::sources(run).unwrap_or_default(),
         usage: types::usage(run),
@@ -297,6 +300,10 @@ fn conversation_event(
         ConversationFact::Reopened { .. } => ConversationChange::Reopened,
         ConversationFact::Assigned { .. } => ConversationChange::Assigned,
         ConversationFact::TagsChanged { .. } => ConversationChange::TagsChanged,
+        ConversationFact::HumanRequested { .. } => ConversationChange::HumanRequested,
+        ConversationFact::HumanRequestCancelled { .. } => ConversationChange::HumanRequestCancelled,
+        ConversationFact::HumanJoined { .. } => ConversationChange::HumanJoined,
+        ConversationFact::PersonOffered => ConversationChange::PersonOffered,
         ConversationFact::AssistantPaused => ConversationChange::AssistantPaused,
         ConversationFact::AssistantResumed => ConversationChange::AssistantResumed,
         ConversationFact::Renamed => ConversationChange::Renamed,

@@ -2,6 +2,7 @@
 
 use ::entity::{
     ids::{AssistantId, ConversationId, MessageId, RunId},
+    message::AnswerAction,
     run::{self, RunStatus},
 };
 use async_graphql::{Context, InputObject, Object, SimpleObject};
@@ -61,6 +62,26 @@ impl Run {
     /// The sources that were found; once it has ended, those that are cited.
     async fn citations(&self) -> Result<Vec<Citation>> {
         sources(&self.0)
+    }
+
+    /// What the answer is, once it has ended with one.
+    async fn action(&self) -> Option<AnswerAction> {
+        self.0.action
+    }
+
+    /// How likely what was found answers the question, 0 to 1; null until it has ended with an answer.
+    async fn confidence(&self) -> Option<f64> {
+        self.0.confidence
+    }
+
+    /// How many sources the model cited that do not exist; they were taken out of the text.
+    async fn dropped_citations(&self) -> i32 {
+        self.0.dropped_citations
+    }
+
+    /// How many links and images the model wrote that no source holds; they were taken out of the text.
+    async fn removed_links(&self) -> i32 {
+        self.0.removed_links
     }
 
     /// What it cost, where the provider says so.

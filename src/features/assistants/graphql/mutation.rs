@@ -53,9 +53,18 @@ struct CreateAssistantInput {
     /// What it greets with; at most 1,000 characters.
     #[graphql(default)]
     welcome_text: String,
+    /// Below this confidence, 0 to 1, it says that it does not know and offers a person; left out: as measured for its
+    /// kind of provider.
+    confidence_threshold: Option<f64>,
+    /// How long a short message waits for the next one before it is answered, 0 to 10,000 milliseconds.
+    #[graphql(default_with = "model::DEBOUNCE_MS")]
+    debounce_ms: i32,
     /// Whether it is on.
     #[graphql(default = true)]
     enabled: bool,
+    /// Whether a customer pays one credit for each new conversation with it. Only together with `openToCustomers`.
+    #[graphql(default = false)]
+    charges_credit: bool,
     /// Whether every registered customer may talk to it, too. Only for a site's assistant.
     #[graphql(default = false)]
     open_to_customers: bool,
@@ -91,8 +100,14 @@ struct UpdateAssistantInput {
     language: MaybeUndefined<String>,
     /// What it greets with, at most 1,000 characters; null takes it away.
     welcome_text: MaybeUndefined<String>,
+    /// Below this confidence, 0 to 1, it abstains; null takes what was measured for its kind of provider.
+    confidence_threshold: MaybeUndefined<f64>,
+    /// How long a short message waits for the next one, 0 to 10,000 milliseconds; null is 800.
+    debounce_ms: MaybeUndefined<i32>,
     /// Whether it is on; null is on.
     enabled: MaybeUndefined<bool>,
+    /// Whether a customer pays one credit for each new conversation with it; null is no.
+    charges_credit: MaybeUndefined<bool>,
     /// Whether every registered customer may talk to it, too; null is no. Only for a site's assistant.
     open_to_customers: MaybeUndefined<bool>,
 }
@@ -211,7 +226,10 @@ impl AssistantsMutation {
             max_tokens: input.max_tokens,
             language: model::LANGUAGE.to_owned(),
             welcome_text: input.welcome_text,
+            confidence_threshold: input.confidence_threshold,
+            debounce_ms: input.debounce_ms,
             enabled: input.enabled,
+            charges_credit: input.charges_credit,
             open_to_customers: input.open_to_customers,
         };
         let key = match KeyChange::new("input.apiKey", Some(input.api_key).into())? {
@@ -238,7 +256,10 @@ impl AssistantsMutation {
             max_tokens: input.max_tokens,
             language: input.language,
             welcome_text: input.welcome_text,
+            confidence_threshold: input.confidence_threshold,
+            debounce_ms: input.debounce_ms,
             enabled: input.enabled,
+            charges_credit: input.charges_credit,
             open_to_customers: input.open_to_customers,
         };
         let key = KeyChange::new("input.apiKey", input.api_key)?;

@@ -44,8 +44,16 @@ pub struct Assistant {
     language: String,
     /// What it greets with; empty for nothing.
     welcome_text: String,
+    /// Below this confidence (0 to 1) it says that it does not know and offers a person; null takes what was measured for
+    /// its kind of provider.
+    confidence_threshold: Option<f64>,
+    /// How long a short message waits for the next one before it is answered, in milliseconds: several in a row are
+    /// answered together. What looks complete is answered at once.
+    debounce_ms: i32,
     /// False while it is switched off: it starts no conversations and writes no answers.
     enabled: bool,
+    /// True when a customer pays one credit for each new conversation with it.
+    charges_credit: bool,
     /// True when every registered customer may talk to it, not only the site's visitors.
     open_to_customers: bool,
     /// When it was made.
@@ -71,7 +79,10 @@ impl From<assistant::Model> for Assistant {
             max_tokens: row.max_tokens,
             language: row.language,
             welcome_text: row.welcome_text,
+            confidence_threshold: row.confidence_threshold,
+            debounce_ms: row.debounce_ms,
             enabled: row.enabled,
+            charges_credit: row.charges_credit,
             open_to_customers: row.open_to_customers,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -1,5 +1,6 @@
 //! The feature's part of the API.
 
+pub(crate) mod answer;
 mod mutation;
 mod query;
 pub(crate) mod subscription;

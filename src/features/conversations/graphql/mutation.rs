@@ -10,7 +10,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use uuid::Uuid;
 
 use super::{
-    super::{actions, receipts, store},
+    super::{actions, handoff, receipts, store},
     types::{Conversation, Message},
 };
 use crate::kernel::{Ctx, CtxExt, Permission, Result, journal};
@@ -29,6 +29,10 @@ mod of {
     pub(super) struct CloseConversation;
     #[derive(Debug)]
     pub(super) struct ReopenConversation;
+    #[derive(Debug)]
+    pub(super) struct RequestHuman;
+    #[derive(Debug)]
+    pub(super) struct CancelHumanRequest;
     #[derive(Debug)]
     pub(super) struct PauseAssistant;
     #[derive(Debug)]
@@ -209,6 +213,8 @@ struct SetTypingPayload {
 #[graphql(
     concrete(name = "CloseConversationInput", params(of::CloseConversation)),
     concrete(name = "ReopenConversationInput", params(of::ReopenConversation)),
+    concrete(name = "RequestHumanInput", params(of::RequestHuman)),
+    concrete(name = "CancelHumanRequestInput", params(of::CancelHumanRequest)),
     concrete(name = "PauseAssistantInput", params(of::PauseAssistant)),
     concrete(name = "ResumeAssistantInput", params(of::ResumeAssistant)),
     concrete(name = "DeleteConversationInput", params(of::DeleteConversation))
@@ -225,6 +231,8 @@ struct ConversationInput<M: Send + Sync> {
 #[graphql(
     concrete(name = "CloseConversationPayload", params(of::CloseConversation)),
     concrete(name = "ReopenConversationPayload", params(of::ReopenConversation)),
+    concrete(name = "RequestHumanPayload", params(of::RequestHuman)),
+    concrete(name = "CancelHumanRequestPayload", params(of::CancelHumanRequest)),
     concrete(name = "PauseAssistantPayload", params(of::PauseAssistant)),
     concrete(name = "ResumeAssistantPayload", params(of::ResumeAssistant)),
     concrete(name = "AssignConversationPayload", params(of::AssignConversation)),
@@ -429,6 +437,26 @@ impl ConversationsMutation {
         #[graphql(desc = "Which conversation, which title.")] input: RenameConversationInput,
     ) -> Result<ConversationPayload<of::RenameConversation>> {
         Ok(payload(actions::rename(ctx.cx(), input.conversation_id, input.title.as_deref()).await?))
+    }
+
+    /// Asks for a person: the assistant falls silent, the visitor is told so, and the conversation waits until an agent
+    /// writes. For the visitor or customer of the conversation, at any time; a closed one is reopened. Asking twice is the
+    /// same as once.
+    async fn request_human(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "In which conversation.")] input: ConversationInput<of::RequestHuman>,
+    ) -> Result<ConversationPayload<of::RequestHuman>> {
+        Ok(payload(handoff::request(ctx.cx(), input.conversation_id).await?))
+    }
+
+    /// Stops waiting for a person: the assistant answers again from the next message on. For the visitor or customer.
+    async fn cancel_human_request(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "In which conversation.")] input: ConversationInput<of::CancelHumanRequest>,
+    ) -> Result<ConversationPayload<of::CancelHumanRequest>> {
+        Ok(payload(handoff::cancel(ctx.cx(), input.conversation_id).await?))
     }
 
     /// Silences the assistant in a conversation. An agent's message does so by itself. For members of the site.

@@ -30,6 +30,8 @@ pub(crate) struct ConversationFilter {
     pub(crate) assignee_id: Option<UserId>,
     /// Only those given to nobody. Not together with `assigneeId`.
     pub(crate) unassigned: Option<bool>,
+    /// Only those that wait for a person, or only those that do not.
+    pub(crate) waiting_for_human: Option<bool>,
     /// Only those started with this assistant.
     pub(crate) assistant_id: Option<AssistantId>,
     /// Only those of this visitor.
@@ -63,6 +65,7 @@ impl ConversationFilter {
             status: self.status,
             assignee: self.assignee_id,
             unassigned: self.unassigned == Some(true),
+            waiting: self.waiting_for_human,
             assistant: self.assistant_id,
             visitor: self.visitor_id,
             tag: self.tag.map(|tag| model::tag("filter.tag", &tag)).transpose()?,

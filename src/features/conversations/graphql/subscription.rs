@@ -253,6 +253,10 @@ pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) ->
         | ConversationFact::Reopened { .. }
         | ConversationFact::Assigned { .. }
         | ConversationFact::TagsChanged { .. }
+        | ConversationFact::HumanRequested { .. }
+        | ConversationFact::HumanRequestCancelled { .. }
+        | ConversationFact::HumanJoined { .. }
+        | ConversationFact::PersonOffered
         | ConversationFact::AssistantPaused
         | ConversationFact::AssistantResumed
         | ConversationFact::Renamed
@@ -304,6 +308,7 @@ fn matches(filter: &store::Filter, attributes: &Attributes) -> bool {
     filter.status.is_none_or(|status| status == attributes.status)
         && filter.assignee.is_none_or(|assignee| Some(assignee) == attributes.assignee)
         && (!filter.unassigned || attributes.assignee.is_none())
+        && filter.waiting.is_none_or(|waiting| waiting == attributes.waiting)
         && filter.assistant.is_none_or(|assistant| Some(assistant) == attributes.assistant)
         && filter.tag.as_ref().is_none_or(|tag| attributes.tags.contains(tag))
 }

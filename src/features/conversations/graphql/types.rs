@@ -13,7 +13,17 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use uuid::Uuid;
 
-use super::super::{actions, model, model::Citation, store};
+use super::{
+    super::{
+        actions,
+        answer::Offer,
+        handoff::{self, Handoff},
+        model,
+        model::Citation,
+        store,
+    },
+    answer::AssistantAnswer,
+};
 use crate::{
     features::{accounts, assistants, visitors},
     kernel::{
@@ -127,6 +137,16 @@ impl Conversation {
     /// True while an agent has taken over and the assistant stays silent.
     async fn assistant_paused(&self) -> bool {
         self.row.assistant_paused
+    }
+
+    /// Since when and why it waits for a person; null when it does not and no person has come.
+    async fn handoff(&self) -> Option<Handoff> {
+        handoff::of(&self.row)
+    }
+
+    /// What to offer the visitor at the moment: ways to a person, three seconds after the assistant's second answer.
+    async fn offers(&self) -> &'static [Offer] {
+        handoff::offers(&self.row)
     }
 
     /// The newest message that everybody in the conversation may see.
@@ -310,6 +330,11 @@ impl Message {
             Some(json) => Ok(serde_json::from_value(json.clone())?),
             None => Ok(vec![]),
         }
+    }
+
+    /// What the assistant made of the question, for an assistant's message: text, sources, confidence and what it does.
+    async fn answer(&self) -> Result<Option<AssistantAnswer>> {
+        AssistantAnswer::of(&self.row)
     }
 
     /// The run that wrote it, for an assistant's message.

@@ -41,6 +41,8 @@ pub(super) struct UpdateSiteInput {
     allowed_origins: MaybeUndefined<Vec<String>>,
     /// A new language; null is `en`.
     locale: MaybeUndefined<String>,
+    /// Whether personal data is masked before a prompt goes to a cloud provider; null is no.
+    mask_personal_data: MaybeUndefined<bool>,
 }
 
 /// Which site gets a new key.
@@ -182,8 +184,8 @@ impl SitesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateSiteInput,
     ) -> Result<UpdateSitePayload> {
-        let UpdateSiteInput { site_id, name, allowed_origins, locale } = input;
-        let changes = SiteChanges { name, allowed_origins, locale };
+        let UpdateSiteInput { site_id, name, allowed_origins, locale, mask_personal_data } = input;
+        let changes = SiteChanges { name, allowed_origins, locale, mask_personal_data };
         Ok(UpdateSitePayload { site: actions::update(ctx.cx(), site_id, changes).await?.into() })
     }
 

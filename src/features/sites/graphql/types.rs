@@ -29,6 +29,9 @@ pub struct Site {
     pub allowed_origins: Vec<String>,
     /// The language of texts that have none of their own (BCP 47).
     pub locale: String,
+    /// True when e-mail addresses, phone, card and identity numbers, IBANs and the visitor's name are replaced before a
+    /// prompt goes to a cloud provider, and put back in its answer.
+    pub mask_personal_data: bool,
     /// When the site was made.
     pub created_at: DateTime<Utc>,
     /// A role that came with this very request, which the caller's sign-in does not know yet.
@@ -62,6 +65,7 @@ impl From<site::Model> for Site {
             public_key: row.public_key,
             allowed_origins: row.allowed_origins.0,
             locale: row.locale,
+            mask_personal_data: row.mask_personal_data,
             created_at: row.created_at,
             role: None,
         }

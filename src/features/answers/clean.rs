@@ -1,0 +1,498 @@
+//! What a model writes, on its way to the visitor: links, images and source numbers that it made up are taken out.
+//!
+//! A model that was talked into it by an article or a visitor could write a link or an image whose address carries what it
+//! was told elsewhere (OWASP LLM01, LLM05). So an address is shown only if the sources (or the assistant's instructions)
+//! hold it. The text comes in pieces: what may turn out to be an address is held back until it is clear, everything else
+//! passes at once.
+
+use std::collections::HashSet;
+
+/// Most bytes held back for one link or tag; what is longer is none.
+const LONGEST: usize = 2_000;
+/// Elements of HTML that load, link or ask for something. Others are harmless as text: nobody renders HTML.
+const ELEMENTS: [&str; 22] = [
+    "a", "area", "audio", "base", "button", "embed", "form", "frame", "iframe", "image", "img", "input", "link",
+    "math", "meta", "object", "script", "source", "style", "svg", "track", "video",
+];
+/// What addresses in running text begin with.
+const SCHEMES: [&str; 4] = ["https://", "http://", "ftp://", "www."];
+
+/// What was taken out of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Removed {
+    /// Numbers of sources that do not exist.
+    pub(super) citations: u32,
+    /// Links and images whose address no source holds.
+    pub(super) links: u32,
+}
+
+/// Cleans one answer, piece by piece.
+pub(super) struct Cleaner {
+    known: Known,
+    sources: usize,
+    held: String,
+    /// The word so far that the text which passed ends with: what follows may make an address of it.
+    word: String,
+    removed: Removed,
+}
+
+impl Cleaner {
+    /// For an answer that may cite `sources` sources and show the addresses that `texts` hold.
+    pub(super) fn new<'a>(sources: usize, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let known = Known::in_texts(texts);
+        Self { known, sources, held: String::new(), word: String::new(), removed: Removed::default() }
+    }
+
+    /// What can be shown of the text so far; may be empty.
+    pub(super) fn push(&mut self, piece: &str) -> String {
+        self.held.push_str(piece);
+        self.release(false)
+    }
+
+    /// The rest, when nothing follows.
+    pub(super) fn finish(&mut self) -> String {
+        self.release(true)
+    }
+
+    /// What was taken out so far.
+    pub(super) fn removed(&self) -> Removed {
+        self.removed
+    }
+
+    fn release(&mut self, last: bool) -> String {
+        let held = std::mem::take(&mut self.held);
+        let mut rest = held.as_str();
+        let mut out = String::with_capacity(rest.len());
+        while let Some(at) = self.mark(rest) {
+            self.pass(&rest[..at], &mut out);
+            rest = &rest[at..];
+            let (length, shown) = match self.read(rest, last) {
+                Part::Unfinished => {
+                    self.held = rest.to_owned();
+                    return out;
+                }
+                Part::Plain(length) => (length, rest[..length].to_owned()),
+                Part::Instead(length, shown) => (length, shown),
+            };
+            out.push_str(&shown);
+            self.follow(&rest[..length]);
+            rest = &rest[length..];
+        }
+        self.pass(rest, &mut out);
+        out
+    }
+
+    fn pass(&mut self, text: &str, out: &mut String) {
+        out.push_str(text);
+        self.follow(text);
+    }
+
+    /// Keeps the last word in mind.
+    fn follow(&mut self, text: &str) {
+        match text.rfind(is_delimiter) {
+            Some(at) => self.word = text[at..].trim_start_matches(is_delimiter).to_owned(),
+            None if self.word.len() + text.len() <= LONGEST => self.word.push_str(text),
+            None => self.word.clear(),
+        }
+    }
+
+    /// Where the next thing begins that has to be looked at.
+    fn mark(&self, text: &str) -> Option<usize> {
+        let mut before = self.word.chars().next_back();
+        let (word_here, open) = word(text);
+        if !self.word.is_empty() && !word_here.is_empty() {
+            let whole = format!("{}{word_here}", self.word);
+            if is_address(&whole) || open && may_become_address(&whole) {
+                return Some(0);
+            }
+        }
+        for (at, c) in text.char_indices() {
+            let begins_word = c.is_alphanumeric() && !before.is_some_and(char::is_alphanumeric);
+            let rest = &text[at..];
+            let found = match c {
+                '[' => true,
+                '!' => rest.len() == 1 || rest.starts_with("!["),
+                '<' => rest[1..].chars().next().is_none_or(|next| next.is_ascii_alphabetic() || next == '/'),
+                _ if begins_word => {
+                    let (word, open) = word(rest);
+                    is_address(word) || open && may_become_address(word)
+                }
+                _ => false,
+            };
+            if found {
+                return Some(at);
+            }
+            before = Some(c);
+        }
+        None
+    }
+
+    fn read(&mut self, text: &str, last: bool) -> Part {
+        let last = last || text.len() > LONGEST;
+        match text.as_bytes().first() {
+            Some(b'!') if text.len() == 1 => {
+                if last {
+                    Part::Plain(1)
+                } else {
+                    Part::Unfinished
+                }
+            }
+            Some(b'!') => self.bracketed(text, 1, last),
+            Some(b'[') => self.bracketed(text, 0, last),
+            Some(b'<') => self.tag(text, last),
+            _ => self.bare(text, last),
+        }
+    }
+
+    /// `[label](target)`, `![alt](target)`, `[1]`, or a bracket that means nothing.
+    fn bracketed(&mut self, text: &str, open: usize, last: bool) -> Part {
+        let image = open == 1;
+        let Some(close) = closing(&text[open..], '[', ']').map(|at| open + at) else {
+            return if last { Part::Plain(open + 1) } else { Part::Unfinished };
+        };
+        let label = &text[open + 1..close];
+        let after = &text[close + 1..];
+        if after.is_empty() && !last {
+            return Part::Unfinished;
+        }
+        let numbers = if image { None } else { numbers(label) };
+        if !after.starts_with('(') {
+            return match numbers {
+                Some(numbers) => Part::Instead(close + 1, self.cite(&numbers)),
+                None => Part::Plain(open + 1),
+            };
+        }
+        let Some(end) = closing(after, '(', ')') else {
+            return match last {
+                // It breaks off in the middle of an address.
+                true => Part::Instead(text.len(), self.without_link(label, image, numbers.as_deref())),
+                false => Part::Unfinished,
+            };
+        };
+        let whole = close + 1 + end + 1;
+        let target = after[1..end].split_whitespace().next().unwrap_or_default().trim_matches(['<', '>']);
+        if !self.known.holds(target) {
+            return Part::Instead(whole, self.without_link(label, image, numbers.as_deref()));
+        }
+        let label = self.whole(label);
+        Part::Instead(whole, format!("{}[{label}]{}", &text[..open], &text[close + 1..whole]))
+    }
+
+    fn without_link(&mut self, label: &str, image: bool, numbers: Option<&[usize]>) -> String {
+        match numbers {
+            Some(numbers) => self.cite(numbers),
+            None => {
+                self.removed.links += 1;
+                if image { String::new() } else { self.whole(label) }
+            }
+        }
+    }
+
+    /// The numbers that there are sources for, each in brackets of its own.
+    fn cite(&mut self, numbers: &[usize]) -> String {
+        let mut shown = String::new();
+        for number in numbers {
+            if (1..=self.sources).contains(number) {
+                shown.push_str(&format!("[{number}]"));
+            } else {
+                self.removed.citations += 1;
+            }
+        }
+        shown
+    }
+
+    /// A text that is there as a whole, like the label of a link.
+    fn whole(&mut self, text: &str) -> String {
+        let mut inner = Self {
+            known: std::mem::take(&mut self.known),
+            sources: self.sources,
+            held: String::new(),
+            word: String::new(),
+            removed: self.removed,
+        };
+        let mut shown = inner.push(text);
+        shown.push_str(&inner.finish());
+        self.known = inner.known;
+        self.removed = inner.removed;
+        shown
+    }
+
+    /// `<https://…>` or an element of HTML.
+    fn tag(&mut self, text: &str, last: bool) -> Part {
+        let name: String = text[1..].trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        let more = text.len() > 1 + name.len() + usize::from(text[1..].starts_with('/'));
+        let element = ELEMENTS.contains(&name.to_ascii_lowercase().as_str());
+        let Some(end) = text.find('>') else {
+            let undecided = !more || element || is_address(word(&text[1..]).0);
+            return match (last, undecided) {
+                (false, true) => Part::Unfinished,
+                (true, _) if element && more => self.remove(text.len()),
+                _ => Part::Plain(1),
+            };
+        };
+        let inside = &text[1..end];
+        if is_address(inside) {
+            return if self.known.holds(inside) { Part::Plain(end + 1) } else { self.remove(end + 1) };
+        }
+        if element { self.remove(end + 1) } else { Part::Plain(1) }
+    }
+
+    /// An address in running text, or a word that could have become one.
+    fn bare(&mut self, text: &str, last: bool) -> Part {
+        let (word, open) = word(text);
+        if open && !last {
+            return Part::Unfinished;
+        }
+        let whole = format!("{}{word}", self.word);
+        let address = whole.trim_end_matches(END_MARKS);
+        match address.len().checked_sub(self.word.len()) {
+            // What has passed of it stays; without the rest it is none.
+            Some(length @ 1..) if is_address(address) && !self.known.holds(address) => self.remove(length),
+            _ => Part::Plain(word.len()),
+        }
+    }
+
+    fn remove(&mut self, length: usize) -> Part {
+        self.removed.links += 1;
+        Part::Instead(length, String::new())
+    }
+}
+
+/// What a text begins with.
+enum Part {
+    /// More is needed to tell.
+    Unfinished,
+    /// So many bytes are shown as they are.
+    Plain(usize),
+    /// Instead of so many bytes this is shown.
+    Instead(usize, String),
+}
+
+/// The addresses that may be shown.
+#[derive(Default)]
+struct Known(HashSet<String>);
+
+impl Known {
+    fn in_texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut known = HashSet::new();
+        for text in texts {
+            for (at, _) in text.match_indices("](") {
+                let target = text[at + 2..].split([')', ' ', '\n']).next().unwrap_or_default();
+                known.insert(key(target.trim_matches(['<', '>'])));
+            }
+            for address in text.split(is_delimiter).map(|word| word.trim_end_matches(END_MARKS)) {
+                if is_address(address) || address.contains('@') {
+                    known.insert(key(address));
+                }
+            }
+        }
+        known.remove("");
+        Self(known)
+    }
+
+    fn holds(&self, address: &str) -> bool {
+        self.0.contains(&key(address))
+            || address.strip_prefix("mailto:").is_some_and(|mail| self.0.contains(&key(mail)))
+    }
+}
+
+/// An address as it is compared: scheme and host in small letters, without a slash at the end.
+fn key(address: &str) -> String {
+    let host_at = address.find("://").map_or(0, |at| at + 3);
+    let path_at = address[host_at..].find(['/', '?', '#']).map_or(address.len(), |at| host_at + at);
+    let (host, path) = address.split_at(path_at);
+    format!("{}{}", host.to_lowercase(), path.trim_end_matches('/'))
+}
+
+/// What ends a sentence rather than an address.
+const END_MARKS: [char; 9] = ['.', ',', ';', ':', '!', '?', '\'', '*', '_'];
+
+/// What stands between words.
+fn is_delimiter(c: char) -> bool {
+    c.is_whitespace() || "<>\"()[]|".contains(c)
+}
+
+/// The word that a text begins with, and whether more of it may follow.
+fn word(text: &str) -> (&str, bool) {
+    match text.find(is_delimiter) {
+        Some(end) => (&text[..end], false),
+        None => (text, true),
+    }
+}
+
+fn is_address(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    if word.find("://").is_some_and(|at| at > 0) || word.starts_with("www.") && word.len() > 4 {
+        return true;
+    }
+    // example.com/path: programs that look for addresses in texts find these, too.
+    let Some(host_end) = word.find(['/', '?', '#', ':']) else { return false };
+    let host = &word[..host_end];
+    let Some((rest, top)) = host.rsplit_once('.') else { return false };
+    let domain = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic()) && rest.split('.').all(domain)
+}
+
+/// True for the beginning of an address.
+fn may_become_address(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    SCHEMES.iter().any(|scheme| scheme.starts_with(&word)) || word.contains('.') && word.chars().all(host)
+}
+
+/// Where the bracket that a text begins with is closed; brackets inside it are counted.
+fn closing(text: &str, open: char, close: char) -> Option<usize> {
+    let (mut depth, mut escaped) = (0_usize, false);
+    for (at, c) in text.char_indices().take_while(|(at, _)| *at <= LONGEST) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if c == open => depth += 1,
+            _ if c == close => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `1`, `1, 3` or `source 2` as numbers of sources.
+fn numbers(label: &str) -> Option<Vec<usize>> {
+    let label = label.trim();
+    let label = ["source-", "source ", "Source ", "Kaynak ", "kaynak ", "Quelle "]
+        .iter()
+        .find_map(|prefix| label.strip_prefix(prefix))
+        .unwrap_or(label);
+    let numbers = label.split([',', ';', ' ']).filter(|part| !part.is_empty());
+    let numbers: Option<Vec<usize>> = numbers.map(|part| part.trim_start_matches('#').parse().ok()).collect();
+    numbers.filter(|numbers| !numbers.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SOURCE: &str = "Siparişlerim: [hesabım](https://shop.example/hesap), bkz. https://Shop.example/iade. \
+                          Yazın: destek@shop.example ![Etiket](https://shop.example/etiket.png)";
+
+    fn cleaned(pieces: &[&str]) -> (String, Removed) {
+        let mut cleaner = Cleaner::new(2, [SOURCE]);
+        let mut shown: String = pieces.iter().map(|piece| cleaner.push(piece)).collect();
+        shown.push_str(&cleaner.finish());
+        (shown, cleaner.removed())
+    }
+
+    fn shown(text: &str) -> String {
+        cleaned(&[text]).0
+    }
+
+    #[test]
+    fn addresses_of_the_sources_stay() {
+        for text in [
+            "Bkz. [hesabım](https://shop.example/hesap).",
+            "Bkz. https://shop.example/iade, sonra bekleyin.",
+            "<https://shop.example/iade/>",
+            "[yazın](mailto:destek@shop.example) ya da destek@shop.example",
+            "![Etiket](https://shop.example/etiket.png)",
+            "[![Etiket](https://shop.example/etiket.png)](https://shop.example/hesap)",
+        ] {
+            assert_eq!(shown(text), text);
+        }
+    }
+
+    #[test]
+    fn other_addresses_are_taken_out() {
+        for (text, expected) in [
+            ("Bkz. [burası](https://evil.example/?q=secret).", "Bkz. burası."),
+            ("[hesap](https://shop.example/hesap?leak=1)", "hesap"),
+            ("![x](https://evil.example/p.png?d=a)b", "b"),
+            ("[![x](https://evil.example/p.png)](https://shop.example/hesap)", "[](https://shop.example/hesap)"),
+            ("go to https://evil.example/a(b) now", "go to (b) now"),
+            ("(https://evil.example)", "()"),
+            ("visit www.evil.example, please", "visit , please"),
+            ("see evil.example/path?x=1 or HTTPS://EVIL.example/", "see  or "),
+            ("<https://evil.example/x> <img src=x onerror=y> <a href='x'>hi</a>", "  hi"),
+            ("[x](javascript:alert(1)) [y](//evil.example) [z](data:text/html,x)", "x y z"),
+            ("[broken](https://evil.exam", "broken"),
+            ("[a][1]: https://evil.example/z", "[a][1]: "),
+        ] {
+            assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ordinary_texts_are_not_touched() {
+        for text in [
+            "14.30'da başlar. Ürün 3.5 kg. x < y ve a<b! [not] (parantez) h ht http: Tel: 0212 000 00 00",
+            "Çok iyi! Sonra e-posta: a.b, c.d. 1/2 ve/veya. **Kalın** _eğik_ `kod[a]`",
+            "- bir\n- iki\n\n1. üç",
+        ] {
+            assert_eq!(cleaned(&[text]), (text.to_owned(), Removed::default()));
+        }
+    }
+
+    #[test]
+    fn numbers_of_sources_that_do_not_exist_are_dropped_and_counted() {
+        let (text, removed) = cleaned(&["Yes [1]. No [3][2], [1, 9] [source 2] [0] [1](https://evil.example/)"]);
+        assert_eq!(text, "Yes [1]. No [2], [1] [2]  [1]");
+        assert_eq!(removed, Removed { citations: 3, links: 0 });
+    }
+
+    #[test]
+    fn an_address_in_pieces_loses_its_path() {
+        for pieces in [
+            &["evil", ".example", "/?q=secret now"][..],
+            &["ev", "il.exam", "ple/?q=secret", " now"],
+            &["xhttps", "://evil.example/?q=secret now"],
+        ] {
+            let (text, removed) = cleaned(pieces);
+            assert!(!text.contains("secret") && text.ends_with(" now"), "{text}");
+            assert_eq!(removed.links, 1);
+        }
+    }
+
+    #[test]
+    fn only_what_may_be_an_address_is_held_back() {
+        let mut cleaner = Cleaner::new(1, []);
+        assert_eq!(cleaner.push("Good "), "Good ");
+        assert_eq!(cleaner.push("morning"), "morning");
+        assert_eq!(cleaner.push(" [2"), " ");
+        assert_eq!(cleaner.push("]"), "");
+        assert_eq!(cleaner.push(" see htt"), " see ");
+        assert_eq!(cleaner.push("p status"), "http status");
+        assert_eq!(cleaner.removed(), Removed { citations: 1, links: 0 });
+    }
+
+    proptest! {
+        /// However a text is cut into pieces, the same is shown.
+        #[test]
+        fn pieces_do_not_matter(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "iade ", "[1]", "[7]", "![a](https://evil.example/x)", "[hesap](https://shop.example/hesap)", "https://evil.example/q?x=1",
+                ".", "www.", "<img src=q>", "<", "(", ")", "]", "[", "ğ", "!", "http", "\n\n",
+            ]), 0..12),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let text = parts.join(" ");
+            let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+            places.retain(|at| text.is_char_boundary(*at));
+            places.sort_unstable();
+            let mut pieces = vec![];
+            let mut from = 0;
+            for at in places {
+                pieces.push(&text[from..at]);
+                from = at;
+            }
+            pieces.push(&text[from..]);
+            let (whole, removed) = cleaned(&[&text]);
+            prop_assert!(!whole.contains("evil.example/q") && !whole.contains("evil.example/x"), "{whole:?}");
+            prop_assert_eq!(cleaned(&pieces), (whole, removed));
+        }
+    }
+}

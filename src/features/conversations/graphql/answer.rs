@@ -1,0 +1,68 @@
+//! An assistant's answer in the API.
+
+use ::entity::message::{self, AnswerAction};
+use async_graphql::Object;
+
+use super::super::{
+    answer::{self, AnswerSpan, Offer},
+    model::Citation,
+};
+use crate::kernel::Result;
+
+/// What an assistant answered: text and sources, how sure it is, and what it does.
+#[derive(Clone, Debug)]
+pub(crate) struct AssistantAnswer {
+    text: String,
+    citations: Vec<Citation>,
+    confidence: f64,
+    action: AnswerAction,
+}
+
+impl AssistantAnswer {
+    /// The answer that a message holds; `None` for what no assistant wrote.
+    pub(crate) fn of(message: &message::Model) -> Result<Option<Self>> {
+        let Some(action) = message.action else { return Ok(None) };
+        let citations = message.citations.clone().map(serde_json::from_value).transpose()?;
+        Ok(Some(Self {
+            text: message.body.clone(),
+            citations: citations.unwrap_or_default(),
+            confidence: message.confidence.unwrap_or_default(),
+            action,
+        }))
+    }
+}
+
+/// An assistant's answer. What it does is decided by the server and never read from the text.
+#[Object]
+impl AssistantAnswer {
+    /// Markdown. A model marks what rests on a source with `[n]`, the `number` of a citation. Links and images that no
+    /// source holds have been taken out.
+    async fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The sources it rests on: literal quotes, made by the server from the passages that were found.
+    async fn citations(&self) -> &[Citation] {
+        &self.citations
+    }
+
+    /// Which part of the text rests on which of them.
+    async fn spans(&self) -> Vec<AnswerSpan> {
+        answer::spans(&self.text, &self.citations)
+    }
+
+    /// How likely what was found answers the question: 0 to 1. Comparable between answers of one site.
+    async fn confidence(&self) -> f64 {
+        self.confidence
+    }
+
+    /// What it is.
+    async fn action(&self) -> AnswerAction {
+        self.action
+    }
+
+    /// What to offer the visitor beside it: a way to a person where it does not know.
+    async fn offers(&self) -> &'static [Offer] {
+        answer::offers(self.action)
+    }
+}

@@ -1,0 +1,201 @@
+//! Handing a conversation over to a person: a state of the conversation with its own message, never a word in a text.
+//!
+//! While a conversation waits, its assistant is silent. It stops waiting when an agent writes to the visitor, or when the
+//! visitor would rather go on with the assistant.
+
+use ::entity::{
+    conversation::{self, HandoffReason, Status},
+    ids::ConversationId,
+    message::{Audience, AuthorKind},
+};
+use async_graphql::SimpleObject;
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, IntoActiveModel};
+
+use super::{
+    actions,
+    answer::{OFFERS, Offer},
+    facts::{Attributes, ConversationFact},
+    lane::{self, Author, Posting},
+    model, store,
+};
+use crate::{
+    features::{assistants, visitors},
+    kernel::{Ctx, Error, Permission, Result, Tx},
+};
+
+/// How a conversation came to wait for a person.
+#[derive(Clone, Debug, SimpleObject)]
+pub(crate) struct Handoff {
+    /// Since when it waits, or waited.
+    requested_at: DateTime<Utc>,
+    /// Who wished for it.
+    reason: HandoffReason,
+    /// When an agent first wrote to the visitor after that; null while it waits.
+    joined_at: Option<DateTime<Utc>>,
+}
+
+/// A conversation's handoff, if there was one since the assistant last took over.
+pub(crate) fn of(conversation: &conversation::Model) -> Option<Handoff> {
+    Some(Handoff {
+        requested_at: conversation.human_requested_at?,
+        reason: conversation.handoff_reason.unwrap_or(HandoffReason::Visitor),
+        joined_at: conversation.human_joined_at,
+    })
+}
+
+/// True while nobody has come.
+pub(crate) fn waits(conversation: &conversation::Model) -> bool {
+    conversation.human_requested_at.is_some() && conversation.human_joined_at.is_none()
+}
+
+/// What the visitor is offered at the moment.
+pub(crate) fn offers(conversation: &conversation::Model) -> &'static [Offer] {
+    let silent = conversation.assistant_paused || conversation.status == Status::Closed;
+    if conversation.person_offered_at.is_some() && !silent { &OFFERS } else { &[] }
+}
+
+/// What a visitor is told when the conversation goes to a person, in the languages of this product.
+pub(crate) fn announcement(language: &str) -> &'static str {
+    match language.split('-').next() {
+        Some("tr") => "Sizi bir temsilciye bağlıyorum. Müsait olan ilk kişi buradan yazacak.",
+        Some("de") => "Ich verbinde Sie mit einer Person. Wer zuerst frei ist, schreibt Ihnen hier.",
+        _ => "I'm connecting you with a person. The first one who is free will write to you here.",
+    }
+}
+
+/// The visitor or customer asks for a person. Asking again changes nothing.
+pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    own(cx, &found)?;
+    if waits(&found) {
+        return Ok(found);
+    }
+    let open = match found.status {
+        Status::Open => found,
+        Status::Closed => actions::reopen_in(&mut tx, found, cx.actor.id()).await?,
+    };
+    let language = language(cx, &open).await?;
+    let site = open.site_id;
+    request_in(&mut tx, open, HandoffReason::Visitor).await?;
+    let told = Posting {
+        conversation: id,
+        author: Author { kind: AuthorKind::System, id: None },
+        audience: Audience::Everyone,
+        body: announcement(&language).to_owned(),
+        client_id: None,
+        run: None,
+        citations: vec![],
+        verdict: None,
+        interrupted: false,
+        actor: None,
+    };
+    lane::post_in(&mut tx, site, &told).await?;
+    let waiting = store::find_for_update(&tx.db(), &reach, id).await?;
+    tx.commit().await?;
+    Ok(waiting)
+}
+
+/// The same inside a transaction that has locked the conversation, which is open; whoever calls tells the visitor.
+pub(crate) async fn request_in(
+    tx: &mut Tx,
+    found: conversation::Model,
+    reason: HandoffReason,
+) -> Result<conversation::Model> {
+    let before = actions::attributes(tx, &found).await?;
+    let paused = found.assistant_paused;
+    let mut row = found.into_active_model();
+    row.human_requested_at = Set(Some(tx.cx().clock.now()));
+    row.handoff_reason = Set(Some(reason));
+    row.human_joined_at = Set(None);
+    row.assistant_paused = Set(true);
+    let waiting = store::update(&tx.db(), row).await?;
+    let after = Attributes { waiting: true, ..before.clone() };
+    tx.record(waiting.site_id, waiting.id.0, &ConversationFact::HumanRequested { reason, before, after })?;
+    if !paused {
+        tx.record(waiting.site_id, waiting.id.0, &ConversationFact::AssistantPaused)?;
+    }
+    Ok(waiting)
+}
+
+/// The visitor goes on with the assistant instead of waiting. Where nobody waits, nothing changes.
+pub(super) async fn cancel(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    own(cx, &found)?;
+    if !waits(&found) {
+        return Ok(found);
+    }
+    let resumed = resume_in(&mut tx, found).await?;
+    tx.commit().await?;
+    Ok(resumed)
+}
+
+/// The assistant takes the conversation back: nobody waits any more, and a person may be offered anew.
+pub(super) async fn resume_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
+    let (waited, before) = (waits(&found), actions::attributes(tx, &found).await?);
+    let mut row = found.into_active_model();
+    row.human_requested_at = Set(None);
+    row.handoff_reason = Set(None);
+    row.human_joined_at = Set(None);
+    row.person_offered_at = Set(None);
+    row.assistant_paused = Set(false);
+    let resumed = store::update(&tx.db(), row).await?;
+    let (site, subject) = (resumed.site_id, resumed.id.0);
+    if waited {
+        let after = Attributes { waiting: false, ..before.clone() };
+        tx.record(site, subject, &ConversationFact::HumanRequestCancelled { before, after })?;
+    }
+    tx.record(site, subject, &ConversationFact::AssistantResumed)?;
+    Ok(resumed)
+}
+
+/// An agent wrote to somebody who waits.
+pub(super) async fn join_in(tx: &mut Tx, conversation: &mut conversation::Model, actor: Option<String>) -> Result<()> {
+    let before = actions::attributes(tx, conversation).await?;
+    conversation.human_joined_at = Some(tx.cx().clock.now());
+    store::set_joined(&tx.db(), conversation).await?;
+    let after = Attributes { waiting: false, ..before.clone() };
+    tx.record_by(actor, conversation.site_id, conversation.id.0, &ConversationFact::HumanJoined { before, after })
+}
+
+/// Offers the visitor a person, once, while the assistant speaks.
+pub(crate) async fn offer(cx: &Ctx, id: ConversationId) -> Result<()> {
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    let over = found.assistant_paused || found.status == Status::Closed;
+    if over || found.person_offered_at.is_some() {
+        return Ok(());
+    }
+    let mut row = found.into_active_model();
+    row.person_offered_at = Set(Some(cx.clock.now()));
+    let offered = store::update(&tx.db(), row).await?;
+    tx.record(offered.site_id, id.0, &ConversationFact::PersonOffered)?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Only who asks in a conversation may wish for a person there; members of the site assign it.
+fn own(cx: &Ctx, conversation: &conversation::Model) -> Result<()> {
+    match model::speaker(&cx.actor, conversation)? {
+        (AuthorKind::Visitor, _) => Ok(()),
+        (AuthorKind::Agent | AuthorKind::Assistant | AuthorKind::System, _) => Err(Error::forbidden()),
+    }
+}
+
+async fn language(cx: &Ctx, conversation: &conversation::Model) -> Result<String> {
+    if let Some(visitor) = conversation.visitor_id
+        && let Some(locale) = visitors::by_ids(cx, vec![visitor]).await?.remove(&visitor).and_then(|found| found.locale)
+    {
+        return Ok(locale);
+    }
+    let assistant = match conversation.assistant_id {
+        Some(id) => assistants::find_any(&cx.db(), id).await?,
+        None => None,
+    };
+    Ok(assistant.map_or_else(|| "en".to_owned(), |assistant| assistant.language))
+}
