@@ -74,6 +74,11 @@ pub struct Config {
     pub gemini_api_key: Option<String>,
     /// `YANIT_GEMINI_MODEL`: the model of assistants that name none.
     pub gemini_model: Option<String>,
+    /// `YANIT_MODEL_PATIENCE_SECONDS`: longest wait for a model's first words.
+    pub model_patience_seconds: u64,
+    /// `YANIT_MODEL_PRICES`: what models cost, as `PROVIDER/model*=input/output` in US dollars per million tokens, with
+    /// commas between; before the built-in prices.
+    pub model_prices: String,
     /// `YANIT_ALLOW_PRIVATE_MODELS`: assistants' own base addresses may use HTTP and lie in private networks.
     pub allow_private_models: bool,
     /// `YANIT_MAX_BODY_BYTES`: largest request body and WebSocket frame.
@@ -148,6 +153,8 @@ impl Default for Config {
             anthropic_model: None,
             gemini_api_key: None,
             gemini_model: None,
+            model_patience_seconds: 30,
+            model_prices: String::new(),
             allow_private_models: false,
             max_body_bytes: 2 * 1024 * 1024,
             max_depth: 15,
@@ -316,6 +323,7 @@ impl Config {
             ("YANIT_MAX_QUEUED_EVENTS", self.max_queued_events, 1, 1_000_000),
             ("YANIT_RATE_PER_MINUTE", self.rate_per_minute as usize, 1, 10_000_000),
             ("YANIT_ANONYMOUS_RATE_PER_MINUTE", self.anonymous_rate_per_minute as usize, 1, 10_000_000),
+            ("YANIT_MODEL_PATIENCE_SECONDS", self.model_patience_seconds as usize, 1, 600),
             ("YANIT_EDIT_WINDOW_SECONDS", self.edit_window_seconds as usize, 0, 31_536_000),
         ] {
             if !(low..=high).contains(&value) {

@@ -91,6 +91,21 @@ pub fn is_public_host(url: &Url) -> bool {
     }
 }
 
+/// True where the host is written as an address that is not public, or has a name that only private networks know.
+pub fn is_private_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.').to_lowercase();
+            !name.contains('.') || PRIVATE_NAMES.iter().any(|end| name.ends_with(end))
+        }
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => !is_public_host(url),
+        None => false,
+    }
+}
+
+/// Ends of names that stand for nothing on the public internet (RFC 6761, 6762, 8375; `.internal` by ICANN).
+const PRIVATE_NAMES: [&str; 5] = [".localhost", ".local", ".internal", ".home.arpa", ".lan"];
+
 /// True for addresses of the public internet: none of this machine, of private networks, of link-local services (the
 /// metadata of clouds) or of IPv4 addresses in the clothes of IPv6.
 pub fn is_public(address: IpAddr) -> bool {

@@ -8,6 +8,7 @@
 mod anthropic;
 mod azure_openai;
 mod chat_completions;
+mod circuit;
 mod exchange;
 mod gemini;
 mod lines;
@@ -16,6 +17,7 @@ mod models;
 mod ollama;
 mod openai;
 mod openai_compatible;
+mod prices;
 mod scripted;
 mod sse;
 
@@ -30,6 +32,7 @@ use rand::Rng;
 
 pub use anthropic::Anthropic;
 pub use azure_openai::AzureOpenai;
+pub use circuit::{CircuitState, Circuits, FAILURES, Health, LONGEST_REST, Pass, REST};
 pub use exchange::{ApiKey, Endpoint, Manners};
 pub use gemini::Gemini;
 pub use mistral::Mistral;
@@ -37,6 +40,7 @@ pub use models::{Models, Target};
 pub use ollama::Ollama;
 pub use openai::Openai;
 pub use openai_compatible::OpenaiCompatible;
+pub use prices::{Price, PriceError, Prices};
 pub use scripted::{Call, Calls, Scripted};
 
 /// An answer as it is made. It ends after [`Piece::Done`] or after the first error. Dropping it stops the work, at the

@@ -6,14 +6,15 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use ::entity::assistant::Provider;
 use reqwest::{Client, Url};
 
 use super::{
-    Anthropic, ApiKey, AzureOpenai, Cause, ChatModel, Endpoint, Gemini, Manners, Mistral, ModelError, Ollama, Openai,
-    OpenaiCompatible,
+    Anthropic, ApiKey, AzureOpenai, Cause, ChatModel, Circuits, Endpoint, Gemini, Manners, Mistral, ModelError, Ollama,
+    Openai, OpenaiCompatible, Patience, Price, Prices,
 };
 use crate::{
     config::{Config, ConfigError},
@@ -38,6 +39,8 @@ pub struct Models {
     /// Made when the first is needed: they read the machine's certificates.
     clients: Arc<OnceLock<Result<Clients, String>>>,
     manners: Manners,
+    prices: Arc<Prices>,
+    circuits: Circuits,
     played: Option<Arc<dyn ChatModel>>,
 }
 
@@ -72,7 +75,9 @@ impl Models {
             let parsed = url.as_ref().map(|url| url.trim().parse::<Url>()).transpose();
             parsed.map_err(|error| ConfigError(format!("{setting}: is not an address: {error}")))?;
         }
-        Ok(Self { config: Arc::new(config.clone()), ..Self::default() })
+        let prices = Prices::new(&config.model_prices);
+        let prices = prices.map_err(|error| ConfigError(format!("YANIT_MODEL_PRICES: {error}")))?;
+        Ok(Self { config: Arc::new(config.clone()), prices: Arc::new(prices), ..Self::default() })
     }
 
     /// With `model` in the place of every OpenAI-compatible endpoint.
@@ -109,6 +114,29 @@ impl Models {
         usual.map(ToOwned::to_owned)
     }
 
+    /// True for models on hardware of one's own: those of Ollama, and OpenAI-compatible ones in a private network.
+    pub fn is_local(&self, target: &Target) -> bool {
+        let url = || target.base_url.as_deref().or(self.operator(target.provider).url)?.trim().parse::<Url>().ok();
+        match target.provider {
+            Provider::BuiltIn | Provider::Ollama => true,
+            Provider::OpenaiCompatible => url().is_some_and(|url| http::is_private_host(&url)),
+            Provider::Openai | Provider::AzureOpenai | Provider::Mistral | Provider::Anthropic | Provider::Gemini => {
+                false
+            }
+        }
+    }
+
+    /// What a model costs, where that is known. A local one costs nothing unless the server's settings say so.
+    pub fn price(&self, target: &Target, model: Option<&str>) -> Option<Price> {
+        let listed = model.and_then(|model| self.prices.of(target.provider, model));
+        listed.or_else(|| self.is_local(target).then(Price::default))
+    }
+
+    /// Who is left alone at the moment.
+    pub fn circuits(&self) -> &Circuits {
+        &self.circuits
+    }
+
     fn endpoint(&self, target: &Target) -> Result<Endpoint, ModelError> {
         let missing = |what| ModelError::give_up(Cause::NotConfigured, what);
         let operator = self.operator(target.provider);
@@ -128,7 +156,9 @@ impl Models {
         if operator.needs_key && key.is_none() {
             return Err(missing("no key is set"));
         }
-        Ok(Endpoint::new(http.clone(), url, key, model).manners(self.manners.clone()))
+        let first_byte = Duration::from_secs(self.config.model_patience_seconds);
+        let patience = Patience { first_byte, ..Patience::default() };
+        Ok(Endpoint::new(http.clone(), url, key, model).manners(self.manners.clone()).patience(patience))
     }
 
     fn operator(&self, provider: Provider) -> Operator<'_> {
@@ -234,6 +264,24 @@ mod tests {
         let url = Some("http://127.0.0.1:8080/v1".to_owned());
         let compatible = models(Config { openai_api_key: key, openai_url: url, ..Config::default() });
         assert_eq!(cause(&compatible, Provider::Openai, None, None), Some(Cause::NotConfigured));
+    }
+
+    #[test]
+    fn models_on_hardware_of_ones_own_are_local_and_cost_nothing() {
+        let set = models(Config { openai_url: Some("http://10.0.0.7:8000/v1".into()), ..Config::default() });
+        let price = |provider, base_url: Option<&str>| {
+            let target = Target { provider, base_url: base_url.map(Into::into), key: None };
+            assert_eq!(set.is_local(&target), set.price(&target, Some("m")).is_some());
+            set.price(&target, Some("m")).map(|price| price.output)
+        };
+        for url in ["http://127.0.0.1:1/v1", "http://vllm:8000/v1", "https://gpu.corp.internal/v1", "http://[fd00::1]/"]
+        {
+            assert_eq!(price(Provider::OpenaiCompatible, Some(url)), Some(0), "{url}");
+        }
+        assert_eq!(price(Provider::OpenaiCompatible, None), Some(0), "the server's");
+        assert_eq!(price(Provider::OpenaiCompatible, Some("https://models.example.com/v1")), None);
+        assert_eq!(price(Provider::Ollama, Some("https://ollama.example.com")), Some(0));
+        assert_eq!(price(Provider::Openai, None), None);
     }
 
     #[test]
