@@ -13,6 +13,7 @@ use crate::{
         knowledge::{KnowledgeMutation, KnowledgeQuery},
         nodes::NodesQuery,
         sites::{SitesMutation, SitesQuery},
+        spending::SpendingQuery,
         visitors::{VisitorsMutation, VisitorsQuery},
     },
 };
@@ -20,7 +21,7 @@ use crate::{
 // A flat merge of many roots overflows the compiler's query depth, so they are merged in groups.
 
 #[derive(MergedObject, Default)]
-struct PeopleQuery(AccountsQuery, SitesQuery, VisitorsQuery);
+struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery);
 #[derive(MergedObject, Default)]
 struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.

@@ -1,7 +1,7 @@
 //! An AI assistant of a site or of a customer.
 
 use async_graphql::Enum;
-use sea_orm::entity::prelude::*;
+use sea_orm::{FromJsonQueryResult, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AssistantId, SiteId, UserId};
@@ -27,6 +27,11 @@ pub struct Model {
     pub api_key: Option<String>,
     /// The key's last characters, so that people can tell keys apart.
     pub api_key_hint: Option<String>,
+    /// Who is asked where the provider fails, in this order.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub fallbacks: Fallbacks,
+    /// Where the assistant has local and cloud models, simple questions go to the local ones first.
+    pub route_by_complexity: bool,
     pub temperature: f64,
     pub max_tokens: i32,
     /// BCP 47 language the assistant falls back to.
@@ -46,6 +51,20 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub deleted_at: Option<DateTimeUtc>,
+}
+
+/// Providers to ask one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Fallbacks(pub Vec<Fallback>);
+
+/// A provider with its settings; the fields mean what they mean in the assistant's row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fallback {
+    pub provider: Provider,
+    pub model: Option<String>,
+    pub base_url: Option<String>,
+    pub api_key: Option<String>,
+    pub api_key_hint: Option<String>,
 }
 
 /// Who writes an assistant's answers.

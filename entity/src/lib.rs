@@ -1,5 +1,8 @@
 //! The tables: one file each, with columns, keys and the enums that columns hold. No rules, no API types.
 
+pub mod ai_day;
+pub mod ai_reservation;
+pub mod ai_usage;
 pub mod article;
 pub mod article_version;
 pub mod assistant;

@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    assistant::Provider,
     ids::{AssistantId, ConversationId, MessageId, RunId, SiteId},
     message::AnswerAction,
 };
@@ -31,6 +32,13 @@ pub struct Model {
     pub citations: Json,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub usage: Option<Json>,
+    /// Who answered, once that is known.
+    pub provider: Option<Provider>,
+    /// The provider's name of the model that answered.
+    pub model: Option<String>,
+    /// Who was asked in vain, and why.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub attempts: Option<Json>,
     /// Why it failed, as an error reason of the API.
     pub failure: Option<String>,
     pub message_id: Option<MessageId>,

@@ -18,6 +18,12 @@ pub struct Model {
     pub locale: String,
     /// Personal data is masked before a prompt goes to a cloud provider.
     pub mask_personal_data: bool,
+    /// IANA name of the time zone in which the site's days begin.
+    pub time_zone: String,
+    /// What language models may cost on one of these days, in millionths of a US dollar; null for no limit.
+    pub daily_ai_budget_micros: Option<i64>,
+    /// Words that make a question a hard one; null for the usual ones.
+    pub complexity_terms: Option<Terms>,
     /// Set on the private space of a registered customer; such a site has no members and no visitors. Unique.
     pub owner_id: Option<UserId>,
     pub created_at: DateTimeUtc,
@@ -26,6 +32,10 @@ pub struct Model {
 /// Origins (`https://shop.example`) whose pages may start visitor sessions; none means any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Origins(pub Vec<String>);
+
+/// Words and short phrases.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Terms(pub Vec<String>);
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}

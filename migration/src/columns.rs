@@ -82,16 +82,6 @@ pub(crate) fn maybe_choice(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).string_len(32).take()
 }
 
-/// Adds one column; SQLite takes one at a time.
-pub(crate) fn add(table: &'static str, mut column: ColumnDef) -> TableAlterStatement {
-    Table::alter().table(Alias::new(table)).add_column(&mut column).take()
-}
-
-/// Takes one column away.
-pub(crate) fn remove(table: &'static str, column: &'static str) -> TableAlterStatement {
-    Table::alter().table(Alias::new(table)).drop_column(Alias::new(column)).take()
-}
-
 /// A table with a primary key and references that delete with what they refer to.
 pub(crate) fn table(
     name: &'static str,
@@ -138,4 +128,14 @@ pub(crate) fn unique(table: &'static str, columns: &[&'static str]) -> IndexCrea
 /// An index over those rows only in which `column` is set: most rows cost it nothing.
 pub(crate) fn where_set(mut index: IndexCreateStatement, column: &'static str) -> IndexCreateStatement {
     index.and_where(Expr::col(Alias::new(column)).is_not_null()).take()
+}
+
+/// Adds one column; SQLite takes one at a time.
+pub(crate) fn add(table: &'static str, mut column: ColumnDef) -> TableAlterStatement {
+    Table::alter().table(Alias::new(table)).add_column(&mut column).take()
+}
+
+/// Takes one column away.
+pub(crate) fn drop(table: &'static str, column: &'static str) -> TableAlterStatement {
+    Table::alter().table(Alias::new(table)).drop_column(Alias::new(column)).take()
 }

@@ -3,6 +3,8 @@
 use sea_orm_migration::prelude::*;
 
 mod columns;
+mod m20261121_10_ai_usage;
+mod m20261121_11_fallbacks;
 mod m20261121_1_accounts;
 mod m20261121_25_typed_answers;
 mod m20261121_26_handoff;
@@ -31,6 +33,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_7_journal::Migration),
             Box::new(m20261121_8_site_keys::Migration),
             Box::new(m20261121_9_assistant_keys::Migration),
+            Box::new(m20261121_10_ai_usage::Migration),
+            Box::new(m20261121_11_fallbacks::Migration),
             Box::new(m20261121_25_typed_answers::Migration),
             Box::new(m20261121_26_handoff::Migration),
             Box::new(m20261121_27_credits::Migration),

@@ -34,7 +34,7 @@ impl MigrationTrait for Migration {
             ("assistant", "debounce_ms"),
             ("site", "mask_personal_data"),
         ] {
-            db.alter_table(remove(table, column)).await?;
+            db.alter_table(drop(table, column)).await?;
         }
         Ok(())
     }

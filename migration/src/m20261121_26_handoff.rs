@@ -24,9 +24,9 @@ impl MigrationTrait for Migration {
     async fn down(&self, db: &SchemaManager) -> Result<(), DbErr> {
         let waiting = "conversation_site_id_human_requested_at";
         db.drop_index(Index::drop().name(waiting).table(Alias::new("conversation")).to_owned()).await?;
-        db.alter_table(remove("conversation", "handoff_reason")).await?;
+        db.alter_table(drop("conversation", "handoff_reason")).await?;
         for name in TIMES {
-            db.alter_table(remove("conversation", name)).await?;
+            db.alter_table(drop("conversation", name)).await?;
         }
         Ok(())
     }

@@ -21,8 +21,8 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, db: &SchemaManager) -> Result<(), DbErr> {
         for name in CREDITS {
-            db.alter_table(remove("user", name)).await?;
+            db.alter_table(drop("user", name)).await?;
         }
-        db.alter_table(remove("assistant", "charges_credit")).await
+        db.alter_table(drop("assistant", "charges_credit")).await
     }
 }

@@ -20,7 +20,7 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, db: &SchemaManager) -> Result<(), DbErr> {
         for name in COLUMNS {
-            db.alter_table(remove("assistant", name)).await?;
+            db.alter_table(drop("assistant", name)).await?;
         }
         Ok(())
     }

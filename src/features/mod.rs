@@ -1,5 +1,5 @@
 //! What the product does, a folder each. A feature may call those before it in this order, never those after it:
-//! accounts, sites, visitors, knowledge, assistants, conversations, answers, nodes, upkeep.
+//! accounts, sites, spending, visitors, knowledge, assistants, conversations, answers, nodes, upkeep.
 
 pub mod accounts;
 pub mod answers;
@@ -8,5 +8,6 @@ pub mod conversations;
 pub mod knowledge;
 pub mod nodes;
 pub mod sites;
+pub mod spending;
 pub mod upkeep;
 pub mod visitors;

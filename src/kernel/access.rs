@@ -79,6 +79,8 @@ pub enum Permission {
     KnowledgeWrite,
     /// Change anybody's articles.
     KnowledgeManage,
+    /// See what language models cost.
+    SpendingRead,
 }
 
 /// The kinds of caller that the table tells apart.
@@ -94,7 +96,7 @@ fn allows(standing: Standing, permission: Permission) -> bool {
     use Permission::*;
     use Standing::*;
     match permission {
-        SitesManage | MembersManage | KnowledgeManage => matches!(standing, Member(Role::Admin)),
+        SitesManage | MembersManage | KnowledgeManage | SpendingRead => matches!(standing, Member(Role::Admin)),
         SitesRead | VisitorsRead | ConversationsWork | KnowledgeRead | KnowledgeWrite => matches!(standing, Member(_)),
         ConversationsRead | ConversationsWrite => true,
         ConversationsDelete => matches!(standing, Member(Role::Admin) | Customer),

@@ -52,6 +52,8 @@ impl Metrics {
             "yanit_connections_refused_total",
             "Connections refused because there were too many"
         );
+        metrics::describe_counter!("yanit_model_calls_total", "Calls to language models, by provider and outcome");
+        metrics::describe_gauge!("yanit_model_circuits_open", "Circuit breakers that are not closed, by provider");
         let metrics = Self {
             sockets: metrics::gauge!("yanit_sockets"),
             streams: metrics::gauge!("yanit_event_streams"),

@@ -220,9 +220,10 @@ async fn a_trial_tells_of_words_and_latency() {
 #[tokio::test]
 async fn a_trial_that_fails_says_why_in_words_for_people() {
     let app = TestApp::with(private()).await;
-    let site = app.site("acme").await;
-    let id = created(&app, &site, json!({})).await["id"].clone();
     for vendor in ALL {
+        // A person may try only so often.
+        let site = app.site("acme").await;
+        let id = created(&app, &site, json!({})).await["id"].clone();
         let server = vendor.start().await;
         let with = |more: Value| {
             let mut input = json!({ "assistantId": id, "provider": provider(vendor), "baseUrl": vendor.base_url(&server),
@@ -248,6 +249,8 @@ async fn a_trial_that_fails_says_why_in_words_for_people() {
         let cut = tried(&app, &site, with(json!({}))).await;
         assert_eq!((&cut["failure"], &cut["text"]), (&json!("CUT_OFF"), &json!("Hel")), "{vendor:?}");
     }
+    let site = app.site("acme").await;
+    let id = created(&app, &site, json!({})).await["id"].clone();
     let keyless = tried(&app, &site, json!({ "assistantId": id, "provider": "OPENAI", "model": MODEL })).await;
     assert_eq!(keyless["failure"], "NOT_CONFIGURED");
     let private = tried(&app, &site, json!({ "assistantId": id, "provider": "OLLAMA", "baseUrl": "ftp://x" })).await;

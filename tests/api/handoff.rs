@@ -83,7 +83,7 @@ async fn a_visitor_can_always_ask_for_a_person() {
     let agent = app.agent(&site, "deniz").await;
     app.say(&agent.token, &conversation, "Merhaba, ben Deniz.").await;
     ws.until("e", changed("HUMAN_JOINED")).await;
-    assert_eq!(staff.until("i", |event| event["inboxEvents"]["move"] == "LEFT").await.len(), 1 + 1);
+    staff.until("i", |event| event["inboxEvents"]["move"] == "LEFT").await;
     assert_eq!(waiting(&app, &site, true).await, 0);
     let now = read(&app, &visitor.token, &conversation).await;
     assert!(!now["handoff"]["joinedAt"].is_null());
@@ -137,7 +137,7 @@ async fn asking_in_words_hands_over_and_so_does_a_yes_to_the_offer() {
         }
         let answer = &events[events.len() - 1]["conversationEvents"]["answer"];
         assert_eq!(answer["action"], "HANDOFF", "{answer}");
-        ws.until("e", changed("HUMAN_REQUESTED")).await;
+        assert!(events.iter().any(changed("HUMAN_REQUESTED")), "{events:?}");
         let now = read(&app, &visitor.token, &conversation).await;
         assert_eq!((&now["handoff"]["reason"], &now["assistantPaused"]), (&json!("ASSISTANT"), &json!(true)));
     }

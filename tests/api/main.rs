@@ -28,6 +28,7 @@ mod credits;
 mod handoff;
 mod knowledge;
 mod laws;
+mod providers;
 mod readme;
 mod sites;
 mod transport_http;

@@ -1,15 +1,17 @@
 //! Writing an answer: what is found, and the pieces in which it comes.
 
 use ::entity::{
+    ai_usage::Purpose,
     assistant::{self, Provider},
     conversation,
+    ids::RunId,
     message::{self, AnswerAction, AuthorKind},
 };
 use futures_util::{StreamExt, stream};
 
 use super::{
     clean::{Cleaner, Removed},
-    model::{self, FailureReason, Usage},
+    model::{self, Usage},
     personal_data::Masks,
     phrases::{self, SmallTalk},
     polish::{Polish, Signal},
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     features::{
-        assistants,
+        assistants::{self, Account, Asked, Question},
         conversations::{Citation, Verdict, handoff},
         knowledge::{self, Decision, RetrieveOptions, Retrieved, Source, language},
         sites, visitors,
@@ -40,19 +42,23 @@ pub(super) struct Draft {
     /// The language of what the server itself says.
     language: &'static str,
     confidence: f64,
-    by: By,
+    /// What the server says: always, or where no model answers.
+    quoted: Said,
+    /// Where models are asked, the way of their words.
+    polish: Option<Box<Polish>>,
+    /// The visitor greets or thanks, which needs no source.
+    small_talk: bool,
+    /// What the model's words alone were, before the server added its own.
+    decided: Option<AnswerAction>,
+    /// Who answers, and at what cost.
+    pub(super) account: Account,
 }
 
-/// Who writes.
-enum By {
-    /// The server, whose whole text is known: all sources are cited.
-    Server(AnswerAction),
-    /// A model, which chooses among the sources by `[n]`.
-    Model {
-        polish: Box<Polish>,
-        /// A greeting needs no source.
-        small_talk: bool,
-    },
+/// What the server says by itself.
+struct Said {
+    text: String,
+    action: AnswerAction,
+    citations: Vec<Citation>,
 }
 
 /// An answer that is complete.
@@ -66,10 +72,11 @@ pub(super) struct Written {
 /// Finds sources and prepares the answer; nothing is written yet.
 pub(super) async fn draft(
     cx: &Ctx,
+    run: RunId,
     assistant: &assistant::Model,
     conversation: &conversation::Model,
     history: &[message::Model],
-) -> Result<Result<(Draft, Reply), FailureReason>> {
+) -> Result<(Draft, Reply)> {
     let question = model::question(history);
     let language = language::detect(&question)
         .or_else(|| language::Language::of_tag(&assistant.language))
@@ -78,42 +85,69 @@ pub(super) async fn draft(
     let has_staff = assistant.owner_id.is_none();
     let wants_person = phrases::asks_for_person(&question) || phrases::agrees(&question) && offered_person(history);
     if has_staff && wants_person {
-        return Ok(Ok(said(handoff::announcement(language), AnswerAction::Handoff, 1.0, vec![], language)));
+        return Ok(by_server(Said::plain(handoff::announcement(language), AnswerAction::Handoff), 1.0, language));
     }
     let small_talk = phrases::small_talk(&question);
-    if assistant.provider == Provider::BuiltIn
-        && let Some(kind) = small_talk
-    {
-        let text = match kind {
-            SmallTalk::Greeting => texts::hello(language),
-            SmallTalk::Thanks => texts::you_are_welcome(language),
-        };
-        return Ok(Ok(said(text, AnswerAction::Clarify, 1.0, vec![], language)));
-    }
+    let small_answer = small_talk.map(|kind| match kind {
+        SmallTalk::Greeting => Said::plain(texts::hello(language), AnswerAction::Clarify),
+        SmallTalk::Thanks => Said::plain(texts::you_are_welcome(language), AnswerAction::Clarify),
+    });
+    let with_models = assistants::asks_models(assistant);
+    let small_answer = match small_answer {
+        Some(said) if !with_models => return Ok(by_server(said, 1.0, language)),
+        other => other,
+    };
     let options = RetrieveOptions { public_only: true, limit: PASSAGES };
     let found = knowledge::retrieve(cx, assistant.site_id, &model::search_text(history), options).await?;
-    if assistant.provider == Provider::BuiltIn {
-        return Ok(Ok(extractive(assistant, &found, language)));
+    let (quoted, confidence) = extractive(assistant, &found, language);
+    if !with_models {
+        return Ok(by_server(quoted, confidence, language));
     }
-    let confidence = f64::from(knowledge::extract(&found).confidence);
     if small_talk.is_none() && beyond(assistant, &found, confidence) {
-        return Ok(Ok(said(texts::no_answer(language), AnswerAction::Abstain, confidence, vec![], language)));
+        return Ok(by_server(Said::plain(texts::no_answer(language), AnswerAction::Abstain), confidence, language));
     }
-    let chat = match assistants::target(cx, assistant).and_then(|target| cx.models.model(&target)) {
-        Ok(chat) => chat,
-        Err(error) => {
-            tracing::warn!(assistant.id = %assistant.id, error = %error, "an assistant's provider cannot be asked");
-            return Ok(Err(FailureReason::ProviderNotConfigured));
-        }
-    };
-    let sources = within_budget(found.passages);
+    let quoted = small_answer.unwrap_or(quoted);
     let mut masks = masks(cx, assistant, conversation).await?;
-    let reply = chat.reply(prompt::build(assistant, history, &sources, masks.as_mut()));
-    let texts = sources.iter().map(|source| source.text.as_str());
-    let texts = texts.chain([assistant.instructions.as_str(), assistant.welcome_text.as_str()]);
-    let polish = Polish::new(masks.unwrap_or_default().restore(), Cleaner::new(sources.len(), texts));
-    let by = By::Model { polish: Box::new(polish), small_talk: small_talk.is_some() };
-    Ok(Ok((Draft { sources: numbered(&sources), language, confidence, by }, reply)))
+    // Whatever was found may be quoted, should no model answer.
+    let texts = found.passages.iter().map(|source| source.text.clone()).collect::<Vec<_>>();
+    let own = [assistant.instructions.as_str(), assistant.welcome_text.as_str()];
+    let passages = within_budget(found.passages);
+    let prompt = prompt::build(assistant, history, &passages, masks.as_mut());
+    let cleaner = Cleaner::new(passages.len(), texts.iter().map(String::as_str).chain(own));
+    let polish = Polish::new(masks.unwrap_or_default().restore(), cleaner);
+    let asking = Question { assistant, purpose: Purpose::Answer, run: Some(run), text: &question };
+    let Asked { reply, account } = assistants::ask(cx, asking, prompt, quoted.reply()).await?;
+    let draft = Draft {
+        sources: numbered(&passages),
+        language,
+        confidence,
+        quoted,
+        polish: Some(Box::new(polish)),
+        small_talk: small_talk.is_some(),
+        decided: None,
+        account,
+    };
+    Ok((draft, reply))
+}
+
+/// An answer of the server's own, without asking anybody.
+fn by_server(quoted: Said, confidence: f64, language: &'static str) -> (Draft, Reply) {
+    let (reply, sources, account) = (quoted.reply(), quoted.citations.clone(), Account::default());
+    account.answers_built_in();
+    (Draft { sources, language, confidence, quoted, polish: None, small_talk: false, decided: None, account }, reply)
+}
+
+impl Said {
+    fn plain(text: &str, action: AnswerAction) -> Self {
+        Self { text: text.to_owned(), action, citations: vec![] }
+    }
+
+    /// The text, piece by piece.
+    fn reply(&self) -> Reply {
+        let mut pieces: Vec<_> = model::pieces(&self.text).map(|piece| Ok(Piece::Text(piece.to_owned()))).collect();
+        pieces.push(Ok(Piece::Done { finish: Finish::Stop, usage: None }));
+        stream::iter(pieces).boxed()
+    }
 }
 
 /// True when the assistant's last words offered a person.
@@ -133,22 +167,15 @@ fn beyond(assistant: &assistant::Model, found: &Retrieved, confidence: f64) -> b
     }
 }
 
-/// The masks of a prompt, if the site wants them for this assistant's provider.
+/// The masks of a prompt, if the site wants them and the assistant may ask a cloud provider.
 pub(super) async fn masks(
     cx: &Ctx,
     assistant: &assistant::Model,
     conversation: &conversation::Model,
 ) -> Result<Option<Masks>> {
-    let on_site = match assistant.provider {
-        Provider::BuiltIn | Provider::Ollama => true,
-        Provider::OpenaiCompatible
-        | Provider::Openai
-        | Provider::AzureOpenai
-        | Provider::Mistral
-        | Provider::Anthropic
-        | Provider::Gemini => false,
-    };
-    if on_site || !sites::masks_personal_data(cx, assistant.site_id).await? {
+    if !assistants::may_ask_cloud(cx, assistant)
+        || !sites::find_any(&cx.db(), assistant.site_id).await?.mask_personal_data
+    {
         return Ok(None);
     }
     let name = match conversation.visitor_id {
@@ -158,21 +185,8 @@ pub(super) async fn masks(
     Ok(Some(Masks::new(name.as_deref())))
 }
 
-/// What the server says by itself.
-fn said(
-    text: &str,
-    action: AnswerAction,
-    confidence: f64,
-    sources: Vec<Citation>,
-    language: &'static str,
-) -> (Draft, Reply) {
-    let mut pieces: Vec<_> = model::pieces(text).map(|piece| Ok(Piece::Text(piece.to_owned()))).collect();
-    pieces.push(Ok(Piece::Done { finish: Finish::Stop, usage: None }));
-    (Draft { sources, language, confidence, by: By::Server(action) }, stream::iter(pieces).boxed())
-}
-
-/// The built-in answerer: quotes, suggests, or says that it does not know.
-fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'static str) -> (Draft, Reply) {
+/// The built-in answerer: quotes, suggests, or says that it does not know; and how sure it is.
+fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'static str) -> (Said, f64) {
     let extract = knowledge::extract(found);
     let confidence = f64::from(extract.confidence);
     let decision = match assistant.confidence_threshold {
@@ -180,9 +194,9 @@ fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'stati
         Some(_) => Decision::Answer,
         None => extract.decision,
     };
-    match decision {
+    let said = match decision {
         Decision::Answer => {
-            let sources = (1..).zip(extract.citations).map(|(number, quoted)| Citation {
+            let citation = |(number, quoted): (i32, knowledge::Citation)| Citation {
                 number,
                 article: quoted.article,
                 version: quoted.version,
@@ -193,17 +207,19 @@ fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'stati
                 start: quoted.start_byte,
                 end: quoted.end_byte,
                 score: confidence,
-            });
-            said(&extract.text, AnswerAction::Answer, confidence, sources.collect(), language)
+            };
+            let citations = (1..).zip(extract.citations).map(citation).collect();
+            Said { text: extract.text, action: AnswerAction::Answer, citations }
         }
         Decision::Suggest => {
             let articles: Vec<&Source> = found.articles().take(SUGGESTIONS).collect();
             let titles: String = articles.iter().map(|source| format!("\n- {}", source.title)).collect();
             let text = format!("{}\n{titles}", texts::did_you_mean(language));
-            said(&text, AnswerAction::Clarify, confidence, numbered(articles), language)
+            Said { text, action: AnswerAction::Clarify, citations: numbered(articles) }
         }
-        Decision::Abstain => said(texts::no_answer(language), AnswerAction::Abstain, confidence, vec![], language),
-    }
+        Decision::Abstain => Said::plain(texts::no_answer(language), AnswerAction::Abstain),
+    };
+    (said, confidence)
 }
 
 /// Passages as sources: the whole of each is the quote.
@@ -248,31 +264,29 @@ impl Written {
 }
 
 impl Draft {
-    /// True when a model writes.
+    /// True when models are asked.
     pub(super) fn by_model(&self) -> bool {
-        matches!(self.by, By::Model { .. })
+        self.polish.is_some()
     }
 
     /// What the visitor sees of a further piece; may be empty.
     pub(super) fn shown(&mut self, piece: &str) -> String {
-        match &mut self.by {
-            By::Server(_) => piece.to_owned(),
-            By::Model { polish, .. } => polish.push(piece),
+        match &mut self.polish {
+            None => piece.to_owned(),
+            Some(polish) => polish.push(piece),
         }
     }
 
     /// What was held back, when nothing follows any more.
     pub(super) fn rest(&mut self) -> String {
-        match &mut self.by {
-            By::Server(_) => String::new(),
-            By::Model { polish, .. } => polish.finish(),
-        }
+        self.polish.as_mut().map(|polish| polish.finish()).unwrap_or_default()
     }
 
     /// What the server adds to a complete answer: the words for a signal, or that no source bears it out.
-    pub(super) fn closing(&self, text: &str) -> Option<String> {
-        let By::Model { polish, .. } = &self.by else { return None };
-        match polish.signal() {
+    pub(super) fn closing(&mut self, text: &str) -> Option<String> {
+        let signal = self.of_model()?.signal();
+        self.decided = Some(self.action(text));
+        match signal {
             Some(Signal::Handoff) => Some(handoff::announcement(self.language).to_owned()),
             Some(Signal::NoAnswer) => Some(texts::no_answer(self.language).to_owned()),
             None if text.trim().is_empty() => Some(texts::no_answer(self.language).to_owned()),
@@ -285,35 +299,31 @@ impl Draft {
 
     /// The message, its citations, and what it is.
     pub(super) fn complete(&self, text: String) -> Written {
-        let (action, removed) = (self.action(&text), self.removed());
-        let citations = match &self.by {
-            By::Server(_) => self.sources.clone(),
-            By::Model { .. } => {
-                let cited = model::cited(&text);
-                let source = |number: &i32| self.sources.iter().find(|source| source.number == *number).cloned();
-                cited.iter().filter_map(source).collect()
-            }
+        let verdict = Verdict { action: self.action(&text), confidence: self.confidence };
+        let Some(polish) = self.of_model() else {
+            return Written { text, citations: self.quoted.citations.clone(), verdict, removed: Removed::default() };
         };
-        Written { text, citations, verdict: Verdict { action, confidence: self.confidence }, removed }
+        let source = |number: &i32| self.sources.iter().find(|source| source.number == *number).cloned();
+        let citations = model::cited(&text).iter().filter_map(source).collect();
+        Written { text, citations, verdict, removed: polish.removed() }
     }
 
-    fn removed(&self) -> Removed {
-        match &self.by {
-            By::Server(_) => Removed::default(),
-            By::Model { polish, .. } => polish.removed(),
-        }
+    /// The words' way, if a model spoke them and not the built-in answerer in its place.
+    fn of_model(&self) -> Option<&Polish> {
+        let built_in = self.account.answerer().is_none_or(|answerer| answerer.provider == Provider::BuiltIn);
+        self.polish.as_deref().filter(|_| !built_in)
     }
 
     fn action(&self, text: &str) -> AnswerAction {
-        let (polish, small_talk) = match &self.by {
-            By::Server(action) => return *action,
-            By::Model { polish, small_talk } => (polish, *small_talk),
-        };
+        let Some(polish) = self.of_model() else { return self.quoted.action };
+        if let Some(decided) = self.decided {
+            return decided;
+        }
         match polish.signal() {
             Some(Signal::Handoff) => AnswerAction::Handoff,
             Some(Signal::NoAnswer) => AnswerAction::Abstain,
             None if text.trim().is_empty() => AnswerAction::Abstain,
-            None if small_talk => AnswerAction::Clarify,
+            None if self.small_talk => AnswerAction::Clarify,
             // What rests on no source, although there were some, is a question back or is not borne out.
             None if !self.sources.is_empty() && model::cited(text).is_empty() => {
                 if text.trim_end().ends_with('?') {

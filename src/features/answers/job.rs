@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     features::{
-        assistants,
+        assistants::{self, Account},
         conversations::{
             self, Author, Posting, handoff,
             live::{self, Passing},
@@ -85,7 +85,7 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
         // Stopped by a participant while its writer was dying: what had been saved becomes the message.
         RunStatus::Stopped if run.message_id.is_none() && !run.text.is_empty() => {
             let written = Written::saved(run.text.clone());
-            return finish(cx, id, Some(written), End::Interrupted).await;
+            return finish(cx, id, Some(written), End::Interrupted, &Account::default()).await;
         }
         RunStatus::Stopped | RunStatus::Finished | RunStatus::Failed | RunStatus::Cancelled => return Ok(()),
     }
@@ -93,10 +93,7 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
     let Some(assistant) = usable(cx, &run, &conversation).await? else { return Ok(()) };
     let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
-    let (mut draft, reply) = match generate::draft(cx, &assistant, &conversation, &history).await? {
-        Ok(ready) => ready,
-        Err(reason) => return finish(cx, id, None, End::Failed(reason)).await,
-    };
+    let (mut draft, reply) = generate::draft(cx, id, &assistant, &conversation, &history).await?;
     // Listens before the run shows as running: who stops it from then on is heard.
     let hints = cx.bus.listen(&[Topic::Subject(conversation.id.0)]);
     let Some(run) = begin(cx, id, &draft).await? else { return Ok(()) };
@@ -104,19 +101,27 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
     let end = write(cx, &run, &mut draft, reply, &writing, hints).await;
     let text = writing.progress().text;
     let written = (!text.is_empty()).then(|| draft.complete(text));
-    finish(cx, id, written, end).await
+    match finish(cx, id, written, end, &draft.account).await {
+        // The conversation was deleted meanwhile; the calls were made all the same.
+        Err(error) if error.code == ErrorCode::NotFound => {
+            let tx = cx.begin().await?;
+            draft.account.book(&tx).await?;
+            tx.commit().await.map(drop)
+        }
+        other => other,
+    }
 }
 
 /// The assistant, if it may speak; otherwise the run ends here.
 async fn usable(cx: &Ctx, run: &run::Model, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {
     if conversation.assistant_paused {
-        finish(cx, run.id, None, End::Failed(FailureReason::HumanTookOver)).await?;
+        finish(cx, run.id, None, End::Failed(FailureReason::HumanTookOver), &Account::default()).await?;
         return Ok(None);
     }
     let assistant = assistants::find_any(&cx.db(), run.assistant_id).await?;
     let usable = assistant.filter(|found| found.enabled && found.deleted_at.is_none());
     if usable.is_none() || conversation.status == Status::Closed {
-        finish(cx, run.id, None, End::Failed(FailureReason::AssistantDisabled)).await?;
+        finish(cx, run.id, None, End::Failed(FailureReason::AssistantDisabled), &Account::default()).await?;
         return Ok(None);
     }
     Ok(usable)
@@ -238,9 +243,9 @@ async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Option<End>> {
     Ok(paused.then_some(End::Failed(FailureReason::HumanTookOver)))
 }
 
-/// Ends the run: with a message, if something was written and the assistant may still speak. Doing it twice is the same
-/// as once.
-async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End) -> Result<()> {
+/// Ends the run: with a message, if something was written and the assistant may still speak; and books what was spent.
+/// Doing it twice is the same as once.
+async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End, account: &Account) -> Result<()> {
     let mut tx = cx.begin().await?;
     // The conversation first, as everybody who posts does.
     let found = store::find(&tx.db(), id).await?;
@@ -248,8 +253,9 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End) -> Resu
     let conversation = conversations::find_for_update(&tx.db(), &reach, found.conversation_id).await?;
     let run = store::find_for_update(&tx.db(), id).await?;
     let stopped = run.status == RunStatus::Stopped;
+    account.book(&tx).await?;
     if run.message_id.is_some() || !(stopped || matches!(run.status, RunStatus::Queued | RunStatus::Running)) {
-        return Ok(());
+        return tx.commit().await.map(drop);
     }
     let (site, subject) = (run.site_id, run.conversation_id.0);
     let (interrupted, usage, mut failure) = match end {
@@ -297,6 +303,11 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End) -> Resu
         row.removed_links = Set(i32::try_from(written.removed.links).unwrap_or(i32::MAX));
     }
     row.usage = Set(usage.map(serde_json::to_value).transpose()?);
+    if let Some(answerer) = account.answerer() {
+        row.provider = Set(Some(answerer.provider));
+        row.model = Set(answerer.model);
+    }
+    row.attempts = Set(Some(serde_json::to_value(account.attempts())?));
     match (&message, failure) {
         (Some(posted), _) => {
             row.message_id = Set(Some(posted.id));
@@ -310,10 +321,9 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End) -> Resu
             row.status = Set(match reason {
                 FailureReason::HumanTookOver | FailureReason::Superseded => RunStatus::Cancelled,
                 FailureReason::Stopped => RunStatus::Stopped,
-                FailureReason::ProviderFailed
-                | FailureReason::ProviderNotConfigured
-                | FailureReason::AssistantDisabled
-                | FailureReason::Internal => RunStatus::Failed,
+                FailureReason::ProviderFailed | FailureReason::AssistantDisabled | FailureReason::Internal => {
+                    RunStatus::Failed
+                }
             });
             store::update(&tx.db(), row).await?;
             tx.record(site, subject, &RunFact::Failed { run: id, reason })?;

@@ -25,8 +25,6 @@ const COMPLETE_CHARACTERS: usize = 60;
 pub(super) enum FailureReason {
     /// The provider of the model does not answer, or refuses.
     ProviderFailed,
-    /// No provider is configured on the server.
-    ProviderNotConfigured,
     /// An agent took over before the answer was complete.
     HumanTookOver,
     /// A newer message of the visitor is answered instead.

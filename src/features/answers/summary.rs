@@ -4,19 +4,19 @@
 //! it is marked as such, and agents only see it.
 
 use ::entity::{
-    assistant::{self, Provider},
-    conversation,
+    ai_usage::Purpose,
+    assistant, conversation,
     ids::ConversationId,
     message::{self, Audience, AuthorKind},
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{generate, model};
 use crate::{
     features::{
-        assistants,
+        assistants::{self, Asked, Question},
         conversations::{self, Author, Posting},
         sites,
     },
@@ -66,7 +66,7 @@ async fn summarize(cx: &Ctx, job: &SummarizeHandoff) -> Result<()> {
     let Some(id) = conversation.assistant_id else { return Ok(()) };
     let Some(assistant) = assistants::find_any(&cx.db(), id).await? else { return Ok(()) };
     let history = conversations::history(&cx.db(), conversation.id, conversation.last_seq, MESSAGES).await?;
-    let locale = sites::locale(cx, conversation.site_id).await?;
+    let locale = sites::find_any(&cx.db(), conversation.site_id).await?.locale;
     let body = match by_model(cx, &assistant, &conversation, &history, &locale).await? {
         Some(summary) => summary,
         None => extract(&history, &locale),
@@ -114,12 +114,9 @@ async fn by_model(
     history: &[message::Model],
     locale: &str,
 ) -> Result<Option<String>> {
-    if assistant.provider == Provider::BuiltIn {
+    if !assistants::asks_models(assistant) {
         return Ok(None);
     }
-    let Ok(chat) = assistants::target(cx, assistant).and_then(|target| cx.models.model(&target)) else {
-        return Ok(None);
-    };
     let mut masks = generate::masks(cx, assistant, conversation).await?;
     let mut said: String = model::turns(history).iter().map(line).collect();
     if let Some(masks) = &mut masks {
@@ -136,7 +133,8 @@ async fn by_model(
         temperature: 0.2,
         max_tokens: TOKENS,
     };
-    let mut reply = chat.reply(prompt);
+    let asking = Question { assistant, purpose: Purpose::Summary, run: None, text: "" };
+    let Asked { mut reply, account } = assistants::ask(cx, asking, prompt, stream::empty().boxed()).await?;
     let mut summary = String::new();
     let mut restore = masks.unwrap_or_default().restore();
     while let Some(piece) = reply.next().await {
@@ -145,10 +143,15 @@ async fn by_model(
             Ok(Piece::Done { .. }) => break,
             Err(error) => {
                 tracing::warn!(error = %error, "a model did not sum a conversation up; the visitor's words stand for it");
-                return Ok(None);
+                summary.clear();
+                break;
             }
         }
     }
+    drop(reply);
+    let tx = cx.begin().await?;
+    account.book(&tx).await?;
+    tx.commit().await?;
     summary.push_str(&restore.finish());
     let summary = text::first(summary.trim(), conversations::model::MESSAGE_MAX).to_owned();
     Ok((!summary.is_empty()).then_some(summary))

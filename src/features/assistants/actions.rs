@@ -1,21 +1,20 @@
 //! Every write on assistants, one function each.
 
 use ::entity::{
-    assistant,
+    assistant::{self, Fallback, Fallbacks},
     ids::{AssistantId, SiteId, UserId},
 };
 use uuid::Uuid;
 
 use super::{
     facts::AssistantFact,
-    keys::{self, KeyChange, Sealed},
+    keys::{self, KeyChange},
     model::{self, Changes, New},
     store,
 };
 use crate::{
     features::{accounts, sites},
     kernel::{Ctx, Error, Permission, Result, Tx},
-    ports::ai::ApiKey,
 };
 
 /// For which site an assistant is made, if for one, and with which id of the caller's.
@@ -26,8 +25,16 @@ pub(super) struct Place {
     pub(super) language: Option<String>,
 }
 
+/// What becomes of an assistant's keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys {
+    pub(super) own: KeyChange,
+    /// One for each of the fallbacks that are given anew.
+    pub(super) fallbacks: Vec<KeyChange>,
+}
+
 /// Makes an assistant for a site or, without one, the caller's own.
-pub(super) async fn create(cx: &Ctx, at: Place, new: New, key: Option<ApiKey>) -> Result<assistant::Model> {
+pub(super) async fn create(cx: &Ctx, at: Place, new: New, keys: Keys) -> Result<assistant::Model> {
     cx.reach(Permission::AssistantsManage)?;
     let person = accounts::signed_in(&cx.actor)?.user;
     let (site, owner, new) = match at.site {
@@ -49,9 +56,7 @@ pub(super) async fn create(cx: &Ctx, at: Place, new: New, key: Option<ApiKey>) -
     {
         return model::repeats(made, &new);
     }
-    let row = made(cx, id, site, owner, new.clone());
-    let sealed = key.map(|key| Sealed::new(cx, id, row.provider, row.base_url.as_deref(), &key)).transpose()?;
-    let row = with_key(row, sealed.unwrap_or_default());
+    let row = with_keys(cx, made(cx, id, site, owner, new.clone()), &new, keys)?;
     keys::usable(cx, &row)?;
     let mut tx = cx.begin().await?;
     match insert(&mut tx, row).await {
@@ -69,8 +74,9 @@ pub(super) async fn create(cx: &Ctx, at: Place, new: New, key: Option<ApiKey>) -
 
 /// Inserts an assistant of a site, or of a customer in their private space.
 pub(crate) async fn insert_in(tx: &mut Tx, site: SiteId, owner: Option<UserId>, new: New) -> Result<assistant::Model> {
-    let (id, new) = (tx.cx().id(AssistantId), new.check(owner)?);
-    let row = made(tx.cx(), id, site, owner, new);
+    let (cx, new) = (tx.cx(), new.check(owner)?);
+    let row = made(cx, cx.id(AssistantId), site, owner, new.clone());
+    let row = with_keys(cx, row, &new, Keys::default())?;
     insert(tx, row).await
 }
 
@@ -87,6 +93,8 @@ fn made(cx: &Ctx, id: AssistantId, site: SiteId, owner: Option<UserId>, new: New
         base_url: new.base_url,
         api_key: None,
         api_key_hint: None,
+        fallbacks: Fallbacks::default(),
+        route_by_complexity: new.route_by_complexity,
         temperature: new.temperature,
         max_tokens: new.max_tokens,
         language: new.language,
@@ -102,8 +110,22 @@ fn made(cx: &Ctx, id: AssistantId, site: SiteId, owner: Option<UserId>, new: New
     }
 }
 
-fn with_key(row: assistant::Model, sealed: Sealed) -> assistant::Model {
-    assistant::Model { api_key: sealed.key, api_key_hint: sealed.hint, ..row }
+/// A row with the keys and fallbacks of these settings; keys that stay are those of `row` as it is.
+fn with_keys(cx: &Ctx, row: assistant::Model, new: &New, keys: Keys) -> Result<assistant::Model> {
+    let own = keys::sealed(cx, &row, new.provider, new.base_url.as_deref(), keys.own)?;
+    let changes = keys.fallbacks.into_iter().chain(std::iter::repeat(KeyChange::Keep));
+    let fallbacks = new.fallbacks.iter().zip(changes).map(|(new, change)| {
+        let sealed = keys::sealed(cx, &row, new.provider, new.base_url.as_deref(), change)?;
+        Ok(Fallback {
+            provider: new.provider,
+            model: new.model.clone(),
+            base_url: new.base_url.clone(),
+            api_key: sealed.key,
+            api_key_hint: sealed.hint,
+        })
+    });
+    let fallbacks = Fallbacks(fallbacks.collect::<Result<_>>()?);
+    Ok(assistant::Model { api_key: own.key, api_key_hint: own.hint, fallbacks, ..row })
 }
 
 async fn insert(tx: &mut Tx, row: assistant::Model) -> Result<assistant::Model> {
@@ -112,18 +134,21 @@ async fn insert(tx: &mut Tx, row: assistant::Model) -> Result<assistant::Model> 
     Ok(row)
 }
 
-pub(super) async fn update(cx: &Ctx, id: AssistantId, changes: Changes, key: KeyChange) -> Result<assistant::Model> {
+pub(super) async fn update(cx: &Ctx, id: AssistantId, changes: Changes, keys: Keys) -> Result<assistant::Model> {
     let mut tx = cx.begin().await?;
     let before = find_managed(cx, &tx, id).await?;
-    let after = changed(cx, before.clone(), changes, key)?;
+    let after = changed(cx, before.clone(), changes, keys)?;
     let mut names = New::of(&before).differences(&New::of(&after));
     if before.api_key != after.api_key {
         names.push("apiKey".to_owned());
     }
+    if before.fallbacks != after.fallbacks && !names.iter().any(|name| name == "fallbacks") {
+        names.push("fallbacks".to_owned());
+    }
     if names.is_empty() {
         return Ok(before);
     }
-    if names.iter().any(|name| ["provider", "baseUrl", "apiKey"].contains(&name.as_str())) {
+    if names.iter().any(|name| ["provider", "baseUrl", "apiKey", "fallbacks"].contains(&name.as_str())) {
         keys::usable(cx, &after)?;
     }
     let row = assistant::Model { updated_at: cx.clock.now(), ..after };
@@ -133,16 +158,11 @@ pub(super) async fn update(cx: &Ctx, id: AssistantId, changes: Changes, key: Key
     Ok(row)
 }
 
-/// An assistant with changes, checked. The key stays only where it was given for.
-pub(super) fn changed(cx: &Ctx, row: assistant::Model, changes: Changes, key: KeyChange) -> Result<assistant::Model> {
+/// An assistant with changes, checked. Keys stay only where they were given for.
+pub(super) fn changed(cx: &Ctx, row: assistant::Model, changes: Changes, keys: Keys) -> Result<assistant::Model> {
     let settings = New::of(&row).with(changes).check(row.owner_id)?;
-    let stays = settings.provider == row.provider && settings.base_url == row.base_url;
-    let sealed = match key {
-        KeyChange::Set(key) => Sealed::new(cx, row.id, settings.provider, settings.base_url.as_deref(), &key)?,
-        KeyChange::Keep if stays => Sealed { key: row.api_key.clone(), hint: row.api_key_hint.clone() },
-        KeyChange::Keep | KeyChange::Remove => Sealed::default(),
-    };
-    Ok(with_key(settings.into_row(row), sealed))
+    let row = with_keys(cx, row, &settings, keys)?;
+    Ok(settings.into_row(row))
 }
 
 /// Marks an assistant as deleted; its conversations stay.

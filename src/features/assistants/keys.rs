@@ -18,9 +18,10 @@ const KEY_MAX: usize = 500;
 const HINTED: usize = 12;
 
 /// What becomes of a key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum KeyChange {
     /// It stays with its provider and address.
+    #[default]
     Keep,
     Remove,
     Set(ApiKey),
@@ -55,6 +56,10 @@ pub(super) struct Sealed {
 }
 
 impl Sealed {
+    fn of(link: Link<'_>) -> Self {
+        Self { key: link.sealed.map(ToOwned::to_owned), hint: link.hint.map(ToOwned::to_owned) }
+    }
+
     pub(super) fn new(cx: &Ctx, id: AssistantId, provider: Provider, url: Option<&str>, key: &ApiKey) -> Result<Self> {
         let text = key.expose();
         let hint = (text.len() >= HINTED).then(|| text[text.len() - 4..].to_owned());
@@ -62,36 +67,83 @@ impl Sealed {
     }
 }
 
-/// Who is asked for an assistant's answers.
+/// A provider as an assistant's settings name it: its own, or one of its fallbacks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link<'a> {
+    pub(super) provider: Provider,
+    pub(super) model: Option<&'a str>,
+    pub(super) base_url: Option<&'a str>,
+    pub(super) sealed: Option<&'a str>,
+    pub(super) hint: Option<&'a str>,
+}
+
+/// Whom an assistant asks, in this order; the first is its own provider. None where that is the built-in answerer.
+pub(super) fn links(row: &assistant::Model) -> impl Iterator<Item = Link<'_>> {
+    let own = Link {
+        provider: row.provider,
+        model: row.model.as_deref(),
+        base_url: row.base_url.as_deref(),
+        sealed: row.api_key.as_deref(),
+        hint: row.api_key_hint.as_deref(),
+    };
+    let fallbacks = row.fallbacks.0.iter().map(|fallback| Link {
+        provider: fallback.provider,
+        model: fallback.model.as_deref(),
+        base_url: fallback.base_url.as_deref(),
+        sealed: fallback.api_key.as_deref(),
+        hint: fallback.api_key_hint.as_deref(),
+    });
+    std::iter::once(own).chain(fallbacks).filter(|link| link.provider != Provider::BuiltIn)
+}
+
+/// What becomes of the key of a link: a new one is sealed, one that stays is that of a saved link with the same provider
+/// and address.
+pub(super) fn sealed(
+    cx: &Ctx,
+    row: &assistant::Model,
+    provider: Provider,
+    url: Option<&str>,
+    change: KeyChange,
+) -> Result<Sealed> {
+    let saved = || links(row).find(|link| link.sealed.is_some() && link.provider == provider && link.base_url == url);
+    Ok(match change {
+        KeyChange::Set(key) => Sealed::new(cx, row.id, provider, url, &key)?,
+        KeyChange::Keep => saved().map(Sealed::of).unwrap_or_default(),
+        KeyChange::Remove => Sealed::default(),
+    })
+}
+
+/// Who is asked, with the key opened.
 ///
 /// # Errors
-/// When the assistant's key was sealed with another secret key of the server.
-pub(crate) fn target(cx: &Ctx, row: &assistant::Model) -> Result<Target, ModelError> {
-    let base_url = row.base_url.clone();
-    let place = place(row.id, row.provider, base_url.as_deref());
-    let key = row.api_key.as_ref().map(|sealed| cx.secrets.open(sealed, &place)).transpose();
+/// When the key was sealed with another secret key of the server.
+pub(super) fn target(cx: &Ctx, id: AssistantId, link: &Link<'_>) -> Result<Target, ModelError> {
+    let place = place(id, link.provider, link.base_url);
+    let key = link.sealed.map(|sealed| cx.secrets.open(sealed, &place)).transpose();
     let key =
         key.map_err(|_| ModelError::give_up(Cause::NotConfigured, "the assistant's key cannot be read any more"))?;
-    Ok(Target { provider: row.provider, base_url, key: key.as_deref().and_then(ApiKey::new) })
+    let key = key.as_deref().and_then(ApiKey::new);
+    Ok(Target { provider: link.provider, base_url: link.base_url.map(ToOwned::to_owned), key })
 }
 
 fn place(id: AssistantId, provider: Provider, url: Option<&str>) -> String {
     format!("{id} {provider:?} {}", url.unwrap_or_default())
 }
 
-/// What an admin is told when an assistant's provider cannot be asked at all.
+/// What an admin is told when one of an assistant's providers cannot be asked at all.
 pub(super) fn usable(cx: &Ctx, row: &assistant::Model) -> Result<()> {
-    if row.provider == Provider::BuiltIn {
-        return Ok(());
+    for (nth, link) in links(row).enumerate() {
+        let at = if nth == 0 { "input".to_owned() } else { format!("input.fallbacks.{}", nth - 1) };
+        let model = target(cx, row.id, &link).and_then(|target| cx.models.model(&target));
+        model.map(drop).map_err(|error| refusal(link.provider, &error, &at))?;
     }
-    let model = target(cx, row).and_then(|target| cx.models.model(&target));
-    model.map(drop).map_err(|error| refusal(row.provider, &error))
+    Ok(())
 }
 
-fn refusal(provider: Provider, error: &ModelError) -> Error {
+fn refusal(provider: Provider, error: &ModelError, at: &str) -> Error {
     if error.cause() == Cause::AddressRefused {
         let what = format!("`baseUrl` cannot be called: {}.", error.what());
-        return Error::bad_input("input.baseUrl", ErrorReason::InvalidFormat, what);
+        return Error::bad_input(format!("{at}.baseUrl"), ErrorReason::InvalidFormat, what);
     }
     let needs = match provider {
         Provider::BuiltIn => "nothing",
@@ -108,7 +160,7 @@ fn refusal(provider: Provider, error: &ModelError) -> Error {
     let what = format!(
         "This provider needs {needs}; a `baseUrl` of its own needs an `apiKey` of its own where keys are needed."
     );
-    Error::conflict(ErrorReason::ProviderNotConfigured, what).at("input.provider")
+    Error::conflict(ErrorReason::ProviderNotConfigured, what).at(format!("{at}.provider"))
 }
 
 #[cfg(test)]

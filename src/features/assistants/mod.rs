@@ -7,16 +7,22 @@
 //! - One that is switched off starts no conversations and writes no answers.
 //! - Instructions and the model are for those who manage or read the assistant; others see its [`AssistantProfile`].
 //! - A key is never shown again, and goes to no other provider or address than it was given for.
+//! - Answers come from its provider, else from its fallbacks, else from the built-in answerer.
 //! - Whoever may read one but not change it gets `FORBIDDEN`, everybody else `NOT_FOUND`.
 //!
 //! Later features use: [`for_visitor`] and [`for_customer`] to start conversations; [`find_any`] to answer in them;
-//! [`target`] to ask its model; [`ProfileKey`] to show who answered; [`insert_in`] with [`New`] to make one.
+//! [`ask`] to ask its models, and the [`Account`] that comes of it; [`ProfileKey`] to show who answered; [`insert_in`]
+//! with [`New`] to make one.
 
+mod account;
 mod actions;
+mod asking;
 mod facts;
+mod failure;
 mod graphql;
 mod keys;
 mod model;
+mod routing;
 mod store;
 mod trial;
 
@@ -26,9 +32,10 @@ use ::entity::{
 };
 
 pub(crate) use self::{
+    account::{Account, Attempt},
     actions::insert_in,
+    asking::{Asked, Question, ask, asks_models, may_ask_cloud},
     graphql::{ProfileKey, node},
-    keys::target,
     model::New,
 };
 pub use self::{

@@ -1,16 +1,13 @@
 //! Rules of assistants.
 
 use ::entity::{
-    assistant::{self, Provider},
+    assistant::{self, Fallback, Provider},
     ids::{AssistantId, SiteId, UserId},
 };
-use async_graphql::{Enum, MaybeUndefined};
+use async_graphql::MaybeUndefined;
 use uuid::Uuid;
 
-use crate::{
-    kernel::{Error, ErrorReason, Result, secret, text},
-    ports::ai::Cause,
-};
+use crate::kernel::{Error, ErrorReason, Result, secret, text};
 
 /// How freely an assistant writes that was not told.
 pub(super) const TEMPERATURE: f64 = 0.7;
@@ -27,6 +24,36 @@ const WELCOME_MAX: usize = 1_000;
 const MODEL_MAX: usize = 100;
 const URL_MAX: usize = 500;
 const MOST_TOKENS: i32 = 8192;
+/// Most providers that are asked after the assistant's own.
+const MOST_FALLBACKS: usize = 5;
+
+/// A provider that is asked where the ones before it fail, without its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewFallback {
+    pub(crate) provider: Provider,
+    pub(crate) model: Option<String>,
+    pub(crate) base_url: Option<String>,
+}
+
+impl NewFallback {
+    fn of(row: &Fallback) -> Self {
+        Self { provider: row.provider, model: row.model.clone(), base_url: row.base_url.clone() }
+    }
+
+    fn check(self, owner: Option<UserId>) -> Result<Self> {
+        const FIELD: &str = "input.fallbacks";
+        if self.provider == Provider::BuiltIn {
+            let what = "`BUILT_IN` is always asked last, by itself; leave it out of `fallbacks`.";
+            return Err(Error::bad_input(FIELD, ErrorReason::InvalidCombination, what));
+        }
+        let base_url = text::maybe_line(FIELD, self.base_url.as_deref(), URL_MAX)?;
+        if base_url.is_some() && owner.is_some() {
+            let what = "Only a site's assistant can have fallbacks with a `baseUrl`.";
+            return Err(Error::bad_input(FIELD, ErrorReason::InvalidCombination, what));
+        }
+        Ok(Self { base_url, model: text::maybe_line(FIELD, self.model.as_deref(), MODEL_MAX)?, ..self })
+    }
+}
 
 /// Everything about an assistant that can be set.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +63,8 @@ pub(crate) struct New {
     pub(crate) provider: Provider,
     pub(crate) model: Option<String>,
     pub(crate) base_url: Option<String>,
+    pub(crate) fallbacks: Vec<NewFallback>,
+    pub(crate) route_by_complexity: bool,
     pub(crate) temperature: f64,
     pub(crate) max_tokens: i32,
     pub(crate) language: String,
@@ -56,6 +85,8 @@ impl Default for New {
             provider: Provider::BuiltIn,
             model: None,
             base_url: None,
+            fallbacks: vec![],
+            route_by_complexity: true,
             temperature: TEMPERATURE,
             max_tokens: MAX_TOKENS,
             language: LANGUAGE.to_owned(),
@@ -77,6 +108,8 @@ pub(super) struct Changes {
     pub(super) provider: MaybeUndefined<Provider>,
     pub(super) model: MaybeUndefined<String>,
     pub(super) base_url: MaybeUndefined<String>,
+    pub(super) fallbacks: MaybeUndefined<Vec<NewFallback>>,
+    pub(super) route_by_complexity: MaybeUndefined<bool>,
     pub(super) temperature: MaybeUndefined<f64>,
     pub(super) max_tokens: MaybeUndefined<i32>,
     pub(super) language: MaybeUndefined<String>,
@@ -125,8 +158,22 @@ impl New {
                 "Only a site's assistant with a provider other than `BUILT_IN` can have a `baseUrl`.",
             ));
         }
+        if self.fallbacks.len() > MOST_FALLBACKS {
+            let what = format!(
+                "`input.fallbacks` has {} providers; at most {MOST_FALLBACKS} are allowed.",
+                self.fallbacks.len()
+            );
+            return Err(Error::bad_input("input.fallbacks", ErrorReason::TooLong, what));
+        }
+        if self.provider == Provider::BuiltIn && !self.fallbacks.is_empty() {
+            let what =
+                "The built-in answerer never fails, so nobody is asked after it; give an empty list of `fallbacks`.";
+            return Err(Error::bad_input("input.fallbacks", ErrorReason::InvalidCombination, what));
+        }
+        let fallbacks = self.fallbacks.into_iter().map(|fallback| fallback.check(owner)).collect::<Result<_>>()?;
         Ok(Self {
             base_url,
+            fallbacks,
             name: text::line("input.name", &self.name, NAME_MAX)?,
             instructions: text::longer("input.instructions", &self.instructions, INSTRUCTIONS_MAX)?,
             model: text::maybe_line("input.model", self.model.as_deref(), MODEL_MAX)?,
@@ -144,6 +191,8 @@ impl New {
             provider: row.provider,
             model: row.model.clone(),
             base_url: row.base_url.clone(),
+            fallbacks: row.fallbacks.0.iter().map(NewFallback::of).collect(),
+            route_by_complexity: row.route_by_complexity,
             temperature: row.temperature,
             max_tokens: row.max_tokens,
             language: row.language.clone(),
@@ -167,6 +216,12 @@ impl New {
             instructions: pick(changes.instructions, self.instructions, default.instructions),
             provider,
             base_url: pick(changes.base_url.map_value(Some), base_url, default.base_url),
+            fallbacks: pick(changes.fallbacks, self.fallbacks, default.fallbacks),
+            route_by_complexity: pick(
+                changes.route_by_complexity,
+                self.route_by_complexity,
+                default.route_by_complexity,
+            ),
             model: pick(changes.model.map_value(Some), self.model, default.model),
             temperature: pick(changes.temperature, self.temperature, default.temperature),
             max_tokens: pick(changes.max_tokens, self.max_tokens, default.max_tokens),
@@ -192,6 +247,8 @@ impl New {
             ("provider", self.provider != other.provider),
             ("model", self.model != other.model),
             ("baseUrl", self.base_url != other.base_url),
+            ("fallbacks", self.fallbacks != other.fallbacks),
+            ("routeByComplexity", self.route_by_complexity != other.route_by_complexity),
             ("temperature", self.temperature != other.temperature),
             ("maxTokens", self.max_tokens != other.max_tokens),
             ("language", self.language != other.language),
@@ -205,7 +262,7 @@ impl New {
         differ.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// Puts the settings into a row.
+    /// Puts the settings into a row, but for the fallbacks, which have keys.
     pub(super) fn into_row(self, row: assistant::Model) -> assistant::Model {
         assistant::Model {
             name: self.name,
@@ -213,6 +270,7 @@ impl New {
             provider: self.provider,
             model: self.model,
             base_url: self.base_url,
+            route_by_complexity: self.route_by_complexity,
             temperature: self.temperature,
             max_tokens: self.max_tokens,
             language: self.language,
@@ -223,84 +281,6 @@ impl New {
             charges_credit: self.charges_credit,
             open_to_customers: self.open_to_customers,
             ..row
-        }
-    }
-}
-
-/// Why a provider did not answer a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub(super) enum ProviderFailure {
-    /// Neither the assistant nor the server has an address, or a key, for the provider.
-    NotConfigured,
-    /// The assistant's `baseUrl` is none that may be called.
-    AddressRefused,
-    /// Neither the assistant nor the server names a model.
-    NoModel,
-    /// The provider refuses the key.
-    KeyRefused,
-    /// The provider's account has no credit left.
-    NoCredit,
-    /// The provider knows no such model, or the address is not that of its API.
-    ModelUnknown,
-    /// The provider does not accept the request.
-    RequestRefused,
-    /// The provider's filter stopped the question.
-    Filtered,
-    /// Too many requests at the moment.
-    RateLimited,
-    /// There is no connection to the provider.
-    Unreachable,
-    /// Nothing came in time.
-    Timeout,
-    /// The provider has trouble of its own.
-    ProviderError,
-    /// What answers there is not this provider's API.
-    NotUnderstood,
-    /// The answer broke off.
-    CutOff,
-}
-
-impl From<Cause> for ProviderFailure {
-    fn from(cause: Cause) -> Self {
-        match cause {
-            Cause::NotConfigured => Self::NotConfigured,
-            Cause::AddressRefused => Self::AddressRefused,
-            Cause::NoModel => Self::NoModel,
-            Cause::KeyRefused => Self::KeyRefused,
-            Cause::Unpaid => Self::NoCredit,
-            Cause::ModelUnknown => Self::ModelUnknown,
-            Cause::Refused => Self::RequestRefused,
-            Cause::Filtered => Self::Filtered,
-            Cause::RateLimited => Self::RateLimited,
-            Cause::Unreachable => Self::Unreachable,
-            Cause::Silent => Self::Timeout,
-            Cause::Failing => Self::ProviderError,
-            Cause::NotUnderstood => Self::NotUnderstood,
-            Cause::Cut => Self::CutOff,
-        }
-    }
-}
-
-impl ProviderFailure {
-    /// What an admin can do about it.
-    pub(super) fn advice(self) -> &'static str {
-        match self {
-            Self::NotConfigured => "Give the assistant an address or a key, or ask who runs the server to set one.",
-            Self::AddressRefused => "Use a public HTTPS address, or ask who runs the server to allow private ones.",
-            Self::NoModel => "Name a model.",
-            Self::KeyRefused => {
-                "The provider refuses the key. Check that it is whole, of this provider, and may use the model."
-            }
-            Self::NoCredit => "The provider's account has no credit left. Look at its billing page.",
-            Self::ModelUnknown => "The provider knows no such model. Check the model's name and the address.",
-            Self::RequestRefused => "The provider does not accept the request. Another model may.",
-            Self::Filtered => "The provider's filter stopped a harmless question. Look at its settings for filters.",
-            Self::RateLimited => "The provider has too many requests of this account. Try again in a minute.",
-            Self::Unreachable => "There is no connection to the provider. Check the address.",
-            Self::Timeout => "The provider did not answer in time. A local one may be loading the model: try again.",
-            Self::ProviderError => "The provider has trouble of its own. Try again later.",
-            Self::NotUnderstood => "What answers there is not this provider's API. Check the provider and the address.",
-            Self::CutOff => "The answer broke off. Try again; if it stays, something between here and there cuts it.",
         }
     }
 }

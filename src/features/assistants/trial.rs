@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ::entity::{
+    ai_usage::Purpose,
     assistant::{self, Provider},
     ids::AssistantId,
 };
@@ -10,14 +11,24 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    actions,
+    account::{self, Account},
+    actions::{self, Keys},
+    asking::{At, Candidate},
+    failure::ProviderFailure,
     keys::{self, KeyChange},
-    model::{Changes, ProviderFailure},
+    model::Changes,
 };
 use crate::{
+    features::{accounts, sites},
     kernel::{Ctx, Result},
-    ports::ai::{Cause, ModelError, Piece, Prompt, Speaker, Turn},
+    ports::{
+        ai::{Cause, ModelError, Piece, Prompt, Speaker, Turn},
+        scratch::Rate,
+    },
 };
+
+/// Trials of one person.
+const TRIALS: Rate = Rate { burst: 20, per: Duration::from_secs(60) };
 
 /// Longest trial; shorter where a request may not last that long.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -60,56 +71,77 @@ impl From<ModelError> for Failure {
 
 /// Tries an assistant's provider with changes that are not saved.
 pub(super) async fn run(cx: &Ctx, id: AssistantId, changes: Changes, key: KeyChange) -> Result<Trial> {
-    let row = actions::changed(cx, actions::lookup_managed(cx, id).await?, changes, key)?;
+    let row = actions::lookup_managed(cx, id).await?;
+    let row = actions::changed(cx, row, changes, Keys { own: key, fallbacks: vec![] })?;
+    let person = accounts::signed_in(&cx.actor)?.user;
+    accounts::limit(cx, &format!("trial:{person}"), TRIALS, 1).await?;
     let began = Instant::now();
     let mut trial = Trial {
         provider: row.provider,
-        model: row.model.clone(),
+        model: None,
         first_words: None,
         took: Duration::ZERO,
         text: String::new(),
         failure: None,
     };
-    if row.provider != Provider::BuiltIn
-        && let Err(error) = ask(cx, &row, &mut trial, began).await
-    {
+    let Some(link) = keys::links(&row).find(|_| row.provider != Provider::BuiltIn) else { return Ok(trial) };
+    let candidate = Candidate::new(cx, id, &link);
+    trial.model.clone_from(&candidate.model);
+    let site = sites::find_any(&cx.db(), row.site_id).await?;
+    let at = At { site: site.id, time_zone: site.time_zone, assistant: id, run: None };
+    let account = Account::default();
+    if let Err(error) = ask(cx, &row, &candidate, &at, &account, &mut trial, began).await {
         tracing::info!(assistant.id = %id, error = %error, "a provider did not pass its trial");
         trial.failure = Some(error.into());
     }
     trial.took = began.elapsed();
+    let tx = cx.begin().await?;
+    account.book(&tx).await?;
+    tx.commit().await?;
     Ok(trial)
 }
 
-async fn ask(cx: &Ctx, row: &assistant::Model, trial: &mut Trial, began: Instant) -> Result<(), ModelError> {
-    let target = keys::target(cx, row)?;
-    trial.model = row.model.clone().or_else(|| cx.models.usual_model(&target));
+async fn ask(
+    cx: &Ctx,
+    row: &assistant::Model,
+    candidate: &Candidate,
+    at: &At,
+    account: &Account,
+    trial: &mut Trial,
+    began: Instant,
+) -> Result<(), ModelError> {
+    let target = candidate.target.clone()?;
+    let model = cx.models.model(&target)?;
+    let prompt = prompt(row, candidate.model.clone());
+    account.calls(candidate.call(cx, at, Purpose::Test), account::tokens_of(&prompt));
     let allowed = Duration::from_secs(cx.config.request_timeout_seconds.saturating_sub(2).max(1));
     let limit = LIMIT.min(allowed);
-    let mut reply = cx.models.model(&target)?.reply(prompt(row));
+    let mut reply = model.reply(prompt);
     loop {
-        let piece = timeout_at(began + limit, reply.next()).await;
         let silent = || ModelError::give_up(Cause::Silent, format!("no end after {} s", limit.as_secs()));
-        match piece.map_err(|_| silent())? {
-            Some(Ok(Piece::Text(text))) => {
+        let cut = || ModelError::truncated(Cause::Cut, "the answer has no end");
+        let piece = timeout_at(began + limit, reply.next()).await.unwrap_or_else(|_| Some(Err(silent())));
+        let piece = piece.unwrap_or_else(|| Err(cut()));
+        account.hears(&piece);
+        match piece? {
+            Piece::Text(text) => {
                 trial.first_words.get_or_insert_with(|| began.elapsed());
                 let room = SHOWN.saturating_sub(trial.text.chars().count());
                 trial.text.extend(text.chars().take(room));
-                if room <= text.chars().count() {
-                    return Ok(());
-                }
             }
-            Some(Ok(Piece::Done { .. })) => return Ok(()),
-            Some(Err(error)) => return Err(error),
-            None => return Err(ModelError::truncated(Cause::Cut, "the answer has no end")),
+            Piece::Done { .. } => {
+                cx.models.circuits().succeeded(&target);
+                return Ok(());
+            }
         }
     }
 }
 
-fn prompt(row: &assistant::Model) -> Prompt {
+fn prompt(row: &assistant::Model, model: Option<String>) -> Prompt {
     Prompt {
         system: "Answer with one short sentence.".to_owned(),
         turns: vec![Turn { speaker: Speaker::Visitor, text: "Hello! Are you there?".to_owned() }],
-        model: row.model.clone(),
+        model,
         temperature: row.temperature,
         max_tokens: row.max_tokens.unsigned_abs().min(TOKENS),
     }

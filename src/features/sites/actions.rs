@@ -134,6 +134,9 @@ fn row(cx: &Ctx, new: NewSite, owner_id: Option<UserId>) -> site::Model {
         allowed_origins: site::Origins(new.allowed_origins),
         locale: new.locale,
         mask_personal_data: false,
+        time_zone: new.time_zone,
+        daily_ai_budget_micros: Some(model::DEFAULT_BUDGET),
+        complexity_terms: None,
         owner_id,
         created_at: cx.clock.now(),
     }

@@ -9,8 +9,8 @@
 //!   in no list.
 //! - Whoever is not a member gets `NOT_FOUND`; a member whose role does not allow it gets `FORBIDDEN`.
 //!
-//! Later features use: [`reach_in`] and [`reach_to`] to check a caller on one site; [`find`] for a site within reach; [`personal`];
-//! [`by_key`], [`admits`] and [`admits_start`] for visitors; [`roles_of`] for sign-ins; [`insert_in`] and [`join_in`]
+//! Later features use: [`reach_in`] and [`reach_to`] to check a caller on one site; [`find`] for a site within reach,
+//! [`find_any`] for one anywhere; [`personal`]; [`by_key`], [`admits`] and [`admits_start`] for visitors; [`roles_of`] for sign-ins; [`insert_in`] and [`join_in`]
 //! to make sites; [`is_member`] to check an assignee.
 
 mod actions;
@@ -77,25 +77,17 @@ pub async fn find(db: &Db<'_>, reach: &Reach, id: SiteId) -> Result<site::Model>
     store::find(db, reach, id).await
 }
 
+/// A site or private space by its id alone. For work that the server does by itself.
+pub async fn find_any(db: &Db<'_>, id: SiteId) -> Result<site::Model> {
+    store::lookup(db, id).await?.ok_or_else(|| Error::not_found("site"))
+}
+
 /// The site with a public key.
 ///
 /// # Errors
 /// `NOT_FOUND` for unknown and replaced keys.
 pub async fn by_key(db: &Db<'_>, key: &str) -> Result<site::Model> {
     store::lookup_by_key(db, key).await?.ok_or_else(|| Error::not_found("site"))
-}
-
-/// The language of a site's own texts.
-///
-/// # Errors
-/// `NOT_FOUND` when the site is gone.
-pub async fn locale(cx: &Ctx, id: SiteId) -> Result<String> {
-    store::lookup(&cx.db(), id).await?.map(|site| site.locale).ok_or_else(|| Error::not_found("site"))
-}
-
-/// True when the site wants personal data masked before a prompt goes to a cloud provider.
-pub async fn masks_personal_data(cx: &Ctx, id: SiteId) -> Result<bool> {
-    Ok(store::lookup(&cx.db(), id).await?.is_some_and(|site| site.mask_personal_data))
 }
 
 /// True when the person is a member of the site, with whatever role.

@@ -7,6 +7,7 @@ use ::entity::{
 };
 use async_graphql::MaybeUndefined;
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::origin;
 use crate::kernel::{Error, ErrorReason, Result, error::ErrorCode, secret, text};
@@ -15,7 +16,17 @@ use crate::kernel::{Error, ErrorReason, Result, error::ErrorCode, secret, text};
 pub(super) const INVITATION_LIFE: TimeDelta = TimeDelta::days(7);
 /// What a site speaks that was not told.
 pub(super) const DEFAULT_LOCALE: &str = "en";
+/// Where a site is that was not told.
+pub(super) const DEFAULT_TIME_ZONE: &str = "UTC";
+/// What language models may cost a day where nobody said otherwise, in millionths of a US dollar.
+pub(super) const DEFAULT_BUDGET: i64 = 10_000_000;
 const NAME_MAX: usize = 120;
+/// The largest budget, in US dollars.
+const BUDGET_MAX: f64 = 1_000_000.0;
+/// Most terms of hard questions.
+const TERMS_MAX: usize = 200;
+/// Longest of them, in characters.
+const TERM_MAX: usize = 50;
 
 /// What a new site is made of, checked.
 #[derive(Clone, Debug)]
@@ -23,6 +34,7 @@ pub struct NewSite {
     pub(super) name: String,
     pub(super) allowed_origins: Vec<String>,
     pub(super) locale: String,
+    pub(super) time_zone: String,
 }
 
 impl NewSite {
@@ -35,7 +47,16 @@ impl NewSite {
             name: check_name(name)?,
             allowed_origins: origin::check_all(allowed_origins)?,
             locale: check_locale(locale.unwrap_or(DEFAULT_LOCALE))?,
+            time_zone: DEFAULT_TIME_ZONE.to_owned(),
         })
+    }
+
+    /// The same in a time zone.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` when there is none of that name.
+    pub fn in_time_zone(self, name: &str) -> Result<Self> {
+        Ok(Self { time_zone: check_time_zone(name)?, ..self })
     }
 }
 
@@ -46,6 +67,9 @@ pub(super) struct SiteChanges {
     pub(super) allowed_origins: MaybeUndefined<Vec<String>>,
     pub(super) locale: MaybeUndefined<String>,
     pub(super) mask_personal_data: MaybeUndefined<bool>,
+    pub(super) time_zone: MaybeUndefined<String>,
+    pub(super) daily_ai_budget_usd: MaybeUndefined<f64>,
+    pub(super) complexity_terms: MaybeUndefined<Vec<String>>,
 }
 
 /// Applies changes to a site and tells the names of the settings that differ now. Null clears the origins and brings
@@ -74,11 +98,29 @@ pub(super) fn change(site: &mut site::Model, changes: SiteChanges) -> Result<Vec
         MaybeUndefined::Null => site.mask_personal_data = false,
         MaybeUndefined::Value(mask) => site.mask_personal_data = mask,
     }
+    match changes.time_zone {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => site.time_zone = DEFAULT_TIME_ZONE.to_owned(),
+        MaybeUndefined::Value(name) => site.time_zone = check_time_zone(&name)?,
+    }
+    match changes.daily_ai_budget_usd {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => site.daily_ai_budget_micros = None,
+        MaybeUndefined::Value(dollars) => site.daily_ai_budget_micros = Some(check_budget(dollars)?),
+    }
+    match changes.complexity_terms {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => site.complexity_terms = None,
+        MaybeUndefined::Value(terms) => site.complexity_terms = Some(check_terms(&terms)?),
+    }
     let differ = [
         ("name", before.name != site.name),
         ("allowedOrigins", before.allowed_origins != site.allowed_origins),
         ("locale", before.locale != site.locale),
         ("maskPersonalData", before.mask_personal_data != site.mask_personal_data),
+        ("timeZone", before.time_zone != site.time_zone),
+        ("dailyAiBudgetUsd", before.daily_ai_budget_micros != site.daily_ai_budget_micros),
+        ("complexityTerms", before.complexity_terms != site.complexity_terms),
     ];
     Ok(differ.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect())
 }
@@ -89,6 +131,37 @@ fn check_name(name: &str) -> Result<String> {
 
 fn check_locale(locale: &str) -> Result<String> {
     text::language("input.locale", locale)
+}
+
+/// A name of the IANA time zone database, as it is written there.
+fn check_time_zone(name: &str) -> Result<String> {
+    let zone: Result<Tz, _> = name.trim().parse();
+    let zone = zone.map_err(|_| {
+        let what = "`input.timeZone` must be a name of the IANA time zone database like `Europe/Istanbul` or `UTC`.";
+        Error::bad_input("input.timeZone", ErrorReason::InvalidFormat, what)
+    })?;
+    Ok(zone.name().to_owned())
+}
+
+/// A budget in millionths of a US dollar.
+fn check_budget(dollars: f64) -> Result<i64> {
+    if !(0.0..=BUDGET_MAX).contains(&dollars) {
+        return Err(Error::bad_input(
+            "input.dailyAiBudgetUsd",
+            ErrorReason::OutOfRange,
+            "`input.dailyAiBudgetUsd` must be a number from 0 to 1,000,000, or null for no limit.",
+        ));
+    }
+    Ok((dollars * 1e6).round() as i64)
+}
+
+fn check_terms(terms: &[String]) -> Result<site::Terms> {
+    if terms.len() > TERMS_MAX {
+        let what = format!("`input.complexityTerms` has {} terms; at most {TERMS_MAX} are allowed.", terms.len());
+        return Err(Error::bad_input("input.complexityTerms", ErrorReason::TooLong, what));
+    }
+    let checked = terms.iter().map(|term| text::line("input.complexityTerms", term, TERM_MAX));
+    Ok(site::Terms(checked.collect::<Result<_>>()?))
 }
 
 /// A new public key. It stands in public pages: it names a site and proves nothing.
@@ -198,6 +271,9 @@ mod tests {
             allowed_origins: site::Origins(vec!["https://acme.example".into()]),
             locale: "tr".into(),
             mask_personal_data: false,
+            time_zone: DEFAULT_TIME_ZONE.into(),
+            daily_ai_budget_micros: Some(DEFAULT_BUDGET),
+            complexity_terms: None,
             owner_id: None,
             created_at: now(),
         };
@@ -206,11 +282,27 @@ mod tests {
             name: MaybeUndefined::Value(" Acme ".into()),
             allowed_origins: MaybeUndefined::Null,
             locale: MaybeUndefined::Value("de".into()),
-            mask_personal_data: MaybeUndefined::Undefined,
+            ..SiteChanges::default()
         };
         assert_eq!(change(&mut site, changes).unwrap(), ["allowedOrigins", "locale"]);
         assert_eq!((site.locale.as_str(), site.allowed_origins.0.len()), ("de", 0));
         let nameless = SiteChanges { name: MaybeUndefined::Null, ..SiteChanges::default() };
         assert!(change(&mut site, nameless).is_err());
+        let zone = |name: &str| MaybeUndefined::Value(name.to_owned());
+        let changes = SiteChanges {
+            time_zone: zone("Europe/Istanbul"),
+            daily_ai_budget_usd: MaybeUndefined::Value(0.25),
+            complexity_terms: MaybeUndefined::Value(vec![" API ".into()]),
+            ..SiteChanges::default()
+        };
+        assert_eq!(change(&mut site, changes).unwrap(), ["timeZone", "dailyAiBudgetUsd", "complexityTerms"]);
+        assert_eq!((site.time_zone.as_str(), site.daily_ai_budget_micros), ("Europe/Istanbul", Some(250_000)));
+        for wrong in ["Istanbul", "+03:00", "", "Europe/Nowhere"] {
+            assert!(change(&mut site, SiteChanges { time_zone: zone(wrong), ..SiteChanges::default() }).is_err());
+        }
+        for wrong in [-0.01, f64::NAN, f64::INFINITY, 2e6] {
+            let changes = SiteChanges { daily_ai_budget_usd: MaybeUndefined::Value(wrong), ..SiteChanges::default() };
+            assert!(change(&mut site, changes).is_err(), "{wrong}");
+        }
     }
 }

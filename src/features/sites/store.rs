@@ -93,6 +93,9 @@ pub(super) async fn save(db: &Db<'_>, row: &site::Model) -> Result<()> {
             allowed_origins: Set(row.allowed_origins.clone()),
             locale: Set(row.locale.clone()),
             mask_personal_data: Set(row.mask_personal_data),
+            time_zone: Set(row.time_zone.clone()),
+            daily_ai_budget_micros: Set(row.daily_ai_budget_micros),
+            complexity_terms: Set(row.complexity_terms.clone()),
             ..Default::default()
         })
         .filter(site::Column::Id.eq(row.id))

@@ -62,6 +62,9 @@ impl World {
             allowed_origins: site::Origins::default(),
             locale: "tr".into(),
             mask_personal_data: false,
+            time_zone: "UTC".into(),
+            daily_ai_budget_micros: None,
+            complexity_terms: None,
             owner_id: None,
             created_at: Clock::system().now(),
         };

@@ -103,7 +103,7 @@ impl TestApp {
 
     /// An assistant of a site.
     pub(crate) async fn assistant(&self, site: &Site, more: Value) -> String {
-        let mut input = json!({ "siteId": site.id, "name": "Fincan", "language": "tr" });
+        let mut input = json!({ "siteId": site.id, "name": "Fincan", "language": "tr", "debounceMs": 0 });
         if let (Some(input), Some(more)) = (input.as_object_mut(), more.as_object()) {
             input.extend(more.clone());
         }

@@ -7,8 +7,18 @@ use std::path::Path;
 use super::{here, read};
 
 /// The features, in the order in which one may call another.
-const FEATURES: &[&str] =
-    &["accounts", "sites", "visitors", "knowledge", "assistants", "conversations", "answers", "nodes", "upkeep"];
+const FEATURES: &[&str] = &[
+    "accounts",
+    "sites",
+    "spending",
+    "visitors",
+    "knowledge",
+    "assistants",
+    "conversations",
+    "answers",
+    "nodes",
+    "upkeep",
+];
 
 /// What of the kernel the ports may use; the kernel's context in turn carries the ports.
 const KERNEL_FOR_PORTS: &[&str] = &["error", "clock", "task", "Error", "ErrorReason", "Result"];

@@ -41,6 +41,9 @@ macro_rules! entities {
 }
 
 entities!(
+    ai_day,
+    ai_reservation,
+    ai_usage,
     article,
     article_version,
     assistant,

@@ -55,6 +55,7 @@ const NO_NODE: &str = "0 00 0 00 00 0";
 
 const RULES: &[Rule] = &[
     // Queries.
+    ("aiUsage", r#"{"siteId":"$site"}"#, ADMINS),
     ("article", r#"{"articleId":"$article"}"#, MEMBERS),
     ("articles", r#"{"siteId":"$site"}"#, MEMBERS),
     ("assistant", r#"{"assistantId":"$assistant"}"#, MEMBERS),

@@ -1,6 +1,7 @@
 //! Runs in the API.
 
 use ::entity::{
+    assistant::Provider,
     ids::{AssistantId, ConversationId, MessageId, RunId},
     message::AnswerAction,
     run::{self, RunStatus},
@@ -14,7 +15,10 @@ use super::super::{
     progress, store,
 };
 use crate::{
-    features::conversations::{self, Citation},
+    features::{
+        assistants::Attempt,
+        conversations::{self, Citation},
+    },
     kernel::{Ctx, CtxExt, Permission, Result},
 };
 
@@ -89,6 +93,24 @@ impl Run {
         usage(&self.0)
     }
 
+    /// Who answered; null until it has ended, and for visitors and customers.
+    async fn provider(&self, ctx: &Context<'_>) -> Option<Provider> {
+        self.0.provider.filter(|_| self.for_staff(ctx))
+    }
+
+    /// The provider's name of the model that answered; null where there is none, until it has ended, and for visitors and
+    /// customers.
+    async fn model(&self, ctx: &Context<'_>) -> Option<String> {
+        self.0.model.clone().filter(|_| self.for_staff(ctx))
+    }
+
+    /// Who was asked in vain before, in this order; empty until it has ended. Null for visitors and customers.
+    async fn attempts(&self, ctx: &Context<'_>) -> Option<Vec<Attempt>> {
+        let attempts =
+            || self.0.attempts.clone().and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default();
+        self.for_staff(ctx).then(attempts)
+    }
+
     /// The message it ended with.
     async fn message_id(&self) -> Option<MessageId> {
         self.0.message_id
@@ -107,6 +129,13 @@ impl Run {
     /// When it ended.
     async fn finished_at(&self) -> Option<DateTime<Utc>> {
         self.0.finished_at
+    }
+}
+
+impl Run {
+    /// Which models are asked is for those who read the assistant.
+    fn for_staff(&self, ctx: &Context<'_>) -> bool {
+        ctx.cx().actor.is_staff_of(self.0.site_id)
     }
 }
 

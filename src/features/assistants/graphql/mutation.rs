@@ -11,14 +11,39 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        actions,
+        actions::{self, Keys},
+        failure::ProviderFailure,
         keys::KeyChange,
-        model::{self, Changes, New, ProviderFailure},
+        model::{self, Changes, New, NewFallback},
         trial::{self, Trial},
     },
     types::Assistant,
 };
 use crate::kernel::{CtxExt, Result};
+
+/// A provider that is asked where the ones before it fail.
+#[derive(InputObject)]
+struct FallbackInput {
+    /// Who is asked. Not `BUILT_IN`, which is always asked last, by itself.
+    provider: Provider,
+    /// The provider's name of the model, at most 100 characters; left out: the server's default.
+    model: Option<String>,
+    /// Where the provider is reached, as `baseUrl` of the assistant.
+    base_url: Option<String>,
+    /// A key of its own. Left out: the one that this assistant has for the same provider and `baseUrl`, if any; null: the
+    /// server's.
+    #[graphql(secret)]
+    api_key: MaybeUndefined<String>,
+}
+
+/// The settings of fallbacks and what becomes of their keys.
+fn taken_apart(given: Vec<FallbackInput>) -> Result<(Vec<NewFallback>, Vec<KeyChange>)> {
+    let one = |given: FallbackInput| {
+        let key = KeyChange::new("input.fallbacks.apiKey", given.api_key)?;
+        Ok((NewFallback { provider: given.provider, model: given.model, base_url: given.base_url }, key))
+    };
+    Ok(given.into_iter().map(one).collect::<Result<Vec<_>>>()?.into_iter().unzip())
+}
 
 /// A new assistant.
 #[derive(InputObject)]
@@ -41,7 +66,16 @@ struct CreateAssistantInput {
     /// the server allows others. Left out: the server's or the provider's own. The server's key is not sent there.
     base_url: Option<String>,
     /// A key of its own for the provider, at most 500 characters. Stored encrypted and never shown again.
+    #[graphql(secret)]
     api_key: Option<String>,
+    /// Who is asked where the provider fails before its first word, in this order; up to 5. Last comes the built-in
+    /// answerer, by itself.
+    #[graphql(default)]
+    fallbacks: Vec<FallbackInput>,
+    /// Whether simple questions go to local models first, and hard ones to cloud models, where it has both. See
+    /// `Assistant.routeByComplexity`.
+    #[graphql(default = true)]
+    route_by_complexity: bool,
     /// How freely it writes, 0 to 2.
     #[graphql(default_with = "model::TEMPERATURE")]
     temperature: f64,
@@ -91,7 +125,13 @@ struct UpdateAssistantInput {
     /// takes an `apiKey` away that is not given anew.
     base_url: MaybeUndefined<String>,
     /// A new key of its own for the provider; null takes it away.
+    #[graphql(secret)]
     api_key: MaybeUndefined<String>,
+    /// The whole new list of who is asked where the provider fails, up to 5; null or an empty list: nobody but the
+    /// built-in answerer.
+    fallbacks: MaybeUndefined<Vec<FallbackInput>>,
+    /// Whether simple questions go to local models first; null is yes. See `Assistant.routeByComplexity`.
+    route_by_complexity: MaybeUndefined<bool>,
     /// How freely it writes, 0 to 2; null is 0.7.
     temperature: MaybeUndefined<f64>,
     /// How long its answers are at most, 1 to 8192 tokens; null is 500.
@@ -130,7 +170,8 @@ struct TestProviderInput {
     model: MaybeUndefined<String>,
     /// Another address, as in `createAssistant`; null is the server's or the provider's own.
     base_url: MaybeUndefined<String>,
-    /// Another key; null is the server's.
+    /// Another key; null is the server's. Left out: the one that is saved for the provider and address.
+    #[graphql(secret)]
     api_key: MaybeUndefined<String>,
 }
 
@@ -216,12 +257,15 @@ impl AssistantsMutation {
         #[graphql(desc = "The new assistant.")] input: CreateAssistantInput,
     ) -> Result<CreateAssistantPayload> {
         let place = actions::Place { site: input.site_id, client: input.client_id, language: input.language };
+        let (fallbacks, keys) = taken_apart(input.fallbacks)?;
         let new = New {
             name: input.name,
             instructions: input.instructions,
             provider: input.provider,
             model: input.model,
             base_url: input.base_url,
+            fallbacks,
+            route_by_complexity: input.route_by_complexity,
             temperature: input.temperature,
             max_tokens: input.max_tokens,
             language: model::LANGUAGE.to_owned(),
@@ -232,11 +276,8 @@ impl AssistantsMutation {
             charges_credit: input.charges_credit,
             open_to_customers: input.open_to_customers,
         };
-        let key = match KeyChange::new("input.apiKey", Some(input.api_key).into())? {
-            KeyChange::Set(key) => Some(key),
-            KeyChange::Keep | KeyChange::Remove => None,
-        };
-        Ok(CreateAssistantPayload { assistant: actions::create(ctx.cx(), place, new, key).await?.into() })
+        let keys = Keys { own: KeyChange::new("input.apiKey", Some(input.api_key).into())?, fallbacks: keys };
+        Ok(CreateAssistantPayload { assistant: actions::create(ctx.cx(), place, new, keys).await?.into() })
     }
 
     /// Changes an assistant's settings; answers that are being written are finished with the old ones. For the site's
@@ -246,12 +287,22 @@ impl AssistantsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateAssistantInput,
     ) -> Result<UpdateAssistantPayload> {
+        let (fallbacks, keys) = match input.fallbacks {
+            MaybeUndefined::Undefined => (MaybeUndefined::Undefined, vec![]),
+            MaybeUndefined::Null => (MaybeUndefined::Null, vec![]),
+            MaybeUndefined::Value(given) => {
+                let (fallbacks, keys) = taken_apart(given)?;
+                (MaybeUndefined::Value(fallbacks), keys)
+            }
+        };
         let changes = Changes {
             name: input.name,
             instructions: input.instructions,
             provider: input.provider,
             model: input.model,
             base_url: input.base_url,
+            fallbacks,
+            route_by_complexity: input.route_by_complexity,
             temperature: input.temperature,
             max_tokens: input.max_tokens,
             language: input.language,
@@ -262,14 +313,15 @@ impl AssistantsMutation {
             charges_credit: input.charges_credit,
             open_to_customers: input.open_to_customers,
         };
-        let key = KeyChange::new("input.apiKey", input.api_key)?;
-        let assistant = actions::update(ctx.cx(), input.assistant_id, changes, key).await?;
+        let keys = Keys { own: KeyChange::new("input.apiKey", input.api_key)?, fallbacks: keys };
+        let assistant = actions::update(ctx.cx(), input.assistant_id, changes, keys).await?;
         Ok(UpdateAssistantPayload { assistant: assistant.into() })
     }
 
     /// Makes one small call to an assistant's provider, or to one that is to become it, and says how it answered. Saves
-    /// nothing; costs a few tokens at the provider; lasts at most 20 seconds. A provider that fails is no error here but
-    /// a `failure`. `BUILT_IN` always answers. For the site's admins and the customer whose own the assistant is.
+    /// no settings; costs a few tokens at the provider, which `aiUsage` shows; lasts at most 20 seconds. A provider that
+    /// fails is no error here but a `failure`; one that was left alone and answers is asked again from now on. `BUILT_IN`
+    /// always answers. For the site's admins and the customer whose own the assistant is, 20 times a minute.
     async fn test_provider(
         &self,
         ctx: &Context<'_>,

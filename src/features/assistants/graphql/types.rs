@@ -6,15 +6,23 @@ use ::entity::{
     assistant::{self, Provider},
     ids::{AssistantId, SiteId, UserId},
 };
-use async_graphql::{SimpleObject, dataloader::Loader};
+use async_graphql::{ComplexObject, Context, SimpleObject, dataloader::Loader};
 use chrono::{DateTime, Utc};
 
-use super::super::store;
-use crate::kernel::{Ctx, Error, Permission, Result, loader::Batch};
+use super::super::{
+    asking::Candidate,
+    keys::{self, Link},
+    store,
+};
+use crate::{
+    kernel::{Ctx, CtxExt, Error, Permission, Result, loader::Batch},
+    ports::ai::{CircuitState, Health},
+};
 
 /// An assistant with all its settings, for the members of its site or the customer whose own it is. Others see its
 /// `AssistantProfile`.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct Assistant {
     /// Opaque id, `asst_…`.
     pub(crate) id: AssistantId,
@@ -36,6 +44,10 @@ pub struct Assistant {
     has_api_key: bool,
     /// The last four characters of its own key; null where there is none, or it is too short to show any of it.
     api_key_hint: Option<String>,
+    /// Whether simple questions go to its local models first, and hard ones to its cloud models; without effect where it has
+    /// models of one kind only. A question counts 3 for more than 200 characters, 2 for two or more question marks, and 4
+    /// for one of the site's `complexityTerms`; from 5 on it is a hard one.
+    route_by_complexity: bool,
     /// How freely it writes, 0 to 2; the built-in answerer quotes and does not use it.
     temperature: f64,
     /// How long its answers are at most, in the model's tokens.
@@ -60,11 +72,83 @@ pub struct Assistant {
     created_at: DateTime<Utc>,
     /// When a setting was changed last.
     updated_at: DateTime<Utc>,
+    #[graphql(skip)]
+    row: Box<assistant::Model>,
+}
+
+#[ComplexObject]
+impl Assistant {
+    /// Whom it asks, in this order: its own provider, then its fallbacks. A provider that fails before its first word is
+    /// followed by the next; last comes the built-in answerer, which is not listed. Empty where that is its provider.
+    async fn models(&self, ctx: &Context<'_>) -> Vec<AssistantModel> {
+        let cx = ctx.cx();
+        keys::links(&self.row).map(|link| AssistantModel::new(cx, self.id, &link)).collect()
+    }
+}
+
+/// A provider that an assistant asks.
+#[derive(SimpleObject)]
+struct AssistantModel {
+    /// Who is asked.
+    provider: Provider,
+    /// The provider's name of the model: the assistant's, or the server's for this provider; null where none is named.
+    model: Option<String>,
+    /// Where the provider is reached; null means the server's address for that provider.
+    base_url: Option<String>,
+    /// True when the assistant has a key of its own for it.
+    has_api_key: bool,
+    /// The last four characters of that key; null where there is none, or it is too short to show any of it.
+    api_key_hint: Option<String>,
+    /// True for models on hardware of your own, which are asked whatever the budget says: those of Ollama, and
+    /// OpenAI-compatible ones in a private network.
+    local: bool,
+    /// What a million tokens of prompts cost, in US dollars; null where the server knows no price for the model.
+    input_price_usd: Option<f64>,
+    /// What a million tokens of answers cost, in US dollars; null where the server knows no price for the model.
+    output_price_usd: Option<f64>,
+    /// How the provider does, as this node of the server sees it; null where the key cannot be read any more.
+    circuit: Option<ModelCircuit>,
+}
+
+/// The circuit breaker of a provider's address and key: a provider that fails several times in a row is left alone for a
+/// while, so that it slows nobody down.
+#[derive(SimpleObject)]
+struct ModelCircuit {
+    /// Where it stands.
+    state: CircuitState,
+    /// How many times in a row the provider failed.
+    failures: u32,
+    /// When the provider is asked again; null while the circuit is closed.
+    retry_at: Option<DateTime<Utc>>,
+}
+
+impl AssistantModel {
+    fn new(cx: &Ctx, id: AssistantId, link: &Link<'_>) -> Self {
+        let candidate = Candidate::new(cx, id, link);
+        let circuit = candidate.target.as_ref().ok().map(|target| {
+            let Health { state, failures, retry_at } = cx.models.circuits().health(target, cx.clock.now());
+            ModelCircuit { state, failures, retry_at }
+        });
+        let dollars = |micros: i64| micros as f64 / 1e6;
+        Self {
+            provider: link.provider,
+            model: candidate.model,
+            base_url: link.base_url.map(ToOwned::to_owned),
+            has_api_key: link.sealed.is_some(),
+            api_key_hint: link.hint.map(ToOwned::to_owned),
+            local: candidate.local,
+            input_price_usd: candidate.price.map(|price| dollars(price.input)),
+            output_price_usd: candidate.price.map(|price| dollars(price.output)),
+            circuit,
+        }
+    }
 }
 
 impl From<assistant::Model> for Assistant {
     fn from(row: assistant::Model) -> Self {
         Self {
+            row: Box::new(row.clone()),
+            route_by_complexity: row.route_by_complexity,
             id: row.id,
             site_id: row.site_id,
             owner_id: row.owner_id,

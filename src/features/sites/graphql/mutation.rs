@@ -28,6 +28,8 @@ pub(super) struct CreateSiteInput {
     allowed_origins: Vec<String>,
     /// The language of texts that have none of their own, like `tr` or `en-GB`; `en` without it.
     locale: Option<String>,
+    /// The time zone in which the site's days begin, by its IANA name, like `Europe/Istanbul`; `UTC` without it.
+    time_zone: Option<String>,
 }
 
 /// What to change of a site. What is left out stays.
@@ -43,6 +45,14 @@ pub(super) struct UpdateSiteInput {
     locale: MaybeUndefined<String>,
     /// Whether personal data is masked before a prompt goes to a cloud provider; null is no.
     mask_personal_data: MaybeUndefined<bool>,
+    /// A new time zone, by its IANA name, like `Europe/Istanbul`; null is `UTC`.
+    time_zone: MaybeUndefined<String>,
+    /// What language models may cost on one of the site's days, in US dollars, 0 to 1,000,000; null for no limit. What is
+    /// over it is answered by local models or by the built-in answerer.
+    daily_ai_budget_usd: MaybeUndefined<f64>,
+    /// The whole new list of words and short phrases that make a question a hard one, up to 200 of up to 50 characters;
+    /// null brings the usual ones back. They count as whole words, in any case, with or without accents.
+    complexity_terms: MaybeUndefined<Vec<String>>,
 }
 
 /// Which site gets a new key.
@@ -174,7 +184,10 @@ impl SitesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new site.")] input: CreateSiteInput,
     ) -> Result<CreateSitePayload> {
-        let new = NewSite::check(&input.name, &input.allowed_origins, input.locale.as_deref())?;
+        let mut new = NewSite::check(&input.name, &input.allowed_origins, input.locale.as_deref())?;
+        if let Some(name) = &input.time_zone {
+            new = new.in_time_zone(name)?;
+        }
         Ok(CreateSitePayload { site: Site::joined(actions::create(ctx.cx(), new).await?, Role::Admin) })
     }
 
@@ -184,8 +197,25 @@ impl SitesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateSiteInput,
     ) -> Result<UpdateSitePayload> {
-        let UpdateSiteInput { site_id, name, allowed_origins, locale, mask_personal_data } = input;
-        let changes = SiteChanges { name, allowed_origins, locale, mask_personal_data };
+        let UpdateSiteInput {
+            site_id,
+            name,
+            allowed_origins,
+            locale,
+            mask_personal_data,
+            time_zone,
+            daily_ai_budget_usd,
+            complexity_terms,
+        } = input;
+        let changes = SiteChanges {
+            name,
+            allowed_origins,
+            locale,
+            mask_personal_data,
+            time_zone,
+            daily_ai_budget_usd,
+            complexity_terms,
+        };
         Ok(UpdateSitePayload { site: actions::update(ctx.cx(), site_id, changes).await?.into() })
     }
 

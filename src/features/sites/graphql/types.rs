@@ -32,6 +32,13 @@ pub struct Site {
     /// True when e-mail addresses, phone, card and identity numbers, IBANs and the visitor's name are replaced before a
     /// prompt goes to a cloud provider, and put back in its answer.
     pub mask_personal_data: bool,
+    /// The time zone in which the site's days begin, by its IANA name.
+    pub time_zone: String,
+    /// What language models may cost on one of these days, in US dollars; null for no limit.
+    pub daily_ai_budget_usd: Option<f64>,
+    /// Words and short phrases that make a question a hard one, for assistants with local and cloud models; null for the
+    /// usual ones in Turkish, English and German.
+    pub complexity_terms: Option<Vec<String>>,
     /// When the site was made.
     pub created_at: DateTime<Utc>,
     /// A role that came with this very request, which the caller's sign-in does not know yet.
@@ -66,6 +73,9 @@ impl From<site::Model> for Site {
             allowed_origins: row.allowed_origins.0,
             locale: row.locale,
             mask_personal_data: row.mask_personal_data,
+            time_zone: row.time_zone,
+            daily_ai_budget_usd: row.daily_ai_budget_micros.map(|micros| micros as f64 / 1e6),
+            complexity_terms: row.complexity_terms.map(|terms| terms.0),
             created_at: row.created_at,
             role: None,
         }
