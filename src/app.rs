@@ -1,12 +1,16 @@
 //! The wired program: the only place that picks ports and lists kinds of jobs and readers.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     config::Config,
     features::{
         answers::{self, AnswerQuestion, OfferPerson, SummarizeHandoff},
-        knowledge::{self, IndexArticle},
+        knowledge::{self, CheckIndex, FillVectors, ImportArticles, IndexArticle, RebuildIndex},
         upkeep::TrimJournals,
     },
     kernel::{
@@ -23,6 +27,7 @@ use crate::{
         ai::Models,
         bus::Bus,
         db::Database,
+        documents::Documents,
         embedding::Embeddings,
         http,
         scratch::Scratch,
@@ -49,6 +54,9 @@ pub struct Overrides {
     pub clock: Clock,
     /// Models that say what tests want.
     pub models: Option<Models>,
+    /// The `yanit` program, which reads PDF files in a process of its own; without it the one that runs, which a test is
+    /// not.
+    pub program: Option<PathBuf>,
 }
 
 impl App {
@@ -78,19 +86,22 @@ impl App {
             Some(url) => (Bus::redis(url, &tasks).await?, Scratch::redis(url).await?),
             None => (Bus::memory(), Scratch::memory()),
         };
-        let embeddings = Embeddings::built_in();
+        let embeddings = Embeddings::from_config(&config)?;
         let vectors = match &config.qdrant_url {
-            Some(url) => Vectors::Qdrant(QdrantIndex::new(
-                url,
-                config.qdrant_api_key.as_deref(),
-                embeddings.model(),
-                embeddings.dimension(),
-            )?),
-            None => Vectors::Embedded(EmbeddedIndex::new(embeddings.model(), embeddings.dimension())),
+            Some(url) => {
+                let key = config.qdrant_api_key.as_deref();
+                let (model, dimension) = (embeddings.model().clone(), embeddings.dimension_cell());
+                Vectors::Qdrant(Box::new(QdrantIndex::new(url, key, model, dimension)?))
+            }
+            None => Vectors::Embedded(EmbeddedIndex::new(embeddings.model().clone())),
         };
         let models = match overrides.models {
             Some(models) => models,
             None => Models::from_config(&config).map_err(Error::internal)?,
+        };
+        let program = match overrides.program {
+            Some(program) => program,
+            None => std::env::current_exe().map_err(Error::internal)?,
         };
         let api = Api::build(&config);
         let ports = Ports {
@@ -101,6 +112,7 @@ impl App {
             scratch,
             vectors,
             embeddings,
+            documents: Documents::new(program),
             models,
             tasks,
             shared: Shared::default(),
@@ -114,6 +126,10 @@ impl App {
                 .with::<OfferPerson>()
                 .with::<SummarizeHandoff>()
                 .with::<IndexArticle>()
+                .with::<RebuildIndex>()
+                .with::<FillVectors>()
+                .with::<CheckIndex>()
+                .with::<ImportArticles>()
                 .with::<TrimJournals>(),
             readers: vec![answers::reader()],
         })
@@ -130,14 +146,14 @@ impl App {
         tasks.spawn(jobs::work(self.cx(), self.kinds.clone()));
         tasks.spawn(readers::run(self.cx(), self.readers.clone()));
         tasks.spawn(answers::keep_saving(self.cx()));
+        tasks.spawn(knowledge::keep_counting(self.cx()));
     }
 
-    /// Orders the work that comes round by itself, unless it is ordered already, and the indexing of articles that
-    /// another embedder indexed or none.
+    /// Orders the work that comes round by itself, unless it is ordered already.
     pub async fn order_upkeep(&self) -> Result<()> {
-        knowledge::catch_up(&self.cx()).await?;
         let mut tx = self.cx().begin().await?;
         tx.enqueue(&TrimJournals::default()).await?;
+        tx.enqueue(&CheckIndex::default()).await?;
         tx.commit().await?;
         Ok(())
     }

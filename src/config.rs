@@ -81,8 +81,22 @@ pub struct Config {
     pub model_prices: String,
     /// `YANIT_ALLOW_PRIVATE_MODELS`: assistants' own base addresses may use HTTP and lie in private networks.
     pub allow_private_models: bool,
+    /// `YANIT_EMBEDDER`: what turns texts into vectors: `built-in`, `ollama` or `openai` (any server with its protocol).
+    pub embedder: String,
+    /// `YANIT_EMBEDDER_URL`: where it is, for example `http://127.0.0.1:11434` or `https://api.openai.com/v1`.
+    pub embedder_url: Option<String>,
+    /// `YANIT_EMBEDDER_API_KEY`
+    pub embedder_api_key: Option<String>,
+    /// `YANIT_EMBEDDER_MODEL`: its name of the model, for example `nomic-embed-text`.
+    pub embedder_model: Option<String>,
+    /// `YANIT_EMBEDDER_BATCH`: texts of one request.
+    pub embedder_batch: usize,
+    /// `YANIT_EMBEDDER_CONCURRENCY`: requests at once.
+    pub embedder_concurrency: usize,
     /// `YANIT_MAX_BODY_BYTES`: largest request body and WebSocket frame.
     pub max_body_bytes: usize,
+    /// `YANIT_MAX_UPLOAD_BYTES`: largest request body with files, of somebody who is signed in.
+    pub max_upload_bytes: usize,
     /// `YANIT_MAX_DEPTH`: deepest nesting of fields; the standard introspection query needs 13.
     pub max_depth: usize,
     /// `YANIT_MAX_COMPLEXITY`: most fields, lists counted by their page size.
@@ -156,7 +170,14 @@ impl Default for Config {
             model_patience_seconds: 30,
             model_prices: String::new(),
             allow_private_models: false,
+            embedder: "built-in".into(),
+            embedder_url: None,
+            embedder_api_key: None,
+            embedder_model: None,
+            embedder_batch: 32,
+            embedder_concurrency: 2,
             max_body_bytes: 2 * 1024 * 1024,
+            max_upload_bytes: 20 * 1024 * 1024,
             max_depth: 15,
             max_complexity: 5_000,
             max_fields: 2_000,
@@ -243,6 +264,9 @@ impl Config {
             &mut self.anthropic_model,
             &mut self.gemini_api_key,
             &mut self.gemini_model,
+            &mut self.embedder_url,
+            &mut self.embedder_api_key,
+            &mut self.embedder_model,
         ] {
             if value.as_ref().is_some_and(|text| text.trim().is_empty()) {
                 *value = None;
@@ -267,6 +291,7 @@ impl Config {
             ("YANIT_OPENAI_URL", &self.openai_url),
             ("YANIT_AZURE_OPENAI_URL", &self.azure_openai_url),
             ("YANIT_OLLAMA_URL", &self.ollama_url),
+            ("YANIT_EMBEDDER_URL", &self.embedder_url),
             ("YANIT_PUBLIC_URL", &self.public_url),
         ] {
             if let Some(url) = url
@@ -275,6 +300,19 @@ impl Config {
             {
                 return fail(setting, "must start with http:// or https://");
             }
+        }
+        match self.embedder.as_str() {
+            "built-in" => {}
+            "ollama" | "openai" => {
+                for (setting, value) in
+                    [("YANIT_EMBEDDER_URL", &self.embedder_url), ("YANIT_EMBEDDER_MODEL", &self.embedder_model)]
+                {
+                    if value.is_none() {
+                        return fail(setting, "is needed with YANIT_EMBEDDER=ollama and openai");
+                    }
+                }
+            }
+            _ => return fail("YANIT_EMBEDDER", "must be built-in, ollama or openai"),
         }
         match &self.secret_key {
             Some(key) if key.len() < 32 => {
@@ -306,7 +344,10 @@ impl Config {
             ("YANIT_DATABASE_POOL", self.database_pool as usize, 2, 1_000),
             ("YANIT_WORKERS", self.workers, 1, 1_000),
             ("YANIT_JOURNAL_DAYS", self.journal_days as usize, 1, 3_650),
+            ("YANIT_EMBEDDER_BATCH", self.embedder_batch, 1, 256),
+            ("YANIT_EMBEDDER_CONCURRENCY", self.embedder_concurrency, 1, 64),
             ("YANIT_MAX_BODY_BYTES", self.max_body_bytes, 1_024, 1 << 30),
+            ("YANIT_MAX_UPLOAD_BYTES", self.max_upload_bytes, 1_024, 1 << 30),
             ("YANIT_MAX_DEPTH", self.max_depth, 1, 100),
             ("YANIT_MAX_COMPLEXITY", self.max_complexity, 1, 1_000_000),
             ("YANIT_MAX_FIELDS", self.max_fields, 1, 1_000_000),

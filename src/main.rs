@@ -10,6 +10,7 @@ use yanit::{
     config::Config,
     features::accounts,
     kernel::{Result, secret},
+    ports::documents,
     schema::Api,
     seed, server,
 };
@@ -49,6 +50,9 @@ enum Command {
     },
     /// Ask the running server whether it is ready; for container health checks.
     Health,
+    /// Read a PDF from the input and print its text as JSON; the server starts itself so.
+    #[command(hide = true)]
+    ReadPdf,
 }
 
 #[derive(Subcommand)]
@@ -68,6 +72,10 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     if matches!(command, Command::Schema) {
         say(Api::build(&Config::default()).sdl().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    if matches!(command, Command::ReadPdf) {
+        say(&documents::read_pdf(std::io::stdin().lock()));
         return ExitCode::SUCCESS;
     }
     let config = match Config::load() {
@@ -115,7 +123,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Health => Ok(health(&config).await),
-        Command::Schema => Ok(ExitCode::SUCCESS),
+        Command::Schema | Command::ReadPdf => Ok(ExitCode::SUCCESS),
     }
 }
 

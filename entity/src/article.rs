@@ -16,6 +16,11 @@ pub struct Model {
     pub title: String,
     /// The title in folded letters, for finding it however it is typed.
     pub title_folded: String,
+    /// What search engines and lists show of it.
+    pub description: Option<String>,
+    pub category: Option<String>,
+    /// The category in folded letters.
+    pub category_folded: Option<String>,
     /// Unique within the site.
     pub slug: String,
     /// Markdown.
@@ -31,6 +36,11 @@ pub struct Model {
     pub indexed_version: Option<i32>,
     /// The site's `index_head` revision of the last change to what is searchable of it; null when nothing is.
     pub index_revision: Option<i64>,
+    /// Readers who opened it, each once a day.
+    pub views: i64,
+    /// Readers whom it helped, and whom it did not.
+    pub helpful: i32,
+    pub unhelpful: i32,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub published_at: Option<DateTimeUtc>,

@@ -170,6 +170,8 @@ ids! {
     ArticleId "art",
     /// A passage of one version of an article.
     ChunkId "chunk",
+    /// An import of articles from files.
+    ImportId "import",
     /// A unit of background work.
     JobId "job",
 }

@@ -11,6 +11,10 @@ pub struct Model {
     pub site_id: SiteId,
     /// 1, 2, 3 …; rises in the transaction of each change, and becomes visible in this order.
     pub revision: i64,
+    /// The embedder whose vectors are compared: that of all passages, since the last of another was replaced.
+    pub model: Option<String>,
+    /// Numbers of its vectors.
+    pub dimension: Option<i32>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

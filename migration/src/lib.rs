@@ -5,6 +5,10 @@ use sea_orm_migration::prelude::*;
 mod columns;
 mod m20261121_10_ai_usage;
 mod m20261121_11_fallbacks;
+mod m20261121_12_article_details;
+mod m20261121_13_knowledge_settings;
+mod m20261121_14_knowledge_index;
+mod m20261121_15_article_imports;
 mod m20261121_1_accounts;
 mod m20261121_25_typed_answers;
 mod m20261121_26_handoff;
@@ -35,6 +39,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_9_assistant_keys::Migration),
             Box::new(m20261121_10_ai_usage::Migration),
             Box::new(m20261121_11_fallbacks::Migration),
+            Box::new(m20261121_12_article_details::Migration),
+            Box::new(m20261121_13_knowledge_settings::Migration),
+            Box::new(m20261121_14_knowledge_index::Migration),
+            Box::new(m20261121_15_article_imports::Migration),
             Box::new(m20261121_25_typed_answers::Migration),
             Box::new(m20261121_26_handoff::Migration),
             Box::new(m20261121_27_credits::Migration),

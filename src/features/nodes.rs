@@ -102,9 +102,12 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         AnyId::VisitorId(id) => seen(visitors::node(cx, id).await)?.map(Node::Visitor),
         AnyId::ArticleId(id) => seen(knowledge::node(cx, id).await)?.map(Node::Article),
         // Reached through what they belong to, never alone.
-        AnyId::SessionId(_) | AnyId::MembershipId(_) | AnyId::InvitationId(_) | AnyId::ChunkId(_) | AnyId::JobId(_) => {
-            None
-        }
+        AnyId::SessionId(_)
+        | AnyId::MembershipId(_)
+        | AnyId::InvitationId(_)
+        | AnyId::ChunkId(_)
+        | AnyId::ImportId(_)
+        | AnyId::JobId(_) => None,
     })
 }
 

@@ -81,6 +81,10 @@ pub enum Permission {
     KnowledgeManage,
     /// See what language models cost.
     SpendingRead,
+    /// Say whether a public article helped; visitors those of their site.
+    KnowledgeRate,
+    /// Be shown articles that fit a message while writing it.
+    KnowledgeSuggest,
 }
 
 /// The kinds of caller that the table tells apart.
@@ -98,11 +102,11 @@ fn allows(standing: Standing, permission: Permission) -> bool {
     match permission {
         SitesManage | MembersManage | KnowledgeManage | SpendingRead => matches!(standing, Member(Role::Admin)),
         SitesRead | VisitorsRead | ConversationsWork | KnowledgeRead | KnowledgeWrite => matches!(standing, Member(_)),
-        ConversationsRead | ConversationsWrite => true,
+        ConversationsRead | ConversationsWrite | KnowledgeRate => true,
         ConversationsDelete => matches!(standing, Member(Role::Admin) | Customer),
         AssistantsRead => matches!(standing, Member(_) | Customer),
         AssistantsManage => matches!(standing, Member(Role::Admin) | Customer),
-        VisitorsWrite => matches!(standing, Visitor),
+        VisitorsWrite | KnowledgeSuggest => matches!(standing, Visitor),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
         ai::Models,
         bus::Bus,
         db::{Database, Db},
+        documents::Documents,
         embedding::Embeddings,
         scratch::Scratch,
         vectors::Vectors,
@@ -43,6 +44,8 @@ pub struct Ports {
     pub vectors: Vectors,
     /// What turns text into vectors.
     pub embeddings: Embeddings,
+    /// What reads files.
+    pub documents: Documents,
     /// What writes answers.
     pub models: Models,
     /// Signing keys.

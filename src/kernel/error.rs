@@ -131,6 +131,8 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// The argument that is wrong: `input.email`.
     pub field: Option<Cow<'static, str>>,
+    /// A value that would be fine in the place of the one that is wrong.
+    pub suggestion: Option<Cow<'static, str>>,
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
     /// What happened inside; logged, never sent.
@@ -140,7 +142,15 @@ pub struct Error {
 impl Error {
     /// An error of a kind, with a text for people.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: None, message: message.into(), field: None, retry_after: None, source: None }
+        Self {
+            code,
+            reason: None,
+            message: message.into(),
+            field: None,
+            suggestion: None,
+            retry_after: None,
+            source: None,
+        }
     }
 
     /// An argument is wrong. `field` is its path below the operation's arguments.
@@ -209,6 +219,12 @@ impl Error {
         self
     }
 
+    /// Proposes a value that would be fine.
+    pub fn suggest(mut self, value: impl Into<Cow<'static, str>>) -> Self {
+        self.suggestion = Some(value.into());
+        self
+    }
+
     /// True where trying the same again may help.
     pub fn is_transient(&self) -> bool {
         matches!(self.code, ErrorCode::Unavailable | ErrorCode::RateLimited | ErrorCode::InternalServerError)
@@ -236,6 +252,9 @@ impl Error {
         }
         if let Some(field) = &self.field {
             values.set("field", field.as_ref());
+        }
+        if let Some(suggestion) = &self.suggestion {
+            values.set("suggestion", suggestion.as_ref());
         }
         if let Some(after) = self.retry_after {
             values.set("retryAfter", whole_seconds(after));

@@ -35,7 +35,8 @@ impl Place {
         )
     }
 
-    fn encode(self) -> String {
+    /// The cursor of the place.
+    pub fn encode(self) -> String {
         format!("{}_{}", self.0, self.1.simple())
     }
 }

@@ -3,6 +3,7 @@
 pub mod ai;
 pub mod bus;
 pub mod db;
+pub mod documents;
 pub mod embedding;
 pub mod http;
 pub mod scratch;

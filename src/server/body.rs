@@ -87,21 +87,21 @@ pub(super) fn content(headers: &HeaderMap) -> Result<Content, Refusal> {
     }
 }
 
-/// Reads a body within its size and its time.
-pub(super) async fn read_body(server: &Server, request: HttpRequest) -> Result<Bytes, Refusal> {
+/// Reads a body of at most so many bytes within its time.
+pub(super) async fn read_body(server: &Server, request: HttpRequest, most: usize) -> Result<Bytes, Refusal> {
     let config = &server.ports.config;
     let too_large = || Refusal {
         status: StatusCode::PAYLOAD_TOO_LARGE,
-        error: Error::new(ErrorCode::BadUserInput, format!("The body has more than {} bytes.", config.max_body_bytes))
+        error: Error::new(ErrorCode::BadUserInput, format!("The body has more than {most} bytes."))
             .reason(ErrorReason::BodyTooLarge),
     };
     let announced =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > config.max_body_bytes) {
+    if announced.is_some_and(|length| length > most) {
         return Err(too_large());
     }
     let limit = Duration::from_secs(config.read_timeout_seconds);
-    match timeout(limit, to_bytes(request.into_body(), config.max_body_bytes)).await {
+    match timeout(limit, to_bytes(request.into_body(), most)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
         Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "The body could not be read to its end.")),

@@ -34,9 +34,10 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
         check(ports.scratch.health()),
         check(ports.vectors.health())
     );
+    let embedder = ports.embeddings.health().is_ok();
     let stopping = server.stopping.is_cancelled();
     let ready = database && !stopping;
-    let status = match (ready, bus && scratch && vectors) {
+    let status = match (ready, bus && scratch && vectors && embedder) {
         (true, true) => "ok",
         (true, false) => "degraded",
         (false, _) => "unavailable",
@@ -45,7 +46,13 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
     let body = json!({
         "status": status,
         "stopping": stopping,
-        "services": { "database": word(database), "bus": word(bus), "scratch": word(scratch), "vectors": word(vectors) },
+        "services": {
+            "database": word(database),
+            "bus": word(bus),
+            "scratch": word(scratch),
+            "vectors": word(vectors),
+            "embedder": word(embedder),
+        },
         "sockets": server.sockets.count(),
     });
     answer(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body)

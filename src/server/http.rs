@@ -102,11 +102,17 @@ async fn take(server: &Arc<Server>, request: HttpRequest, form: Option<Form>) ->
     let (params, uploads) = match kind {
         None => (from_query(&request, server.ports.config.max_nesting)?, Vec::new()),
         Some(Content::Json) => {
-            let body = read_body(server, request).await?;
+            let body = read_body(server, request, server.ports.config.max_body_bytes).await?;
             (Params::from_json(&body, server.ports.config.max_nesting)?, Vec::new())
         }
         Some(Content::Multipart(kind)) => {
-            from_multipart(&kind, read_body(server, request).await?, server.ports.config.max_body_bytes).await?
+            let config = &server.ports.config;
+            // Files are for those who have an account; nobody else makes the server keep that much.
+            let most = match &identity.actor {
+                Actor::User(_) => config.max_upload_bytes.max(config.max_body_bytes),
+                Actor::Anonymous | Actor::Visitor { .. } | Actor::System => config.max_body_bytes,
+            };
+            from_multipart(&kind, read_body(server, request, most).await?, most).await?
         }
     };
     Ok(run(server, Call { params, uploads, get, form, token, identity, about }).await)

@@ -111,7 +111,7 @@ pub(super) async fn draft(
     // Whatever was found may be quoted, should no model answer.
     let texts = found.passages.iter().map(|source| source.text.clone()).collect::<Vec<_>>();
     let own = [assistant.instructions.as_str(), assistant.welcome_text.as_str()];
-    let passages = within_budget(found.passages);
+    let passages = found.within_budget();
     let prompt = prompt::build(assistant, history, &passages, masks.as_mut());
     let cleaner = Cleaner::new(passages.len(), texts.iter().map(String::as_str).chain(own));
     let polish = Polish::new(masks.unwrap_or_default().restore(), cleaner);
@@ -159,11 +159,11 @@ fn offered_person(history: &[message::Model]) -> bool {
 /// True when what was found is too far from the question for a model to be asked. Without any article a model answers
 /// from its instructions.
 fn beyond(assistant: &assistant::Model, found: &Retrieved, confidence: f64) -> bool {
-    let Some(best) = found.passages.first() else { return false };
+    let Some(best) = found.passages.first() else { return found.is_too_far };
     match assistant.confidence_threshold {
         Some(threshold) => confidence < threshold,
         // Where only words were compared, a question in another language has no score at all.
-        None => !found.words_only && best.score < RELATED,
+        None => !found.words_only && best.measured() < RELATED,
     }
 }
 
@@ -237,22 +237,6 @@ fn numbered<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<Citation> 
         score: f64::from(source.score),
     };
     (1..).zip(sources).map(citation).collect()
-}
-
-/// The best passages that fit into a prompt; at least one.
-fn within_budget(passages: Vec<Source>) -> Vec<Source> {
-    let mut room = model::CONTEXT_CHARACTERS;
-    let mut first = true;
-    passages
-        .into_iter()
-        .take_while(|source| {
-            let length = source.text.chars().count();
-            let fits = length <= room || std::mem::take(&mut first);
-            first = false;
-            room = room.saturating_sub(length);
-            fits
-        })
-        .collect()
 }
 
 impl Written {

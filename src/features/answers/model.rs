@@ -11,8 +11,6 @@ use crate::ports::ai::{Speaker, Turn};
 pub(super) const HISTORY: u64 = 12;
 /// Characters of them, about 1,500 tokens.
 const HISTORY_CHARACTERS: usize = 5_000;
-/// Characters of sources in a prompt.
-pub(super) const CONTEXT_CHARACTERS: usize = 1_500;
 /// With fewer words than this a question is looked up together with the one before it.
 const SEARCHABLE_WORDS: usize = 3;
 /// A message of so many characters is not the beginning of one.

@@ -5,8 +5,9 @@
 
 use ::entity::{
     article::{self, ArticleStatus},
-    ids::{ArticleId, UserId},
+    ids::{ArticleId, SiteId, UserId},
 };
+use async_graphql::MaybeUndefined;
 use exact_index::text::fold;
 
 use super::{
@@ -17,7 +18,8 @@ use super::{
 };
 use crate::{
     features::sites::{reach_in, reach_to},
-    kernel::{Ctx, Error, Permission, Reach, Result, Tx},
+    kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, Tx},
+    ports::db::Db,
 };
 
 /// How often a slug is looked for that others take at the same moment.
@@ -30,6 +32,29 @@ pub(super) async fn create(cx: &Ctx, new: NewArticle) -> Result<article::Model> 
     let article = insert_in(&mut tx, new, author).await?;
     tx.commit().await?;
     Ok(article)
+}
+
+/// One of several articles that came out well, or why it did not.
+pub(super) type Outcome = Result<article::Model>;
+
+/// Makes the articles that can be made, in one transaction; each gets an answer, in their order.
+pub(super) async fn create_many(cx: &Ctx, site: SiteId, news: Vec<Result<NewArticle>>) -> Result<Vec<Outcome>> {
+    reach_in(cx, Permission::KnowledgeWrite, site)?;
+    let author = cx.actor.user();
+    let mut tx = cx.begin().await?;
+    let mut outcomes = Vec::with_capacity(news.len());
+    for new in news {
+        outcomes.push(match new {
+            Ok(new) => match insert_in(&mut tx, new, author).await {
+                // The statement refused nothing, so the transaction goes on.
+                Err(error) if error.reason == Some(ErrorReason::SlugTaken) => Err(error),
+                other => Ok(other?),
+            },
+            Err(error) => Err(error),
+        });
+    }
+    tx.commit().await?;
+    Ok(outcomes)
 }
 
 /// Inserts an article as a draft.
@@ -45,6 +70,9 @@ pub async fn insert_in(tx: &mut Tx, new: NewArticle, author_id: Option<UserId>) 
         author_id,
         title_folded: fold(&new.title),
         title: new.title,
+        description: new.description,
+        category_folded: new.category.as_deref().map(fold),
+        category: new.category,
         slug: base.clone(),
         body: new.body,
         language: new.language,
@@ -53,6 +81,9 @@ pub async fn insert_in(tx: &mut Tx, new: NewArticle, author_id: Option<UserId>) 
         version: 1,
         indexed_version: None,
         index_revision: None,
+        views: 0,
+        helpful: 0,
+        unhelpful: 0,
         created_at: now,
         updated_at: now,
         published_at: None,
@@ -60,13 +91,14 @@ pub async fn insert_in(tx: &mut Tx, new: NewArticle, author_id: Option<UserId>) 
     let mut attempts = 0;
     while !store::insert(&tx.db(), &article).await? {
         attempts += 1;
+        let free = free_slug(&tx.db(), article.site_id, &base).await?;
         if asked || attempts > ATTEMPTS {
-            return Err(model::slug_taken());
+            return Err(model::slug_taken(&base, free));
         }
-        let taken = store::slugs_like(&tx.db(), article.site_id, &base).await?;
-        article.slug = model::free_slug(&base, &taken);
+        article.slug = free;
     }
     store::insert_version(&tx.db(), &article).await?;
+    store::set_tags(&tx.db(), &article, &new.tags).await?;
     tx.record(article.site_id, article.id.0, &ArticleFact::Created)?;
     Ok(article)
 }
@@ -75,7 +107,9 @@ pub(super) async fn update(cx: &Ctx, id: ArticleId, changes: ArticleChanges) -> 
     let reach = writable(cx)?;
     let mut tx = cx.begin().await?;
     let mut article = find_own(&tx, &reach, id).await?;
-    let changed = model::change(&mut article, changes)?;
+    let before = store::tags(&tx.db(), vec![id]).await?.remove(&id).unwrap_or_default();
+    let mut tags = before.clone();
+    let changed = model::change(&mut article, &mut tags, changes)?;
     if changed.fields.is_empty() {
         return Ok(article);
     }
@@ -83,7 +117,18 @@ pub(super) async fn update(cx: &Ctx, id: ArticleId, changes: ArticleChanges) -> 
     if changed.visibility && article.index_revision.is_some() {
         article.index_revision = Some(store::next_revision(&tx.db(), article.site_id).await?);
     }
-    store::save(&tx.db(), &article).await.map_err(|error| error.or_taken(model::slug_taken))?;
+    if let Err(error) = store::save(&tx.db(), &article).await {
+        if !error.unique_violation() {
+            return Err(error);
+        }
+        // The transaction has failed; what is free is asked outside.
+        drop(tx);
+        let free = free_slug(&cx.db(), article.site_id, &article.slug).await?;
+        return Err(model::slug_taken(&article.slug, free));
+    }
+    if tags != before {
+        store::set_tags(&tx.db(), &article, &tags).await?;
+    }
     if changed.content {
         store::insert_version(&tx.db(), &article).await?;
     }
@@ -92,6 +137,32 @@ pub(super) async fn update(cx: &Ctx, id: ArticleId, changes: ArticleChanges) -> 
     }
     let fact = ArticleFact::Changed { version: article.version, fields: changed.fields };
     tx.record(article.site_id, id.0, &fact)?;
+    tx.commit().await?;
+    Ok(article)
+}
+
+/// Makes what an article said in an earlier version what it says now, as a new version.
+pub(super) async fn restore(cx: &Ctx, id: ArticleId, version: i32) -> Result<article::Model> {
+    let article = store::find(&cx.db(), &writable(cx)?, id).await?;
+    model::may_change(&cx.actor, &article)?;
+    let earlier = store::find_version(&cx.db(), id, version).await?;
+    let (title, body) = (MaybeUndefined::Value(earlier.title), MaybeUndefined::Value(earlier.body));
+    update(cx, id, ArticleChanges { title, body, ..ArticleChanges::default() }).await
+}
+
+/// Notes whether a published article helped the caller; once a reader, the last word counts. Without one it is taken back.
+pub(super) async fn rate(cx: &Ctx, id: ArticleId, helpful: Option<bool>) -> Result<article::Model> {
+    let reach = cx.reach(Permission::KnowledgeRate)?;
+    let reader = reach.visitor().map(|(_, visitor)| visitor.0).or(cx.actor.user().map(|user| user.0));
+    let reader = reader.ok_or_else(Error::forbidden)?;
+    let mut tx = cx.begin().await?;
+    let article = store::find_public_for_update(&tx.db(), &reach, id).await?;
+    let before = store::lookup_rating(&tx.db(), id, reader).await?;
+    if before == helpful {
+        return Ok(article);
+    }
+    store::rate(&tx.db(), id, reader, helpful, cx.clock.now()).await?;
+    tx.record(article.site_id, id.0, &ArticleFact::Rated { helpful })?;
     tx.commit().await?;
     Ok(article)
 }
@@ -156,6 +227,11 @@ async fn forget(tx: &mut Tx, article: &mut article::Model) -> Result<()> {
 
 fn writable(cx: &Ctx) -> Result<Reach> {
     reach_to(cx, Permission::KnowledgeWrite, "article")
+}
+
+/// A slug like `base` that no article of the site has.
+async fn free_slug(db: &Db<'_>, site: SiteId, base: &str) -> Result<String> {
+    Ok(model::free_slug(base, &store::slugs_like(db, site, base).await?))
 }
 
 /// The article, locked, when the caller may change it.

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use ::entity::ids::{ArticleId, ChunkId};
 
-use super::context::is_heading;
+use super::context::{is_heading, within};
 
 /// Sentences of an answer; a list with the sentence before it counts as one.
 const SENTENCES: usize = 2;
@@ -26,10 +26,14 @@ const ALONE: f32 = 0.55;
 pub struct Retrieved {
     /// Passages in the order of their scores, at most two of an article before others get a place.
     pub passages: Vec<Source>,
-    /// Score of the best passage of the second best article; absent when there is no other article.
+    /// [`Source::measured`] of the best passage of the second best article; absent when there is no other article.
     pub runner_up: Option<f32>,
     /// True when only words were compared, because the embedder or the vector index did not answer.
     pub words_only: bool,
+    /// True when there were passages, but all below the site's threshold.
+    pub is_too_far: bool,
+    /// Characters of passages that the site lets a prompt hold.
+    pub budget: usize,
 }
 
 /// A passage that may answer the question.
@@ -53,7 +57,7 @@ pub struct Source {
     pub start_byte: i32,
     /// Where it ends in the body.
     pub end_byte: i32,
-    /// `dense + 0.3 · lexical`; what passages are ordered by.
+    /// What passages are ordered by: the fusion that the site has chosen.
     pub score: f32,
     /// Closeness in meaning: about 0.0–0.2 for unrelated, 0.3–0.7 for related texts.
     pub dense: f32,
@@ -121,7 +125,19 @@ pub enum Decision {
     Abstain,
 }
 
+impl Source {
+    /// `dense + 0.3 · lexical`, whatever fusion the site has chosen: what confidence was fitted on.
+    pub fn measured(&self) -> f32 {
+        self.dense + exact_index::Query::LEXICAL_WEIGHT * self.lexical
+    }
+}
+
 impl Retrieved {
+    /// The passages that the site lets a prompt hold, best first.
+    pub fn within_budget(&self) -> Vec<Source> {
+        within(&self.passages, self.budget)
+    }
+
     /// The first passage of each article, best first: what to suggest.
     pub fn articles(&self) -> impl Iterator<Item = &Source> {
         let earlier = |index: usize, article| self.passages[..index].iter().any(|source| source.article == article);
@@ -200,16 +216,16 @@ fn confidence(best: &Source, runner_up: Option<f32>, words_only: bool) -> (f32, 
     match runner_up {
         Some(second) if words_only => {
             // Scores hold the weighted coverage only; the constants were fitted on the coverage itself.
-            let ahead = (best.score - second) / exact_index::Query::LEXICAL_WEIGHT;
+            let ahead = (best.measured() - second) / exact_index::Query::LEXICAL_WEIGHT;
             let p = sigmoid(-2.25 + 8.8 * best.lexical + 6.9 * ahead);
             (p, decide(p, WORDS_ONLY))
         }
         Some(second) => {
-            let p = sigmoid(-1.41 + 0.96 * best.score + 10.9 * (best.score - second));
+            let p = sigmoid(-1.41 + 0.96 * best.measured() + 10.9 * (best.measured() - second));
             (p, decide(p, HYBRID))
         }
         None => {
-            let p = best.score.clamp(0.0, 1.0);
+            let p = best.measured().clamp(0.0, 1.0);
             (p, if p >= ALONE { Decision::Answer } else { decide(p, (2.0, HYBRID.1)) })
         }
     }
@@ -280,8 +296,13 @@ mod tests {
         let text = "## Süre\nİade süresi 14 gündür. Kutu gerekir. Ücret alınmaz.";
         let sentences =
             [("Süre", 0.9), ("İade süresi 14 gündür.", 0.5), ("Kutu gerekir.", 0.1), ("Ücret alınmaz.", 0.6)];
-        let found =
-            Retrieved { passages: vec![source(1, text, 10, 0.7, &sentences)], runner_up: Some(0.4), words_only: false };
+        let found = Retrieved {
+            passages: vec![source(1, text, 10, 0.7, &sentences)],
+            runner_up: Some(0.4),
+            words_only: false,
+            is_too_far: false,
+            budget: 1_500,
+        };
         let extract = extract(&found);
         assert_eq!(extract.text, "İade süresi 14 gündür. Ücret alınmaz.");
         assert_eq!(extract.decision, Decision::Answer);
@@ -293,8 +314,13 @@ mod tests {
 
     /// What is answered from one passage, and its quotes, which are literal.
     fn answered(text: &str, sentences: &[(&str, f32)]) -> (String, Vec<String>) {
-        let found =
-            Retrieved { passages: vec![source(1, text, 0, 0.7, sentences)], runner_up: Some(0.4), words_only: false };
+        let found = Retrieved {
+            passages: vec![source(1, text, 0, 0.7, sentences)],
+            runner_up: Some(0.4),
+            words_only: false,
+            is_too_far: false,
+            budget: 1_500,
+        };
         let extract = extract(&found);
         for citation in &extract.citations {
             assert_eq!(&text[citation.start_byte as usize..citation.end_byte as usize], citation.quote);
@@ -339,7 +365,13 @@ mod tests {
         for sentence in &mut source.sentences {
             sentence.quote = quote(&lists(text), &(0..cut.len()), &sentence.range);
         }
-        let mut found = Retrieved { passages: vec![source], runner_up: Some(0.4), words_only: false };
+        let mut found = Retrieved {
+            passages: vec![source],
+            runner_up: Some(0.4),
+            words_only: false,
+            is_too_far: false,
+            budget: 1_500,
+        };
         assert_eq!(
             (extract(&found).text.as_str(), extract(&found).decision),
             ("Opening it is easy.", Decision::Answer)
@@ -352,7 +384,13 @@ mod tests {
     fn sentences_of_other_articles_are_left_out() {
         let first = source(1, "Bir.", 0, 0.6, &[("Bir.", 0.2)]);
         let other = source(2, "İki.", 0, 0.5, &[("İki.", 0.9)]);
-        let found = Retrieved { passages: vec![first, other], runner_up: Some(0.5), words_only: false };
+        let found = Retrieved {
+            passages: vec![first, other],
+            runner_up: Some(0.5),
+            words_only: false,
+            is_too_far: false,
+            budget: 1_500,
+        };
         assert_eq!(extract(&found).text, "Bir.");
         assert_eq!(found.articles().count(), 2);
     }
@@ -364,6 +402,8 @@ mod tests {
                 passages: vec![source(1, "Bir.", 0, score, &[("Bir.", 0.2)])],
                 runner_up: next,
                 words_only: false,
+                is_too_far: false,
+                budget: 1_500,
             };
             extract(&found).decision
         };

@@ -1,28 +1,31 @@
 //! Fits passages into a budget of characters, and the rules for cutting a text so that a reader does not notice.
 
-/// Joins passages, best first, with one line break between, as long as the whole stays within `max` characters.
+use super::answer::Source;
+
+/// The passages, best first, that together have at most `max` characters (Unicode scalars).
 ///
-/// A passage that does not fit ends the text; only the very first one is cut, at a sentence, else at a space, else
-/// before a character that surely stands for itself. Characters are Unicode scalars.
-pub fn fit_context<'a>(passages: impl IntoIterator<Item = &'a str>, max: usize) -> String {
-    let mut text = String::new();
-    let mut used = 0;
-    for passage in passages {
-        let length = passage.chars().count();
-        let needed = if text.is_empty() { length } else { length + 1 };
-        if used + needed > max {
-            if text.is_empty() {
-                text.push_str(cut(passage, max).trim_end());
-            }
-            break;
-        }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(passage);
-        used += needed;
+/// A passage that does not fit ends them; only the very first one is cut, at a sentence, else at a space, else before a
+/// character that surely stands for itself. It stays a literal part of its version's body.
+pub(super) fn within(passages: &[Source], max: usize) -> Vec<Source> {
+    let mut room = max;
+    let fits = |source: &&Source| {
+        let length = source.text.chars().count();
+        let fits = length <= room;
+        room = room.saturating_sub(length);
+        fits
+    };
+    let held: Vec<Source> = passages.iter().take_while(fits).cloned().collect();
+    match passages.first() {
+        Some(first) if held.is_empty() => shortened(first, max).into_iter().collect(),
+        _ => held,
     }
-    text
+}
+
+/// The beginning of a passage that fits; nothing when not one character does.
+fn shortened(source: &Source, max: usize) -> Option<Source> {
+    let text = cut(&source.text, max).trim_end();
+    let length = i32::try_from(text.len()).ok().filter(|length| *length > 0)?;
+    Some(Source { text: text.to_owned(), end_byte: source.start_byte + length, sentences: vec![], ..source.clone() })
 }
 
 /// The longest beginning of at most `max` characters that ends with a sentence, else before a space, else between two
@@ -74,28 +77,55 @@ pub(super) fn is_heading(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ::entity::ids::{ArticleId, ChunkId};
+    use uuid::Uuid;
+
     use super::*;
 
+    fn source(text: &str) -> Source {
+        Source {
+            article: ArticleId(Uuid::nil()),
+            version: 1,
+            chunk: ChunkId(Uuid::nil()),
+            title: "İade".into(),
+            slug: "iade".into(),
+            language: "tr".into(),
+            text: text.into(),
+            start_byte: 7,
+            end_byte: 7 + text.len() as i32,
+            score: 0.5,
+            dense: 0.5,
+            lexical: 0.0,
+            sentences: vec![],
+        }
+    }
+
+    fn texts(passages: &[&str], max: usize) -> Vec<String> {
+        let passages: Vec<Source> = passages.iter().map(|text| source(text)).collect();
+        within(&passages, max).into_iter().map(|source| source.text).collect()
+    }
+
     #[test]
-    fn whole_passages_fill_the_budget() {
-        let [a, b, c] = [900, 500, 400].map(|length| "x".repeat(length));
-        let text = fit_context([a.as_str(), &b, &c], 1_500);
-        assert_eq!(text, format!("{a}\n{b}"));
-        assert_eq!(text.chars().count(), 1_401);
+    fn whole_passages_fill_the_budget_and_what_does_not_fit_ends_it() {
+        let [a, b, c] = [900, 600, 400].map(|length| "x".repeat(length));
+        assert_eq!(texts(&[&a, &b, &c], 1_500), [a.clone(), b.clone()]);
+        assert_eq!(texts(&[&a, &b, &c], 1_499), [a]);
+        assert!(texts(&[], 1_500).is_empty());
     }
 
     #[test]
     fn letters_are_counted_not_bytes() {
         let text = "ş".repeat(1_500);
-        assert_eq!(fit_context([text.as_str()], 1_500), text);
-        assert_eq!(fit_context(["ş".repeat(1_501).as_str()], 1_500), text);
+        assert_eq!(texts(&[&text], 1_500), [text.clone()]);
+        assert_eq!(texts(&["ş".repeat(1_501).as_str()], 1_500), [text]);
     }
 
     #[test]
-    fn a_first_passage_that_is_too_long_ends_with_a_sentence() {
-        assert_eq!(fit_context(["Bir gün. İki gün. Üç gün."], 20), "Bir gün. İki gün.");
-        assert_eq!(fit_context(["Uzun bir cümle olsun"], 11), "Uzun bir");
-        assert_eq!(fit_context(["Bir.", "İki."], 4), "Bir.");
+    fn a_first_passage_that_is_too_long_ends_with_a_sentence_and_stays_literal() {
+        assert_eq!(texts(&["Bir gün. İki gün. Üç gün."], 20), ["Bir gün. İki gün."]);
+        assert_eq!(texts(&["Uzun bir cümle olsun"], 11), ["Uzun bir"]);
+        let short = &within(&[source("Bir gün. İki gün.")], 9)[0];
+        assert_eq!((short.text.as_str(), short.start_byte, short.end_byte), ("Bir gün.", 7, 16));
     }
 
     #[test]

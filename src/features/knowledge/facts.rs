@@ -26,6 +26,11 @@ pub enum ArticleFact {
     Archived,
     /// It is gone.
     Deleted,
+    /// A reader said whether it helped.
+    Rated {
+        /// True when it did; absent when the reader took the rating back.
+        helpful: Option<bool>,
+    },
     /// Answers are made from this version now.
     Indexed {
         /// The version.
@@ -43,7 +48,50 @@ impl Fact for ArticleFact {
             Self::Published { .. } => "article.published",
             Self::Archived => "article.archived",
             Self::Deleted => "article.deleted",
+            Self::Rated { .. } => "article.rated",
             Self::Indexed { .. } => "article.indexed",
+        }
+    }
+}
+
+/// Something that happened to the knowledge of a site as a whole. The site is the subject of the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum KnowledgeFact {
+    /// Settings were changed.
+    SettingsChanged {
+        /// Their names.
+        changed: Vec<String>,
+    },
+    /// The index is made anew from the articles.
+    RebuildStarted {
+        /// Which rebuild of the site.
+        number: i64,
+        /// Of how many articles.
+        articles: u64,
+    },
+    /// It is done.
+    RebuildFinished {
+        /// Which rebuild of the site.
+        number: i64,
+    },
+    /// Articles are made of files. The import is the subject of the line.
+    ImportStarted {
+        /// How many files.
+        files: usize,
+    },
+    /// The last file was read.
+    ImportFinished,
+}
+
+impl Fact for KnowledgeFact {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::SettingsChanged { .. } => "knowledge.settings_changed",
+            Self::RebuildStarted { .. } => "knowledge.rebuild_started",
+            Self::RebuildFinished { .. } => "knowledge.rebuild_finished",
+            Self::ImportStarted { .. } => "knowledge.import_started",
+            Self::ImportFinished => "knowledge.import_finished",
         }
     }
 }

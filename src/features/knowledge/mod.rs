@@ -9,35 +9,44 @@
 //! - A published article is searchable in whole or not at all: passages and vectors are replaced in one transaction, and
 //!   only while the article still says what they were made from. Until then its previous version stays.
 //!
-//! For later features: [`retrieve`] and [`extract`] answer questions, [`fit_context`] makes sources fit into a prompt,
-//! [`language`] guesses in what language to answer. `app.rs` lists the job [`IndexArticle`] and calls [`catch_up`] at
-//! start. [`insert_in`] and [`publish_in`] put articles in, for example the [`demo`] ones.
+//! For later features: [`retrieve`] and [`extract`] answer questions, [`Retrieved::within_budget`] makes sources fit into a prompt,
+//! [`language`] guesses in what language to answer. `app.rs` lists the jobs and orders [`CheckIndex`] at
+//! start, which calls [`catch_up`]; [`keep_counting`] writes how often articles are opened. [`insert_in`] and [`publish_in`] put articles in, for example the [`demo`] ones.
 
 mod actions;
 mod answer;
 mod chunk;
 mod context;
 pub mod demo;
+mod embed;
 mod facts;
+mod fusion;
 mod graphql;
+mod import;
 mod jobs;
 pub mod language;
 mod lists;
 mod model;
+mod rebuild;
 mod retrieve;
+mod settings;
 mod store;
+mod transfer;
+mod views;
 
 use ::entity::{article, ids::ArticleId};
 
 pub use self::{
     actions::{insert_in, publish_in},
     answer::{Citation, Decision, Extract, Retrieved, Sentence, Source, extract},
-    context::fit_context,
-    facts::ArticleFact,
+    facts::{ArticleFact, KnowledgeFact},
     graphql::{Article, KnowledgeMutation, KnowledgeQuery},
-    jobs::{IndexArticle, catch_up},
-    model::NewArticle,
+    import::ImportArticles,
+    jobs::IndexArticle,
+    model::{Details, NewArticle},
+    rebuild::{CheckIndex, FillVectors, RebuildIndex, catch_up},
     retrieve::{RetrieveOptions, retrieve},
+    views::keep_counting,
 };
 use crate::{
     features::sites::reach_to,

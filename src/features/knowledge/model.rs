@@ -12,6 +12,11 @@ use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, text};
 const TITLE_MAX: usize = 500;
 const BODY_MAX: usize = 200_000;
 const SLUG_MAX: usize = 100;
+const DESCRIPTION_MAX: usize = 500;
+const CATEGORY_MAX: usize = 100;
+/// Most characters of a tag, and most tags of an article.
+const TAG_MAX: usize = 50;
+const TAGS_MAX: usize = 20;
 /// What an article is called in addresses whose title has no letter that fits there.
 const NAMELESS: &str = "article";
 
@@ -25,6 +30,20 @@ pub struct NewArticle {
     /// As asked for; made from the title when absent.
     pub(super) slug: Option<String>,
     pub(super) visibility: Visibility,
+    pub(super) description: Option<String>,
+    pub(super) category: Option<String>,
+    pub(super) tags: Vec<String>,
+}
+
+/// What an article is sorted and found by besides its title; all of it may be absent.
+#[derive(Clone, Debug, Default)]
+pub struct Details<'a> {
+    /// What search engines and lists show, up to 500 characters.
+    pub description: Option<&'a str>,
+    /// Up to 100 characters.
+    pub category: Option<&'a str>,
+    /// Up to 20, of 50 characters each.
+    pub tags: &'a [String],
 }
 
 impl NewArticle {
@@ -47,11 +66,27 @@ impl NewArticle {
             language: check_language(language)?,
             slug: slug.map(check_slug).transpose()?,
             visibility,
+            description: None,
+            category: None,
+            tags: vec![],
+        })
+    }
+
+    /// The same article with more details.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` with the field that is wrong.
+    pub fn with(self, details: &Details<'_>) -> Result<Self> {
+        Ok(Self {
+            description: check_description(details.description)?,
+            category: check_category(details.category)?,
+            tags: check_tags(details.tags)?,
+            ..self
         })
     }
 }
 
-/// What to change of an article; what is undefined stays.
+/// What to change of an article; what is undefined stays, and null clears what can be absent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ArticleChanges {
     pub(super) title: MaybeUndefined<String>,
@@ -59,6 +94,9 @@ pub(super) struct ArticleChanges {
     pub(super) language: MaybeUndefined<String>,
     pub(super) slug: MaybeUndefined<String>,
     pub(super) visibility: MaybeUndefined<Visibility>,
+    pub(super) description: MaybeUndefined<String>,
+    pub(super) category: MaybeUndefined<String>,
+    pub(super) tags: MaybeUndefined<Vec<String>>,
 }
 
 /// What came of changes.
@@ -72,9 +110,9 @@ pub(super) struct Changed {
     pub(super) visibility: bool,
 }
 
-/// Applies changes to an article. Nothing of it can be cleared.
-pub(super) fn change(article: &mut article::Model, changes: ArticleChanges) -> Result<Changed> {
-    let before = article.clone();
+/// Applies changes to an article and its tags. Only description, category and tags can be cleared.
+pub(super) fn change(article: &mut article::Model, tags: &mut Vec<String>, changes: ArticleChanges) -> Result<Changed> {
+    let (before, tags_before) = (article.clone(), tags.clone());
     if let Some(title) = given("input.title", changes.title)? {
         article.title = check_title(&title)?;
         article.title_folded = fold(&article.title);
@@ -91,12 +129,25 @@ pub(super) fn change(article: &mut article::Model, changes: ArticleChanges) -> R
     if let Some(visibility) = given("input.visibility", changes.visibility)? {
         article.visibility = visibility;
     }
+    if !changes.description.is_undefined() {
+        article.description = check_description(changes.description.value().map(String::as_str))?;
+    }
+    if !changes.category.is_undefined() {
+        article.category = check_category(changes.category.value().map(String::as_str))?;
+        article.category_folded = article.category.as_deref().map(fold);
+    }
+    if !changes.tags.is_undefined() {
+        *tags = check_tags(&changes.tags.take().unwrap_or_default())?;
+    }
     let differ = [
         ("title", before.title != article.title),
         ("body", before.body != article.body),
         ("language", before.language != article.language),
         ("slug", before.slug != article.slug),
         ("visibility", before.visibility != article.visibility),
+        ("description", before.description != article.description),
+        ("category", before.category != article.category),
+        ("tags", tags_before != *tags),
     ];
     let content = differ[0].1 || differ[1].1;
     article.version += i32::from(content);
@@ -127,10 +178,10 @@ pub(super) fn may_change(actor: &Actor, article: &article::Model) -> Result<()> 
     if manages || wrote { Ok(()) } else { Err(Error::forbidden().reason(ErrorReason::NotAuthor)) }
 }
 
-/// Somebody asked for a slug that another article of the site has.
-pub(super) fn slug_taken() -> Error {
-    Error::conflict(ErrorReason::SlugTaken, "Another article of this site has that slug; choose another one.")
-        .at("input.slug")
+/// Somebody asked for a slug that another article of the site has; `free` is one that none has.
+pub(super) fn slug_taken(slug: &str, free: String) -> Error {
+    let message = format!("Another article of this site has the slug `{slug}`; `{free}` is free.");
+    Error::conflict(ErrorReason::SlugTaken, message).at("input.slug").suggest(free)
 }
 
 /// A title as the part of an address: `İade Süresi & Şartları` is `iade-suresi-sartlari`.
@@ -169,6 +220,26 @@ fn check_body(body: &str) -> Result<String> {
 
 fn check_language(language: &str) -> Result<String> {
     text::language("input.language", language)
+}
+
+fn check_description(description: Option<&str>) -> Result<Option<String>> {
+    text::maybe_line("input.description", description, DESCRIPTION_MAX)
+}
+
+fn check_category(category: Option<&str>) -> Result<Option<String>> {
+    text::maybe_line("input.category", category, CATEGORY_MAX)
+}
+
+/// The tags as written, sorted, none twice however it is typed.
+fn check_tags(tags: &[String]) -> Result<Vec<String>> {
+    if tags.len() > TAGS_MAX {
+        let message = format!("`input.tags` has {} tags; an article has at most {TAGS_MAX}.", tags.len());
+        return Err(Error::bad_input("input.tags", ErrorReason::TooLong, message));
+    }
+    let mut checked = tags.iter().map(|tag| text::line("input.tags", tag, TAG_MAX)).collect::<Result<Vec<_>>>()?;
+    checked.sort_by_cached_key(|tag| fold(tag));
+    checked.dedup_by_key(|tag| fold(tag));
+    Ok(checked)
 }
 
 fn check_slug(slug: &str) -> Result<String> {
@@ -216,6 +287,13 @@ mod tests {
         let taken = ["iade", "iade-2", "iade-4"].map(str::to_owned);
         assert_eq!(free_slug("iade", &taken), "iade-3");
         assert_eq!(free_slug("kargo", &taken), "kargo");
+    }
+
+    #[test]
+    fn a_tag_counts_once_however_it_is_typed() {
+        let tags = ["Kargo", "iade", "KARGO", "İade"].map(str::to_owned);
+        assert_eq!(check_tags(&tags).unwrap(), ["iade", "Kargo"]);
+        assert!(check_tags(&vec!["x".to_owned(); 21]).is_err());
     }
 
     #[test]

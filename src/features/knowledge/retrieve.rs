@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use ::entity::{
     article, chunk,
     ids::{ArticleId, ChunkId, SiteId},
+    knowledge_settings::Fusion,
 };
 use exact_index::Query as Weights;
 
 use super::{
     answer::{Retrieved, Sentence, Source},
     chunk::sentences_of,
+    fusion::Fuser,
     lists::{lists, quote},
-    store,
+    store::{self, Kind},
 };
 use crate::{
     kernel::{Ctx, Result, text},
@@ -42,7 +44,7 @@ pub struct RetrieveOptions {
 /// The caller has checked that whoever asks may: `public_only` is all that is looked at here. Where the embedder or the
 /// vector index does not answer, words alone decide and [`Retrieved::words_only`] says so.
 pub async fn retrieve(cx: &Ctx, site: SiteId, question: &str, options: RetrieveOptions) -> Result<Retrieved> {
-    Ok(find(cx, site, question, options, Spread::Passages).await?.0)
+    Ok(find(cx, site, question, options, Spread::Passages, &Kind::default()).await?.retrieved)
 }
 
 /// What a list of results is made of.
@@ -54,37 +56,66 @@ pub(super) enum Spread {
     Articles,
 }
 
-/// As [`retrieve`], with the articles as they are now.
+/// What a search found, with what it was found by.
+pub(super) struct Finding {
+    pub(super) retrieved: Retrieved,
+    /// The articles as they are now.
+    pub(super) articles: HashMap<ArticleId, article::Model>,
+    pub(super) fuser: Fuser,
+}
+
+/// As [`retrieve`], among articles of a kind.
 pub(super) async fn find(
     cx: &Ctx,
     site: SiteId,
     question: &str,
     options: RetrieveOptions,
     spread: Spread,
-) -> Result<(Retrieved, HashMap<ArticleId, article::Model>)> {
+    kind: &Kind,
+) -> Result<Finding> {
+    let settings = store::settings(&cx.db(), site).await?;
     let question = text::first(question.trim(), QUESTION);
     if question.is_empty() || options.limit == 0 {
-        return Ok(Default::default());
+        let fuser = Fuser::new(&settings, &[]);
+        return Ok(Finding { retrieved: Retrieved::default(), articles: HashMap::new(), fuser });
     }
     let vector = cx.embeddings.query(question).await;
     let vector = vector.inspect_err(|error| tracing::warn!(error = ?error, "a question could not be embedded")).ok();
     let mut query =
         Query { vector, text: question.to_owned(), limit: options.limit * WIDTH, public_only: options.public_only };
+    // The index ranks by the measured sum; what another order or a choice may bring up is further down.
+    if settings.fusion != Fusion::Measured || !kind.is_any() {
+        query.limit = query.limit.max(WIDE);
+    }
     let mut found = cx.vectors.search(&cx.db(), site, query.clone()).await?;
     if found.matches.len() == query.limit && articles_in(&found.matches) < options.limit.min(2) {
         query.limit = query.limit.max(WIDE);
         found = cx.vectors.search(&cx.db(), site, query.clone()).await?;
     }
+    if !kind.is_any() {
+        let ids: Vec<ArticleId> = found.matches.iter().map(|found| found.article).collect();
+        let chosen = store::published(&cx.db(), site, &ids, options.public_only, kind).await?;
+        found.matches.retain(|found| chosen.contains_key(&found.article));
+    }
+    let fuser = Fuser::new(&settings, &found.matches);
+    let had_any = !found.matches.is_empty();
+    fuser.fuse(&settings, &mut found.matches, found.words_only);
+    let is_too_far = had_any && found.matches.is_empty();
     let picked = pick(&found.matches, options.limit, spread);
     let (mut passages, articles) = load(cx, site, &picked, options.public_only).await?;
-    let runner_up = passages.first().and_then(|(best, _)| {
-        found.matches.iter().find(|other| other.article != best.article).map(|other| other.score)
-    });
+    let runner_up = passages
+        .first()
+        .and_then(|(best, _)| found.matches.iter().find(|other| other.article != best.article).map(Match::measured));
     if spread == Spread::Passages {
         score_sentences(cx, site, &query, &mut passages).await?;
     }
     let passages = passages.into_iter().map(|(source, _)| source).collect();
-    Ok((Retrieved { passages, runner_up, words_only: found.words_only }, articles))
+    let budget = usize::try_from(settings.context_characters).unwrap_or_default();
+    Ok(Finding {
+        retrieved: Retrieved { passages, runner_up, words_only: found.words_only, is_too_far, budget },
+        articles,
+        fuser,
+    })
 }
 
 fn articles_in(matches: &[Match]) -> usize {
@@ -120,7 +151,7 @@ async fn load(
     public_only: bool,
 ) -> Result<(Vec<(Source, chunk::Model)>, HashMap<ArticleId, article::Model>)> {
     let ids: Vec<ArticleId> = matches.iter().map(|found| found.article).collect();
-    let articles = store::published(&cx.db(), site, &ids, public_only).await?;
+    let articles = store::published(&cx.db(), site, &ids, public_only, &Kind::default()).await?;
     let mut rows: HashMap<ChunkId, chunk::Model> =
         store::chunks(&cx.db(), site, matches.iter().map(|found| found.chunk)).await?;
     let titles = store::titles(&cx.db(), rows.values().map(|row| (row.article_id, row.version))).await?;
@@ -160,7 +191,7 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
         let ranges = sentences_of(&source.text);
         let texts: Vec<&str> = ranges.iter().map(|range| &source.text[range.clone()]).collect();
         let coverages = cx.vectors.coverages(&cx.db(), site, &query.text, &texts).await?;
-        let vectors = if row.model == cx.embeddings.model() { row.unpack_vectors() } else { vec![] };
+        let vectors = if *row.model == **cx.embeddings.model() { row.unpack_vectors() } else { vec![] };
         let dense = |nth: usize| {
             // A passage of one sentence has one vector for both.
             let vector = if vectors.len() == 1 { vectors.first() } else { vectors.get(nth + 1) };

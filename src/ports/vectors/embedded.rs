@@ -14,7 +14,11 @@ use exact_index::{Entry, Filter, IndexError, Partition, Query as Search};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use uuid::Uuid;
 
-use super::{Found, Passage, Query, rows, scored};
+use super::{
+    Found, Passage, Query,
+    rows::{self, Head},
+    scored,
+};
 use crate::{
     kernel::{Error, Result},
     ports::db::Db,
@@ -29,15 +33,15 @@ const SMALL: usize = 500;
 
 /// The partitions of this node.
 pub struct EmbeddedIndex {
-    /// The embedder whose vectors are compared, and their length; without one, only words are.
-    embedder: Option<(&'static str, usize)>,
+    /// The embedder whose vectors are compared; without one, only words are.
+    model: Option<Arc<str>>,
     sites: Mutex<HashMap<SiteId, Arc<RwLock<Site>>>>,
 }
 
 /// A site's partition and what it was made from.
 struct Site {
-    /// All changes up to this revision are in.
-    revision: i64,
+    /// All changes up to its revision are in.
+    head: Head,
     articles: HashMap<ArticleId, i64>,
     partition: Partition,
     /// What is in the partition: the passage's article, and whether visitors may see it.
@@ -45,14 +49,14 @@ struct Site {
 }
 
 impl EmbeddedIndex {
-    /// An index of an embedder's vectors.
-    pub fn new(model: &'static str, dimension: usize) -> Self {
-        Self { embedder: Some((model, dimension)), sites: Mutex::default() }
+    /// An index of an embedder's vectors. Their length is that of the rows'.
+    pub fn new(model: Arc<str>) -> Self {
+        Self { model: Some(model), sites: Mutex::default() }
     }
 
     /// An index of words only.
     pub(super) fn of_words() -> Self {
-        Self { embedder: None, sites: Mutex::default() }
+        Self { model: None, sites: Mutex::default() }
     }
 
     pub(super) async fn search(&self, db: &Db<'_>, site: SiteId, query: Query) -> Result<Found> {
@@ -60,6 +64,7 @@ impl EmbeddedIndex {
         on_thread_for_size(site, move |site| {
             // A question of which the embedder understood nothing has no direction.
             let vector = query.vector.as_deref().filter(|vector| vector.iter().any(|number| *number != 0.0));
+            // Nor has one before the first of the site's passages, and while they are made anew by another embedder.
             let vector = vector.filter(|vector| vector.len() == site.partition.dimension());
             let filter =
                 if query.public_only { Filter { all: PUBLIC, ..Filter::default() } } else { Filter::default() };
@@ -103,19 +108,29 @@ impl EmbeddedIndex {
     /// The site's partition with all changes that were committed before the call.
     async fn fresh(&self, db: &Db<'_>, id: SiteId) -> Result<OwnedRwLockReadGuard<Site>> {
         let site = self.site(id);
-        let revision = rows::revision(db, id).await?;
+        let head = rows::head(db, id).await?;
         loop {
             let current = site.clone().read_owned().await;
-            if current.revision >= revision {
+            if current.head.revision >= head.revision {
                 return Ok(current);
             }
             drop(current);
             let mut behind = site.clone().write_owned().await;
             // Somebody else may have done it while this one waited.
-            if behind.revision < revision {
+            if behind.head.revision < head.revision {
+                behind.make_room(self.compared(&head));
                 behind = self.catch_up(db, id, behind).await?;
-                behind.revision = revision;
+                behind.head = head.clone();
             }
+        }
+    }
+
+    /// The length of the vectors that are compared in a site: 0 while only words are, because not all passages are made
+    /// by this index's embedder.
+    fn compared(&self, head: &Head) -> usize {
+        match (&self.model, &head.embedder) {
+            (Some(own), Some((model, dimension))) if **own == **model => *dimension,
+            _ => 0,
         }
     }
 
@@ -133,9 +148,10 @@ impl EmbeddedIndex {
         }
         let changed: Vec<(ArticleId, i64)> =
             now.into_iter().filter(|(article, revision)| site.articles.get(article) != Some(revision)).collect();
+        let model = self.model.as_deref().filter(|_| site.partition.dimension() > 0);
         for batch in changed.chunks(BATCH) {
             let articles: Vec<ArticleId> = batch.iter().map(|(article, _)| *article).collect();
-            let passages = rows::passages(db, id, &articles, self.embedder.map(|(model, _)| model)).await?;
+            let passages = rows::passages(db, id, &articles, model).await?;
             let batch = batch.to_vec();
             site = tokio::task::spawn_blocking(move || {
                 site.apply(batch, passages);
@@ -148,15 +164,24 @@ impl EmbeddedIndex {
     }
 
     fn site(&self, id: SiteId) -> Arc<RwLock<Site>> {
-        let dimension = self.embedder.map_or(0, |(_, dimension)| dimension);
-        let partition = || Partition::new(dimension);
-        let empty = || Site { revision: 0, articles: HashMap::new(), partition: partition(), passages: HashMap::new() };
         let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
-        sites.entry(id).or_insert_with(|| Arc::new(RwLock::new(empty()))).clone()
+        sites.entry(id).or_insert_with(|| Arc::new(RwLock::new(Site::new(0)))).clone()
     }
 }
 
 impl Site {
+    fn new(dimension: usize) -> Self {
+        let partition = Partition::new(dimension);
+        Self { head: Head::default(), articles: HashMap::new(), partition, passages: HashMap::new() }
+    }
+
+    /// Begins anew when vectors of another length are compared than before.
+    fn make_room(&mut self, dimension: usize) {
+        if self.partition.dimension() != dimension {
+            *self = Self::new(dimension);
+        }
+    }
+
     /// Puts the passages of some articles in the place of what was there of them.
     fn apply(&mut self, articles: Vec<(ArticleId, i64)>, passages: Vec<Passage>) {
         for (article, revision) in articles {

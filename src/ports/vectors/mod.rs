@@ -9,6 +9,7 @@
 //!   share of the question's words that is covered. Both parts are told, so that a threshold can be put on each.
 //! - Where vectors cannot be compared (none given, Qdrant away), words alone decide, and the answer says so.
 
+mod collection;
 mod embedded;
 mod points;
 mod qdrant;
@@ -27,7 +28,7 @@ pub enum Vectors {
     /// In memory, made from the rows when a site is first searched.
     Embedded(EmbeddedIndex),
     /// On a Qdrant server; words stay in memory.
-    Qdrant(QdrantIndex),
+    Qdrant(Box<QdrantIndex>),
 }
 
 /// What a search can find.
@@ -71,6 +72,13 @@ pub struct Match {
     pub lexical: f32,
     /// `S = V + 0.3 · cov`.
     pub score: f32,
+}
+
+impl Match {
+    /// `S = V + 0.3 · cov`, whatever the order of the list it stands in.
+    pub fn measured(&self) -> f32 {
+        self.dense + Weights::LEXICAL_WEIGHT * self.lexical
+    }
 }
 
 /// What a search found.
@@ -128,14 +136,25 @@ impl Vectors {
         words.coverages(db, site, question, texts).await
     }
 
-    /// Whether a whole site, or everything, has to be handed over anew: a Qdrant collection that was just made.
+    /// Fails while what [`Self::replace`] was given is not searched: a Qdrant collection that is new is filled first.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when Qdrant does not answer.
-    pub async fn is_new(&self) -> Result<bool> {
+    /// `UNAVAILABLE` also when Qdrant does not answer.
+    pub async fn serves(&self) -> Result<()> {
         match self {
-            Self::Embedded(_) => Ok(false),
-            Self::Qdrant(index) => index.is_new().await,
+            Self::Embedded(_) => Ok(()),
+            Self::Qdrant(index) => index.serves().await,
+        }
+    }
+
+    /// Everything was handed over: from now on it is searched.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when Qdrant does not answer: try again later.
+    pub async fn serve(&self) -> Result<()> {
+        match self {
+            Self::Embedded(_) => Ok(()),
+            Self::Qdrant(index) => index.serve().await,
         }
     }
 

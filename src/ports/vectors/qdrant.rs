@@ -1,19 +1,20 @@
 //! The index on a Qdrant server, for more vectors than one process should hold.
 //!
-//! - One collection per embedder: its name holds the model and the length of the vectors, so a new embedder fills a new
-//!   collection and old vectors are never compared with new ones.
-//! - A point is a passage: the vector of the whole, and those of its sentences as one multivector whose `MaxSim` is the
-//!   "nearest sentence" of the formula. Separate points for sentences would make one search into several and crowd
-//!   each other out of the candidates.
-//! - Words are compared here, by the same code as in the built-in index: coverage needs the word frequencies of the one
-//!   site, and Qdrant's own (`Modifier::Idf`) are those of the collection, that is of all tenants. The words of a site
-//!   take about 3 kB a passage, a fifth of what its vectors take. They also answer while Qdrant does not.
+//! - One collection per embedder, see `collection.rs`: a new embedder fills a new one, and old vectors are never compared
+//!   with new ones.
+//! - A point is a passage: the vector of the whole, those of its sentences as one multivector whose `MaxSim` is the
+//!   "nearest sentence" of the formula, and its words as a sparse vector. Separate points for sentences would make one
+//!   search into several and crowd each other out of the candidates.
+//! - One hybrid query proposes candidates by whole, by sentences and by words (with the word frequencies of the one
+//!   site), and scores all of them in meaning. How much of the question their words cover is computed here, by the same
+//!   code as in the built-in index, so that both give the same scores. The words of a site take about 3 kB a passage, a
+//!   fifth of what its vectors take; they also answer while Qdrant does not.
 //! - Qdrant proposes, the rows decide: a point whose passage is gone or not to be seen is dropped after the search, so
 //!   a point that is late to go does no harm.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -21,19 +22,16 @@ use ::entity::ids::{ArticleId, ChunkId, SiteId};
 use qdrant_client::{
     Qdrant, QdrantError,
     qdrant::{
-        BoolIndexParamsBuilder, Condition, CountPointsBuilder, CreateCollectionBuilder,
-        CreateFieldIndexCollectionBuilder, DeletePointsBuilder, Distance, FieldType, Filter, HnswConfigDiffBuilder,
-        KeywordIndexParamsBuilder, MultiVectorComparator, MultiVectorConfigBuilder, PointId, PointStruct,
-        PrefetchQueryBuilder, QueryBatchPointsBuilder, QueryPoints, QueryPointsBuilder, UpsertPointsBuilder,
-        VectorParamsBuilder, VectorsConfigBuilder,
+        DeletePointsBuilder, IdfParams, PointStruct, PrefetchQueryBuilder, QueryBatchPointsBuilder, QueryPoints,
+        QueryPointsBuilder, SearchParams, UpsertPointsBuilder,
     },
 };
-use tokio::sync::OnceCell;
 
 use super::{
     EmbeddedIndex, Found, Passage, Query,
-    points::{ARTICLE, PUBLIC, SENTENCES, SITE, WHOLE, of_article, of_site, point, question, scored_chunk},
-    scored,
+    collection::{self, Place},
+    points::{SENTENCES, WHOLE, WORDS, Within, point, question, scored_chunk, words_of},
+    rows, scored,
 };
 use crate::{
     kernel::{Error, Result},
@@ -46,25 +44,28 @@ const CANDIDATES: usize = 50;
 const BATCH: usize = 64;
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How long words alone answer after Qdrant did not, so that not every question waits for it.
+/// How long words alone answer after Qdrant did not, so that not every question waits for it. Also how long it is not
+/// asked again whether a collection serves that did not.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// A collection of a Qdrant server.
+/// The collection of an embedder on a Qdrant server.
 pub struct QdrantIndex {
     client: Qdrant,
-    collection: String,
-    dimension: u64,
+    model: Arc<str>,
+    /// Numbers of a vector, once the embedder has told.
+    dimension: Arc<OnceLock<usize>>,
     words: EmbeddedIndex,
-    ready: Mutex<std::sync::Arc<OnceCell<()>>>,
+    place: tokio::sync::Mutex<Option<(Place, Instant)>>,
     away_until: Mutex<Option<Instant>>,
 }
 
 impl QdrantIndex {
-    /// The collection of an embedder's vectors on a server. Connects with the first request.
+    /// The collection of an embedder's vectors on a server; `dimension` may become known later. Connects with the first
+    /// request.
     ///
     /// # Errors
     /// When `url` is not one.
-    pub fn new(url: &str, api_key: Option<&str>, model: &str, dimension: usize) -> Result<Self> {
+    pub fn new(url: &str, api_key: Option<&str>, model: Arc<str>, dimension: Arc<OnceLock<usize>>) -> Result<Self> {
         let client = Qdrant::from_url(url)
             .api_key(api_key)
             .timeout(TIMEOUT)
@@ -73,13 +74,12 @@ impl QdrantIndex {
             .skip_compatibility_check()
             .build()
             .map_err(Error::internal)?;
-        let model: String = model.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         Ok(Self {
             client,
-            collection: format!("yanit_{model}_{dimension}"),
-            dimension: dimension as u64,
+            model,
+            dimension,
             words: EmbeddedIndex::of_words(),
-            ready: Mutex::default(),
+            place: tokio::sync::Mutex::default(),
             away_until: Mutex::default(),
         })
     }
@@ -90,22 +90,20 @@ impl QdrantIndex {
     }
 
     pub(super) async fn replace(&self, site: SiteId, article: ArticleId, passages: Vec<Passage>) -> Result<()> {
-        self.ensure().await?;
-        let ids: Vec<PointId> = passages.iter().map(|passage| passage.chunk.0.into()).collect();
+        let place = self.place().await?;
+        let chunks: Vec<ChunkId> = passages.iter().map(|passage| passage.chunk).collect();
         let points: Vec<PointStruct> = passages.into_iter().filter_map(|passage| point(site, passage)).collect();
         for batch in points.chunks(BATCH) {
-            let upsert = UpsertPointsBuilder::new(&self.collection, batch).wait(true);
-            self.told(self.client.upsert_points(upsert).await)?;
+            let upsert = UpsertPointsBuilder::new(&place.collection, batch).wait(true);
+            self.told(self.client.upsert_points(upsert).await).await?;
         }
         // New ones first, so that the article is not away in between.
-        let mut old = of_article(site, article);
-        old.must_not.push(Condition::has_id(ids));
-        self.delete(old).await
+        self.delete(&place, &Within::site(site).article(article).but(chunks)).await
     }
 
     pub(super) async fn remove(&self, site: SiteId, article: ArticleId) -> Result<()> {
-        self.ensure().await?;
-        self.delete(of_article(site, article)).await
+        let place = self.place().await?;
+        self.delete(&place, &Within::site(site).article(article)).await
     }
 
     pub(super) async fn search(&self, db: &Db<'_>, site: SiteId, query: Query) -> Result<Found> {
@@ -114,11 +112,8 @@ impl QdrantIndex {
         let mut by_words = self.words.search(db, site, words).await?;
         let vector = query.vector.as_deref().filter(|vector| vector.iter().any(|number| *number != 0.0));
         let near = match vector.filter(|_| !self.is_away()) {
-            Some(vector) => {
-                let best: Vec<ChunkId> = by_words.matches.iter().take(CANDIDATES).map(|found| found.chunk).collect();
-                self.nearest(site, &query, vector, &best).await.inspect_err(|error| self.pause(error)).ok()
-            }
-            None => None,
+            Some(vector) if self.is_of(db, site, vector.len()).await? => self.nearest(site, &query, vector).await?,
+            Some(_) | None => None,
         };
         let Some(near) = near else {
             by_words.matches.truncate(query.limit);
@@ -132,7 +127,7 @@ impl QdrantIndex {
                 *found = scored(found.chunk, found.article, *dense, found.lexical);
             }
         }
-        let covered: std::collections::HashSet<ChunkId> = matches.iter().map(|found| found.chunk).collect();
+        let covered: HashSet<ChunkId> = matches.iter().map(|found| found.chunk).collect();
         let rest = visible.iter().filter(|(chunk, _)| !covered.contains(chunk));
         matches.extend(rest.map(|(chunk, article)| scored(*chunk, *article, near[chunk], 0.0)));
         matches.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
@@ -140,129 +135,129 @@ impl QdrantIndex {
         Ok(Found { matches, words_only: false })
     }
 
-    pub(super) async fn is_new(&self) -> Result<bool> {
-        self.ensure().await?;
-        let counted = self.told(self.client.count(CountPointsBuilder::new(&self.collection).exact(true)).await)?;
-        Ok(counted.result.is_none_or(|result| result.count == 0))
+    /// True when all passages of a site are made by the embedder that a question of this length was.
+    async fn is_of(&self, db: &Db<'_>, site: SiteId, dimension: usize) -> Result<bool> {
+        let embedder = rows::head(db, site).await?.embedder;
+        Ok(embedder.is_some_and(|(model, length)| *model == *self.model && length == dimension))
     }
 
-    pub(super) async fn health(&self) -> Result<()> {
-        self.told(self.client.health_check().await)?;
+    /// Fails while the collection is being filled, or the server does not answer.
+    pub(super) async fn serves(&self) -> Result<()> {
+        if self.place().await?.serves { Ok(()) } else { Err(Error::unavailable("vector index")) }
+    }
+
+    /// The collection holds everything: searches go there from now on.
+    pub(super) async fn serve(&self) -> Result<()> {
+        let place = self.place().await?;
+        let served = self.told(collection::serve(&self.client, &self.alias()?, place).await).await?;
+        *self.place.lock().await = Some((served, Instant::now()));
         Ok(())
     }
 
-    /// `V` of the passages that are near in any way, and of `also`. One request: both queries score the same candidates.
-    async fn nearest(
-        &self,
-        site: SiteId,
-        query: &Query,
-        vector: &[f32],
-        also: &[ChunkId],
-    ) -> Result<HashMap<ChunkId, f32>> {
-        self.ensure().await?;
-        let limit = query.limit.max(CANDIDATES);
-        let mut filter = of_site(site);
-        if query.public_only {
-            filter.must.push(Condition::matches(PUBLIC, true));
-        }
-        let ask = |using: &str| -> QueryPoints {
-            let leg = |leg: &str| {
-                PrefetchQueryBuilder::default()
-                    .query(question(leg, vector))
-                    .using(leg)
-                    .filter(filter.clone())
-                    .limit(limit as u64)
-            };
-            let mut those = filter.clone();
-            those.must.push(Condition::has_id(also.iter().map(|chunk| chunk.0)));
-            let those = leg(WHOLE).filter(those).limit(also.len().max(1) as u64);
-            QueryPointsBuilder::new(&self.collection)
-                .prefetch(vec![leg(WHOLE).build(), leg(SENTENCES).build(), those.build()])
-                .query(question(using, vector))
-                .using(using)
-                .filter(filter.clone())
-                .limit((2 * limit + also.len()) as u64)
-                .with_payload(false)
-                .build()
+    pub(super) async fn health(&self) -> Result<()> {
+        self.told(self.client.health_check().await).await?;
+        Ok(())
+    }
+
+    /// `V` of the passages that are near in any way; nothing while the server does not answer or is being filled.
+    async fn nearest(&self, site: SiteId, query: &Query, vector: &[f32]) -> Result<Option<HashMap<ChunkId, f32>>> {
+        let place = match self.place().await {
+            Ok(place) if place.serves => place,
+            Ok(_) => return Ok(None),
+            Err(error) => return Ok(self.pause(&error)),
         };
-        let batch = QueryBatchPointsBuilder::new(&self.collection, vec![ask(WHOLE), ask(SENTENCES)]);
-        let answer = self.told(self.client.query_batch(batch).await)?;
+        let within = if query.public_only { Within::site(site).public() } else { Within::site(site) };
+        let batch = [WHOLE, SENTENCES].map(|using| hybrid(&place, &within, using, query, vector));
+        let batch = QueryBatchPointsBuilder::new(&place.collection, batch.to_vec());
+        let answer = match self.told(self.client.query_batch(batch).await).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(self.pause(&error)),
+        };
         let mut scores = answer
             .result
             .into_iter()
             .map(|part| part.result.iter().filter_map(scored_chunk).collect::<HashMap<_, _>>());
         let (whole, sentences) = (scores.next().unwrap_or_default(), scores.next().unwrap_or_default());
-        Ok(whole
-            .into_iter()
-            .filter_map(|(chunk, whole)| Some((chunk, 0.5 * whole + 0.5 * sentences.get(&chunk)?)))
-            .collect())
+        let both = |(chunk, whole): (ChunkId, f32)| Some((chunk, 0.5 * whole + 0.5 * sentences.get(&chunk)?));
+        Ok(Some(whole.into_iter().filter_map(both).collect()))
     }
 
-    async fn delete(&self, filter: Filter) -> Result<()> {
-        let delete = DeletePointsBuilder::new(&self.collection).points(filter).wait(true);
-        self.told(self.client.delete_points(delete).await)?;
+    async fn delete(&self, place: &Place, within: &Within) -> Result<()> {
+        let delete = DeletePointsBuilder::new(&place.collection).points(within.filter()).wait(true);
+        self.told(self.client.delete_points(delete).await).await?;
         Ok(())
     }
 
-    /// Makes the collection and its indexes when they are missing. Several nodes may do so at once.
-    async fn ensure(&self) -> Result<()> {
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ready.get_or_try_init(|| self.create()).await?;
-        Ok(())
+    fn alias(&self) -> Result<String> {
+        let dimension = self.dimension.get().ok_or_else(|| Error::unavailable("embedder"))?;
+        Ok(collection::alias(&self.model, *dimension))
     }
 
-    async fn create(&self) -> Result<()> {
-        if !self.told(self.client.collection_exists(&self.collection).await)? {
-            let params = || VectorParamsBuilder::new(self.dimension, Distance::Cosine);
-            let many = MultiVectorConfigBuilder::new(MultiVectorComparator::MaxSim);
-            let mut vectors = VectorsConfigBuilder::default();
-            vectors.add_named_vector_params(WHOLE, params());
-            vectors.add_named_vector_params(SENTENCES, params().multivector_config(many));
-            // A graph a tenant and none over all: every search is within one.
-            let graphs = HnswConfigDiffBuilder::default().m(0).payload_m(16);
-            let create = CreateCollectionBuilder::new(&self.collection).vectors_config(vectors).hnsw_config(graphs);
-            if let Err(error) = self.client.create_collection(create).await {
-                // Another node may have been first.
-                let exists = self.told(self.client.collection_exists(&self.collection).await)?;
-                exists.then_some(()).ok_or_else(|| unavailable(error))?;
+    /// The collection, found or made at the first request; one that does not serve yet is looked for again.
+    async fn place(&self) -> Result<Place> {
+        let alias = self.alias()?;
+        let dimension = self.dimension.get().copied().unwrap_or_default();
+        let mut known = self.place.lock().await;
+        if let Some((place, since)) = known.as_ref()
+            && (place.serves || since.elapsed() < PAUSE)
+        {
+            return Ok(place.clone());
+        }
+        let place = collection::open(&self.client, &alias, dimension).await.map_err(unavailable)?;
+        *known = Some((place.clone(), Instant::now()));
+        Ok(place)
+    }
+
+    /// Notes that the server answers, or turns the client's error into ours. After one the collection is looked for
+    /// again: the server may be a new one.
+    async fn told<T>(&self, answer: Result<T, QdrantError>) -> Result<T> {
+        match answer {
+            Ok(answer) => {
+                *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Ok(answer)
+            }
+            Err(error) => {
+                *self.place.lock().await = None;
+                Err(unavailable(error))
             }
         }
-        let index =
-            |field: &str, kind| CreateFieldIndexCollectionBuilder::new(&self.collection, field, kind).wait(true);
-        let tenant = KeywordIndexParamsBuilder::default().is_tenant(true);
-        let plain = KeywordIndexParamsBuilder::default().enable_hnsw(false);
-        let flag = BoolIndexParamsBuilder::new().enable_hnsw(false);
-        for index in [
-            index(SITE, FieldType::Keyword).field_index_params(tenant),
-            index(ARTICLE, FieldType::Keyword).field_index_params(plain),
-            index(PUBLIC, FieldType::Bool).field_index_params(flag),
-        ] {
-            self.told(self.client.create_field_index(index).await)?;
-        }
-        Ok(())
-    }
-
-    /// Notes that the server answers, or turns the client's error into ours. After one the collection is looked for again: the server may be a new one.
-    fn told<T>(&self, answer: Result<T, QdrantError>) -> Result<T> {
-        if answer.is_ok() {
-            *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-        answer.map_err(|error| {
-            *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Default::default();
-            unavailable(error)
-        })
     }
 
     fn is_away(&self) -> bool {
         self.away_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
-    fn pause(&self, error: &Error) {
+    fn pause<T>(&self, error: &Error) -> Option<T> {
         tracing::warn!(error = ?error, "the vector index does not answer; words alone decide for a while");
         *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + PAUSE);
+        None
     }
 }
 
+/// Candidates by whole, by sentences and by words, scored by one of the dense vectors. The site is insisted on in each part.
+fn hybrid(place: &Place, within: &Within, using: &str, query: &Query, vector: &[f32]) -> QueryPoints {
+    let limit = query.limit.max(CANDIDATES);
+    let leg = |nearest, using: &str| {
+        PrefetchQueryBuilder::default().query(nearest).using(using).filter(within.filter()).limit(limit as u64)
+    };
+    let mut legs =
+        vec![leg(question(WHOLE, vector), WHOLE).build(), leg(question(SENTENCES, vector), SENTENCES).build()];
+    if let Some(words) = words_of(&query.text) {
+        // How rare a word is, is the site's own business, too; servers before 1.19 take all tenants' instead.
+        let idf = Some(IdfParams { corpus: Some(within.filter()) });
+        legs.push(leg(words, WORDS).params(SearchParams { idf, ..SearchParams::default() }).build());
+    }
+    let all = legs.len() * limit;
+    QueryPointsBuilder::new(&place.collection)
+        .prefetch(legs)
+        .query(question(using, vector))
+        .using(using)
+        .filter(within.filter())
+        .limit(all as u64)
+        .with_payload(false)
+        .build()
+}
+
 fn unavailable(error: QdrantError) -> Error {
-    Error { source: Some(std::sync::Arc::new(error)), ..Error::unavailable("vector index") }
+    Error { source: Some(Arc::new(error)), ..Error::unavailable("vector index") }
 }

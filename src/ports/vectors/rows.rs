@@ -13,9 +13,20 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use super::Passage;
 use crate::{kernel::Result, ports::db::Db};
 
-/// How often the site's searchable knowledge has changed.
-pub(super) async fn revision(db: &Db<'_>, site: SiteId) -> Result<i64> {
-    Ok(index_head::Entity::find_by_id(site).one(db).await?.map_or(0, |head| head.revision))
+/// What a site's index is at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// How often the site's searchable knowledge has changed.
+    pub(super) revision: i64,
+    /// The embedder whose vectors are compared, and their length; absent while there are those of several.
+    pub(super) embedder: Option<(String, usize)>,
+}
+
+/// What a site's index is at.
+pub(super) async fn head(db: &Db<'_>, site: SiteId) -> Result<Head> {
+    let Some(head) = index_head::Entity::find_by_id(site).one(db).await? else { return Ok(Head::default()) };
+    let dimension = head.dimension.and_then(|dimension| usize::try_from(dimension).ok());
+    Ok(Head { revision: head.revision, embedder: head.model.zip(dimension) })
 }
 
 /// The site's searchable articles, with the revision of their last change.

@@ -6,14 +6,17 @@ use ::entity::{
 };
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 
-use super::types::Article;
+use super::types::{Article, ItemError};
 use crate::{
     features::knowledge::{
         actions,
-        model::{ArticleChanges, NewArticle},
+        model::{ArticleChanges, Details, NewArticle},
     },
-    kernel::{CtxExt, Result},
+    kernel::{CtxExt, Error, ErrorReason, Result},
 };
+
+/// Most articles that are made at once.
+const MANY: usize = 100;
 
 /// A new article.
 #[derive(InputObject)]
@@ -31,9 +34,64 @@ pub(in crate::features::knowledge) struct CreateArticleInput {
     /// For whom it is; visitors are answered from public articles only.
     #[graphql(default_with = "Visibility::Public")]
     visibility: Visibility,
+    /// What search engines and lists show, up to 500 characters in one line.
+    description: Option<String>,
+    /// What it is sorted under, up to 100 characters.
+    category: Option<String>,
+    /// Up to 20 words to find it by, of up to 50 characters each.
+    #[graphql(default)]
+    tags: Vec<String>,
 }
 
-/// What to change of an article. What is left out stays; nothing can be null.
+impl CreateArticleInput {
+    fn check(self) -> Result<NewArticle> {
+        let Self { site_id, title, body, language, slug, visibility, description, category, tags } = self;
+        let details = Details { description: description.as_deref(), category: category.as_deref(), tags: &tags };
+        NewArticle::check(site_id, &title, &body, &language, slug.as_deref(), visibility)?.with(&details)
+    }
+}
+
+/// One of several new articles; see `CreateArticleInput`.
+#[derive(InputObject)]
+pub(in crate::features::knowledge) struct NewArticleInput {
+    /// What it is about, in one line of up to 500 characters.
+    title: String,
+    /// The text in Markdown, up to 200,000 characters.
+    body: String,
+    /// The language it is written in, like `tr` or `en-GB`.
+    language: String,
+    /// Its name in addresses: up to 100 letters a to z, digits and single hyphens. Made from the title without it.
+    slug: Option<String>,
+    /// For whom it is; visitors are answered from public articles only.
+    #[graphql(default_with = "Visibility::Public")]
+    visibility: Visibility,
+    /// What search engines and lists show, up to 500 characters in one line.
+    description: Option<String>,
+    /// What it is sorted under, up to 100 characters.
+    category: Option<String>,
+    /// Up to 20 words to find it by, of up to 50 characters each.
+    #[graphql(default)]
+    tags: Vec<String>,
+}
+
+impl NewArticleInput {
+    fn into_input(self, site_id: SiteId) -> CreateArticleInput {
+        let Self { title, body, language, slug, visibility, description, category, tags } = self;
+        CreateArticleInput { site_id, title, body, language, slug, visibility, description, category, tags }
+    }
+}
+
+/// Several new articles.
+#[derive(InputObject)]
+pub(in crate::features::knowledge) struct CreateArticlesInput {
+    /// The site they belong to.
+    site_id: SiteId,
+    /// The articles, 1 to 100.
+    articles: Vec<NewArticleInput>,
+}
+
+/// What to change of an article. What is left out stays; null clears description, category and tags and is refused for
+/// all else.
 #[derive(InputObject)]
 pub(in crate::features::knowledge) struct UpdateArticleInput {
     /// The article.
@@ -48,6 +106,30 @@ pub(in crate::features::knowledge) struct UpdateArticleInput {
     slug: MaybeUndefined<String>,
     /// For whom it is. Made internal, it is out of answers to visitors at once.
     visibility: MaybeUndefined<Visibility>,
+    /// What search engines and lists show, up to 500 characters in one line; null for none.
+    description: MaybeUndefined<String>,
+    /// What it is sorted under, up to 100 characters; null for nothing.
+    category: MaybeUndefined<String>,
+    /// The whole new list of tags, up to 20 of up to 50 characters each; null or an empty list for none.
+    tags: MaybeUndefined<Vec<String>>,
+}
+
+/// Which version to bring back.
+#[derive(InputObject)]
+pub(in crate::features::knowledge) struct RestoreArticleVersionInput {
+    /// The article.
+    article_id: ArticleId,
+    /// The version whose title and text become those of a new version.
+    version: i32,
+}
+
+/// Whether an article helped.
+#[derive(InputObject)]
+pub(in crate::features::knowledge) struct RateArticleInput {
+    /// The article, one that anybody may read.
+    article_id: ArticleId,
+    /// True when it helped. Null takes an earlier rating back.
+    helpful: Option<bool>,
 }
 
 /// Which article to publish.
@@ -76,6 +158,42 @@ pub(in crate::features::knowledge) struct DeleteArticleInput {
 pub(in crate::features::knowledge) struct CreateArticlePayload {
     /// The new article, a draft.
     article: Article,
+}
+
+/// What came of several new articles.
+#[derive(SimpleObject)]
+pub(in crate::features::knowledge) struct CreateArticlesPayload {
+    /// One for each article that was given, in their order.
+    results: Vec<NewArticleResult>,
+    /// How many were made.
+    created_count: i32,
+}
+
+/// What came of one of several new articles.
+#[derive(SimpleObject)]
+pub(in crate::features::knowledge) struct NewArticleResult {
+    /// Its place among those given, from 0.
+    index: i32,
+    /// The new article, a draft. Null when it was refused.
+    article: Option<Article>,
+    /// Why it was refused. Null when it was made.
+    error: Option<ItemError>,
+}
+
+/// The article that an earlier version was brought back of.
+#[derive(SimpleObject)]
+pub(in crate::features::knowledge) struct RestoreArticleVersionPayload {
+    /// The article as it is now.
+    article: Article,
+}
+
+/// What the caller says of an article.
+#[derive(SimpleObject)]
+pub(in crate::features::knowledge) struct RateArticlePayload {
+    /// The article.
+    article_id: ArticleId,
+    /// What is noted now. Null for nothing.
+    helpful: Option<bool>,
 }
 
 /// The article that was changed.
@@ -108,11 +226,11 @@ pub(in crate::features::knowledge) struct DeleteArticlePayload {
 
 /// Changes to the knowledge of a site. Agents change the articles they wrote, admins all of them.
 #[derive(Default)]
-pub struct KnowledgeMutation;
+pub(super) struct ArticlesMutation;
 
 /// Changes to the knowledge of a site. Agents change the articles they wrote, admins all of them.
 #[Object]
-impl KnowledgeMutation {
+impl ArticlesMutation {
     /// Makes an article, as a draft. For members of the site. Refused with `SLUG_TAKEN` when a slug was asked for that
     /// another article of the site has; one made from the title is numbered instead.
     async fn create_article(
@@ -120,9 +238,27 @@ impl KnowledgeMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new article.")] input: CreateArticleInput,
     ) -> Result<CreateArticlePayload> {
-        let CreateArticleInput { site_id, title, body, language, slug, visibility } = input;
-        let new = NewArticle::check(site_id, &title, &body, &language, slug.as_deref(), visibility)?;
-        Ok(CreateArticlePayload { article: actions::create(ctx.cx(), new).await?.into() })
+        Ok(CreateArticlePayload { article: actions::create(ctx.cx(), input.check()?).await?.into() })
+    }
+
+    /// Makes up to 100 articles at once, as drafts. For members of the site. Those that are fine are made; each of the
+    /// others comes with its error, whose `field` names the item: `input.articles.3.title`.
+    #[graphql(complexity = "100 + child_complexity")]
+    async fn create_articles(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new articles.")] input: CreateArticlesInput,
+    ) -> Result<CreateArticlesPayload> {
+        let CreateArticlesInput { site_id, articles } = input;
+        if !(1..=MANY).contains(&articles.len()) {
+            let message = format!("`input.articles` has {} articles; give 1 to {MANY}.", articles.len());
+            return Err(Error::bad_input("input.articles", ErrorReason::OutOfRange, message));
+        }
+        let news = articles.into_iter().map(|article| article.into_input(site_id).check()).collect();
+        let outcomes = actions::create_many(ctx.cx(), site_id, news).await?;
+        let results: Vec<NewArticleResult> = (0..).zip(outcomes).map(NewArticleResult::from).collect();
+        let created_count = results.iter().map(|result| i32::from(result.article.is_some())).sum();
+        Ok(CreateArticlesPayload { results, created_count })
     }
 
     /// Changes an article. A published one is answered from in its new version as soon as that is indexed, until then in
@@ -133,9 +269,33 @@ impl KnowledgeMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateArticleInput,
     ) -> Result<UpdateArticlePayload> {
-        let UpdateArticleInput { article_id, title, body, language, slug, visibility } = input;
-        let changes = ArticleChanges { title, body, language, slug, visibility };
+        let UpdateArticleInput { article_id, title, body, language, slug, visibility, description, category, tags } =
+            input;
+        let changes = ArticleChanges { title, body, language, slug, visibility, description, category, tags };
         Ok(UpdateArticlePayload { article: actions::update(ctx.cx(), article_id, changes).await?.into() })
+    }
+
+    /// Brings the title and the text of an earlier version back, as a new version; versions are never lost. Refused with
+    /// `NOT_AUTHOR` for an agent who did not write the article.
+    async fn restore_article_version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which version.")] input: RestoreArticleVersionInput,
+    ) -> Result<RestoreArticleVersionPayload> {
+        let article = actions::restore(ctx.cx(), input.article_id, input.version).await?;
+        Ok(RestoreArticleVersionPayload { article: article.into() })
+    }
+
+    /// Says whether an article helped. For visitors, of their site's public articles, and for everybody with an account.
+    /// Each reader counts once; the last word counts.
+    async fn rate_article(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The rating.")] input: RateArticleInput,
+    ) -> Result<RateArticlePayload> {
+        let RateArticleInput { article_id, helpful } = input;
+        actions::rate(ctx.cx(), article_id, helpful).await?;
+        Ok(RateArticlePayload { article_id, helpful })
     }
 
     /// Publishes a draft or an archived article. Answers are made from it as soon as it is indexed, seconds later:
@@ -168,5 +328,18 @@ impl KnowledgeMutation {
     ) -> Result<DeleteArticlePayload> {
         actions::delete(ctx.cx(), input.article_id).await?;
         Ok(DeleteArticlePayload { article_id: input.article_id })
+    }
+}
+
+impl From<(i32, actions::Outcome)> for NewArticleResult {
+    fn from((index, outcome): (i32, actions::Outcome)) -> Self {
+        match outcome {
+            Ok(article) => Self { index, article: Some(article.into()), error: None },
+            Err(error) => {
+                let within = |field: &str| format!("input.articles.{index}.{}", field.trim_start_matches("input."));
+                let field = error.field.as_deref().map(within);
+                Self { index, article: None, error: Some(ItemError { field, ..error.into() }) }
+            }
+        }
     }
 }

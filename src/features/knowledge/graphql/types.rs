@@ -1,23 +1,26 @@
 //! What the API shows of articles.
 
+use std::{borrow::Cow, collections::HashMap};
+
 use ::entity::{
     article::{self, ArticleStatus, Visibility},
     article_version,
     ids::{ArticleId, SiteId, UserId},
 };
-use async_graphql::{ComplexObject, Context, SimpleObject};
+use async_graphql::{ComplexObject, Context, SimpleObject, dataloader::Loader};
 use chrono::{DateTime, Utc};
 
+use super::search::MatchExplanation;
 use crate::{
     features::{
         accounts::{self, User},
         knowledge::{Source, store},
     },
-    kernel::{CtxExt, Result},
+    kernel::{CtxExt, Error, ErrorReason, Result, error::ErrorCode, loader::Batch},
 };
 
 /// Versions of an article that are shown.
-const VERSIONS: u64 = 50;
+const VERSIONS: i32 = 50;
 
 /// A knowledge article, as members of its site see it.
 #[derive(Clone, Debug, SimpleObject)]
@@ -31,6 +34,10 @@ pub struct Article {
     pub title: String,
     /// Its name in addresses; unique within the site.
     pub slug: String,
+    /// What search engines and lists show of it. Null without one.
+    pub description: Option<String>,
+    /// What it is sorted under. Null without one.
+    pub category: Option<String>,
     /// The text, in Markdown.
     pub body: String,
     /// The language it is written in (BCP 47).
@@ -43,6 +50,12 @@ pub struct Article {
     pub version: i32,
     /// The version that answers are made from. Null when none is: the article is not published, or about to be indexed.
     pub indexed_version: Option<i32>,
+    /// How many readers opened it by `publicArticle`, each once a day; some seconds late.
+    pub views: i64,
+    /// How many readers it helped.
+    pub helpful_count: i32,
+    /// How many readers it did not help.
+    pub unhelpful_count: i32,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -58,14 +71,59 @@ impl Article {
     /// Who wrote it. Null when it came with the server, or the person could not be loaded.
     async fn author(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         let Some(id) = self.author_id else { return Ok(None) };
-        Ok(accounts::users_by_ids(ctx.cx(), vec![id]).await?.remove(&id))
+        ctx.cx().load(AuthorKey(id)).await
     }
 
-    /// What it said in its versions, newest first: the last 50.
+    /// Its tags, in alphabetical order.
+    async fn tags(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        Ok(ctx.cx().load(TagsKey(self.id)).await?.unwrap_or_default())
+    }
+
+    /// What it said in its versions, newest first: the last 50. `restoreArticleVersion` brings one back.
     #[graphql(complexity = "10 + 10 * child_complexity")]
     async fn versions(&self, ctx: &Context<'_>) -> Result<Vec<ArticleVersion>> {
-        let rows = store::versions(&ctx.cx().db(), self.id, VERSIONS).await?;
+        let from = self.version - VERSIONS + 1;
+        let rows = ctx.cx().load(VersionsKey(self.id, from)).await?.unwrap_or_default();
         Ok(rows.into_iter().map(ArticleVersion::from).collect())
+    }
+}
+
+/// The person who wrote an article.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct AuthorKey(UserId);
+
+/// The tags of an article.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct TagsKey(ArticleId);
+
+/// The versions of an article from one on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct VersionsKey(ArticleId, i32);
+
+impl Loader<AuthorKey> for Batch {
+    type Value = User;
+    type Error = Error;
+    async fn load(&self, keys: &[AuthorKey]) -> Result<HashMap<AuthorKey, User>> {
+        let users = accounts::users_by_ids(&self.0, keys.iter().map(|key| key.0).collect()).await?;
+        Ok(users.into_iter().map(|(id, user)| (AuthorKey(id), user)).collect())
+    }
+}
+
+impl Loader<TagsKey> for Batch {
+    type Value = Vec<String>;
+    type Error = Error;
+    async fn load(&self, keys: &[TagsKey]) -> Result<HashMap<TagsKey, Vec<String>>> {
+        let found = store::tags(&self.0.db(), keys.iter().map(|key| key.0).collect()).await?;
+        Ok(found.into_iter().map(|(id, tags)| (TagsKey(id), tags)).collect())
+    }
+}
+
+impl Loader<VersionsKey> for Batch {
+    type Value = Vec<article_version::Model>;
+    type Error = Error;
+    async fn load(&self, keys: &[VersionsKey]) -> Result<HashMap<VersionsKey, Vec<article_version::Model>>> {
+        let mut found = store::versions(&self.0.db(), keys.iter().map(|key| (key.0, key.1))).await?;
+        Ok(keys.iter().filter_map(|key| Some((*key, found.remove(&key.0)?))).collect())
     }
 }
 
@@ -76,12 +134,17 @@ impl From<article::Model> for Article {
             site_id: row.site_id,
             title: row.title,
             slug: row.slug,
+            description: row.description,
+            category: row.category,
             body: row.body,
             language: row.language,
             status: row.status,
             visibility: row.visibility,
             version: row.version,
             indexed_version: row.indexed_version,
+            views: row.views,
+            helpful_count: row.helpful,
+            unhelpful_count: row.unhelpful,
             created_at: row.created_at,
             updated_at: row.updated_at,
             published_at: row.published_at,
@@ -111,6 +174,7 @@ impl From<article_version::Model> for ArticleVersion {
 
 /// A published article, as its readers see it.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub(in crate::features::knowledge) struct PublishedArticle {
     /// Identifies the article.
     pub(super) id: ArticleId,
@@ -118,6 +182,10 @@ pub(in crate::features::knowledge) struct PublishedArticle {
     title: String,
     /// Its name in addresses; `publicArticle` takes it.
     slug: String,
+    /// What search engines and lists show of it. Null without one.
+    description: Option<String>,
+    /// What it is sorted under. Null without one.
+    category: Option<String>,
     /// The text, in Markdown.
     body: String,
     /// The language it is written in (BCP 47).
@@ -130,12 +198,22 @@ pub(in crate::features::knowledge) struct PublishedArticle {
     updated_at: DateTime<Utc>,
 }
 
+#[ComplexObject]
+impl PublishedArticle {
+    /// Its tags, in alphabetical order.
+    async fn tags(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        Ok(ctx.cx().load(TagsKey(self.id)).await?.unwrap_or_default())
+    }
+}
+
 impl From<article::Model> for PublishedArticle {
     fn from(row: article::Model) -> Self {
         Self {
             id: row.id,
             title: row.title,
             slug: row.slug,
+            description: row.description,
+            category: row.category,
             body: row.body,
             language: row.language,
             version: row.version,
@@ -154,26 +232,52 @@ pub(in crate::features::knowledge) struct ArticleMatch {
     passage: String,
     /// The version the passage is taken from; the article may have a newer one that is being indexed.
     passage_version: i32,
-    /// How well it fits: `dense + 0.3 · lexical`. Null unless you are a member of the site.
+    /// How well it fits, by the fusion that the site has chosen. Null unless you are a member of the site.
     score: Option<f64>,
-    /// Closeness in meaning: about 0.0 to 0.2 for unrelated, 0.3 to 0.7 for related texts. Null unless you are a member
-    /// of the site.
-    dense: Option<f64>,
-    /// Share of the words searched for, weighted by rarity, that the passage has: 0 to 1. Null unless you are a member
-    /// of the site.
-    lexical: Option<f64>,
+    /// How the score came about. Null without `explain`.
+    explanation: Option<MatchExplanation>,
 }
 
 impl ArticleMatch {
-    pub(super) fn new(article: article::Model, source: Source, is_staff: bool) -> Self {
-        let shown = |number: f32| is_staff.then_some(f64::from(number));
+    pub(super) fn new(
+        article: article::Model,
+        source: Source,
+        is_staff: bool,
+        explanation: Option<MatchExplanation>,
+    ) -> Self {
         Self {
             article: article.into(),
             passage_version: source.version,
-            score: shown(source.score),
-            dense: shown(source.dense),
-            lexical: shown(source.lexical),
+            score: is_staff.then_some(source.score.into()),
             passage: source.text,
+            explanation,
+        }
+    }
+}
+
+/// Why one of several things was refused, as `extensions` say it of a whole operation.
+#[derive(Clone, Debug, SimpleObject)]
+pub(in crate::features::knowledge) struct ItemError {
+    /// The kind of failure.
+    pub(super) code: ErrorCode,
+    /// Why exactly, where there is more to say.
+    pub(super) reason: Option<ErrorReason>,
+    /// For people; says what to do.
+    pub(super) message: String,
+    /// The argument that is wrong.
+    pub(super) field: Option<String>,
+    /// A value that would be fine there, for example a free slug.
+    pub(super) suggestion: Option<String>,
+}
+
+impl From<Error> for ItemError {
+    fn from(error: Error) -> Self {
+        Self {
+            code: error.code,
+            reason: error.reason,
+            message: error.message.into_owned(),
+            field: error.field.map(Cow::into_owned),
+            suggestion: error.suggestion.map(Cow::into_owned),
         }
     }
 }
