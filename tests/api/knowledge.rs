@@ -20,7 +20,7 @@ const ARCHIVE: &str =
     "mutation A($i: ArchiveArticleInput!) { archiveArticle(input: $i) { article { status indexedVersion } } }";
 const DELETE: &str = "mutation D($i: DeleteArticleInput!) { deleteArticle(input: $i) { articleId } }";
 const SEARCH: &str = "query S($s: ID, $k: String, $t: String!, $n: Int) {
-    searchArticles(siteId: $s, siteKey: $k, text: $t, first: $n) { article { slug version } passage passageVersion score dense lexical } }";
+    searchArticles(siteId: $s, siteKey: $k, text: $t, first: $n) { article { slug version } passage passageVersion score } }";
 const PUBLIC: &str = "query L($k: String!) { publicArticles(siteKey: $k) { totalCount nodes { slug } } }";
 
 fn draft(site: &Site, title: &str) -> Value {
@@ -41,7 +41,7 @@ async fn create_and_publish(app: &TestApp, by: &Person, input: Value) -> String 
 /// Waits until answers are made from an article as it is now.
 async fn indexed(app: &TestApp, by: &Person, id: &str) {
     let query = "query A($a: ID!) { article(articleId: $a) { version indexedVersion } }";
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         let article = app.run(Some(&by.token), query, json!({ "a": id })).await["article"].clone();
         if article["version"] == article["indexedVersion"] {
             return;
@@ -141,7 +141,7 @@ async fn internal_articles_are_for_members() {
     assert!(theirs["searchArticles"][0]["score"].as_f64().unwrap() > 0.3);
     let anybodys = app.run(None, SEARCH, json!({ "k": site.key, "t": "tedarikçi" })).await;
     let best = &anybodys["searchArticles"][0];
-    assert!(best["score"].is_null() && best["dense"].is_null() && best["lexical"].is_null());
+    assert!(best["score"].is_null());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod contracts {
     mod ai;
     mod ai_vendors;
     mod bus;
+    mod embedding;
     mod journal;
     mod scratch;
     mod vectors;
@@ -22,14 +23,18 @@ mod resilience {
 
 mod accounts;
 mod answers;
+mod article_files;
+mod articles;
 mod assistants;
 mod conversations;
 mod credits;
 mod handoff;
 mod knowledge;
+mod knowledge_index;
 mod laws;
 mod providers;
 mod readme;
+mod retrieval;
 mod sites;
 mod transport_http;
 mod transport_limits;

@@ -5,7 +5,7 @@
 
 mod server;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::entity::{
     article::{self, ArticleStatus, Visibility},
@@ -13,7 +13,7 @@ use ::entity::{
     ids::{ArticleId, ChunkId, SiteId},
     index_head, site,
 };
-use qdrant_client::qdrant::{payload_index_params::IndexParams, vectors_config};
+use qdrant_client::qdrant::{Modifier, payload_index_params::IndexParams, vectors_config};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
@@ -27,7 +27,10 @@ use yanit::{
 };
 
 use self::server::{API_KEY, StubQdrant};
-use crate::harness::app::{Options, Storage, TestApp, setting};
+use crate::harness::{
+    app::{Options, Storage, TestApp, setting},
+    people::Site,
+};
 
 const MODEL: &str = "test";
 const DIMENSION: usize = 8;
@@ -82,6 +85,9 @@ impl World {
             author_id: None,
             title: "Title".into(),
             title_folded: "title".into(),
+            description: None,
+            category: None,
+            category_folded: None,
             slug: article.to_string(),
             body: String::new(),
             language: "en".into(),
@@ -90,6 +96,9 @@ impl World {
             version: 1,
             indexed_version: Some(1),
             index_revision: None,
+            views: 0,
+            helpful: 0,
+            unhelpful: 0,
             created_at: now,
             updated_at: now,
             published_at: Some(now),
@@ -141,7 +150,15 @@ impl World {
         let article = ArticleId(id());
         let passages = self.write(site, article, visibility, said).await;
         self.vectors.replace(site, article, passages).await.unwrap();
+        self.serve().await;
         article
+    }
+
+    /// What was handed over is searched.
+    async fn serve(&self) {
+        if self.vectors.serves().await.is_err() {
+            self.vectors.serve().await.unwrap();
+        }
     }
 
     /// Takes the rows of an article away; the vector server is not told.
@@ -162,7 +179,12 @@ impl World {
     }
 
     async fn raise(&self, site: SiteId) {
-        let row = index_head::ActiveModel { site_id: Set(site), revision: Set(self.revision(site).await + 1) };
+        let row = index_head::ActiveModel {
+            site_id: Set(site),
+            revision: Set(self.revision(site).await + 1),
+            model: Set(Some(MODEL.into())),
+            dimension: Set(Some(DIMENSION as i32)),
+        };
         index_head::Entity::delete_by_id(site).exec(&self.database.db()).await.unwrap();
         index_head::Entity::insert(row).exec_without_returning(&self.database.db()).await.unwrap();
     }
@@ -288,8 +310,7 @@ async fn ranks_exactly(world: &World) {
             texts.iter().zip(&vectors).map(|(text, vectors)| (text.as_str(), vectors.as_slice())).collect();
         world.put(world.site, if random.random() { Visibility::Public } else { Visibility::Internal }, &said).await;
     }
-    let exact = EmbeddedIndex::new(MODEL, DIMENSION);
-    let exact = Vectors::Embedded(exact);
+    let exact = built_in();
     for round in 0..20 {
         let text = words[random.random_range(0..words.len())];
         let query = Query { public_only: round % 2 == 0, ..ask(Some(vector(&mut random)), text) };
@@ -351,17 +372,23 @@ suite! {
 }
 
 fn built_in() -> Vectors {
-    Vectors::Embedded(EmbeddedIndex::new(MODEL, DIMENSION))
+    Vectors::Embedded(EmbeddedIndex::new(MODEL.into()))
+}
+
+/// A Qdrant index of an embedder.
+fn qdrant(url: &str, key: Option<&str>, model: &str, dimension: usize) -> Vectors {
+    let dimension = Arc::new(OnceLock::from(dimension));
+    Vectors::Qdrant(Box::new(QdrantIndex::new(url, key, model.into(), dimension).unwrap()))
 }
 
 fn on(server: &StubQdrant) -> Vectors {
-    Vectors::Qdrant(QdrantIndex::new(&server.url, Some(API_KEY), MODEL, DIMENSION).unwrap())
+    qdrant(&server.url, Some(API_KEY), MODEL, DIMENSION)
 }
 
 fn real() -> Option<Vectors> {
     let url = setting("TEST_QDRANT_URL")?;
     let key = setting("TEST_QDRANT_API_KEY");
-    Some(Vectors::Qdrant(QdrantIndex::new(&url, key.as_deref(), MODEL, DIMENSION).unwrap()))
+    Some(qdrant(&url, key.as_deref(), MODEL, DIMENSION))
 }
 
 #[tokio::test]
@@ -380,22 +407,27 @@ async fn a_restart_and_a_second_node_need_nothing_but_the_rows() {
 
 #[tokio::test]
 async fn vectors_of_another_embedder_are_not_compared() {
-    let world = World::new(Vectors::Embedded(EmbeddedIndex::new("another", 3))).await;
+    let world = World::new(Vectors::Embedded(EmbeddedIndex::new("another".into()))).await;
     let article = world.put(world.site, Visibility::Public, &[("kargo", &[axis(0)])]).await;
-    let query = Query { vector: Some(Arc::from([1.0, 0.0, 0.0])), ..ask(None, "kargo") };
-    let found = world.search(world.site, query).await.matches;
-    assert_eq!((found[0].article, found[0].dense), (article, 0.0));
+    for vector in [vec![1.0, 0.0, 0.0], vec![0.5; DIMENSION]] {
+        let query = Query { vector: Some(Arc::from(vector)), ..ask(None, "kargo") };
+        let found = world.search(world.site, query).await;
+        assert!(found.words_only);
+        assert_eq!((found.matches[0].article, found.matches[0].dense), (article, 0.0));
+    }
 }
 
 #[tokio::test]
 async fn a_qdrant_collection_is_made_for_many_tenants() {
     let server = StubQdrant::start().await;
     let world = World::new(on(&server)).await;
-    assert!(world.vectors.is_new().await.unwrap());
+    assert!(world.vectors.serves().await.is_err());
     world.put(world.site, Visibility::Public, &[("kargo", &[axis(0), axis(1)])]).await;
-    assert!(!world.vectors.is_new().await.unwrap());
-    let made = server.collection();
-    assert_eq!(made.collection_name, "yanit_test_8");
+    world.vectors.serves().await.unwrap();
+    assert_eq!(server.alias("yanit_test_8_live").as_deref(), Some("yanit_test_8_1"));
+    let made = server.collection("yanit_test_8_1");
+    let words = &made.sparse_vectors_config.as_ref().unwrap().map["words"];
+    assert_eq!(words.modifier(), Modifier::Idf);
     let graphs = made.hnsw_config.unwrap();
     assert_eq!((graphs.m, graphs.payload_m), (Some(0), Some(16)));
     let Some(vectors_config::Config::ParamsMap(named)) = made.vectors_config.unwrap().config else {
@@ -414,9 +446,44 @@ async fn a_qdrant_collection_is_made_for_many_tenants() {
     let query = ask(Some(axis(0)), "");
     assert_eq!(second.search(&world.database.db(), world.site, query).await.unwrap().matches.len(), 1);
     server.forget();
-    let lost = world.vectors.is_new().await;
-    assert!(lost.is_err() || lost.unwrap());
-    assert!(world.vectors.is_new().await.unwrap());
+    // The first request finds it gone and words answer; the next one makes it, and it is filled before it serves.
+    let found = async || world.search(world.site, ask(Some(axis(0)), "kargo")).await;
+    assert!(found().await.words_only);
+    assert!(world.vectors.serves().await.is_err());
+    assert!(found().await.words_only);
+}
+
+/// The collection of another embedder, or of another layout, is filled beside the one that serves.
+#[tokio::test]
+async fn a_new_collection_is_filled_beside_the_old_one_and_switched_to() {
+    let server = StubQdrant::start().await;
+    let world = World::new(on(&server)).await;
+    let article = world.put(world.site, Visibility::Public, &[("kargo", &[axis(0)])]).await;
+    let another = qdrant(&server.url, Some(API_KEY), "another", 3);
+    let passage = |number: f32| Passage {
+        chunk: ChunkId(id()),
+        article,
+        text: "Title. kargo".into(),
+        vectors: vec![vec![number, 1.0, 0.0]],
+        public: true,
+    };
+    another.replace(world.site, article, vec![passage(1.0)]).await.unwrap();
+    assert_eq!((server.points_of("yanit_test_8_1"), server.points_of("yanit_another_3_1")), (1, 1));
+    assert_eq!(server.alias("yanit_another_3_live"), None);
+    assert!(!world.search(world.site, ask(Some(axis(0)), "kargo")).await.words_only);
+    another.serve().await.unwrap();
+    assert_eq!(server.alias("yanit_another_3_live").as_deref(), Some("yanit_another_3_1"));
+    another.serves().await.unwrap();
+
+    // Somebody made a collection of other vectors under the name.
+    server.spoil("yanit_another_3_1");
+    let again = qdrant(&server.url, Some(API_KEY), "another", 3);
+    assert!(again.serves().await.is_err());
+    again.replace(world.site, article, vec![passage(2.0)]).await.unwrap();
+    assert_eq!((server.points_of("yanit_another_3_1"), server.points_of("yanit_another_3_2")), (1, 1));
+    again.serve().await.unwrap();
+    assert_eq!(server.alias("yanit_another_3_live").as_deref(), Some("yanit_another_3_2"));
+    assert_eq!(server.points_of("yanit_another_3_1"), 0);
 }
 
 #[tokio::test]
@@ -440,8 +507,7 @@ async fn words_answer_while_qdrant_does_not() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_not_waited_for() {
-    let nobody = QdrantIndex::new("http://127.0.0.1:9", None, MODEL, DIMENSION).unwrap();
-    let world = World::new(Vectors::Qdrant(nobody)).await;
+    let world = World::new(qdrant("http://127.0.0.1:9", None, MODEL, DIMENSION)).await;
     let article = ArticleId(id());
     world.write(world.site, article, Visibility::Public, &[("kargo ücreti", &[axis(0)])]).await;
     let found = world.search(world.site, ask(Some(axis(0)), "kargo")).await;
@@ -451,8 +517,8 @@ async fn a_server_that_is_not_there_is_not_waited_for() {
 #[tokio::test]
 async fn a_wrong_key_is_no_access() {
     let server = StubQdrant::start().await;
-    let index = QdrantIndex::new(&server.url, Some("another key"), MODEL, DIMENSION).unwrap();
-    assert_eq!(Vectors::Qdrant(index).health().await.unwrap_err().code, ErrorCode::Unavailable);
+    let index = qdrant(&server.url, Some("another key"), MODEL, DIMENSION);
+    assert_eq!(index.health().await.unwrap_err().code, ErrorCode::Unavailable);
 }
 
 /// The whole server: what is published is handed over, what is archived is taken back, what was lost is given again.
@@ -464,27 +530,54 @@ async fn a_server_keeps_its_qdrant_up_to_date() {
         config.qdrant_url = Some(url);
         config.qdrant_api_key = Some(API_KEY.into());
     };
-    let app = TestApp::with(Options { configure: Some(Box::new(configure)), ..Options::default() }).await;
+    let options = Options { configure: Some(Box::new(configure)), manual_clock: true, ..Options::default() };
+    let app = TestApp::with(options).await;
     let site = app.site("acme").await;
     server.set_away(true);
     let article = app.article(&site, "Kargo", "Kargo ücreti 59 TL.\n\n# Süre\n\nİki gün sürer.").await;
     server.set_away(false);
     app.app.ports.vectors.health().await.unwrap();
+    // The article was published while the server was away, so its job comes again later.
+    app.clock.advance(std::time::Duration::from_secs(30));
     points(&server, 2).await;
+    let index = "query I($s: ID!) { knowledgeIndex(siteId: $s) { wordsOnly articles indexed pending } }";
+    let of_site = serde_json::json!({ "s": site.id });
+    let shown = app.run(Some(&site.admin.token), index, of_site.clone()).await["knowledgeIndex"].clone();
+    assert_eq!(shown, serde_json::json!({ "wordsOnly": true, "articles": 1, "indexed": 1, "pending": 0 }));
+    assert_eq!(knowledge::catch_up(&app.app.cx()).await.unwrap(), 1);
+    app.app.drain().await.unwrap();
+    serves(&app, &site, true).await;
     let search = "query S($k: String!) { searchArticles(siteKey: $k, text: \"kargo kaç gün sürer\") { passage } }";
     let found = app.run(None, search, serde_json::json!({ "k": site.key })).await;
     assert_eq!(found["searchArticles"][0]["passage"], "# Süre\n\nİki gün sürer.");
     assert!(server.searches() > 0);
 
     server.forget();
-    // The first request finds the collection gone, the next one makes it.
-    let _ = app.app.ports.vectors.is_new().await;
+    // The first search finds the collection gone, and words answer until it is filled anew.
+    let found = app.run(None, search, serde_json::json!({ "k": site.key })).await;
+    assert_eq!(found["searchArticles"].as_array().unwrap().len(), 1);
+    serves(&app, &site, false).await;
     assert_eq!(knowledge::catch_up(&app.app.cx()).await.unwrap(), 1);
+    app.app.drain().await.unwrap();
+    serves(&app, &site, true).await;
     points(&server, 2).await;
 
     let archive = "mutation A($i: ArchiveArticleInput!) { archiveArticle(input: $i) { article { id } } }";
     app.run(Some(&site.admin.token), archive, serde_json::json!({ "i": { "articleId": article } })).await;
     points(&server, 0).await;
+}
+
+/// Waits until vectors are compared in the site, or are not.
+async fn serves(app: &TestApp, site: &Site, wanted: bool) {
+    let index = "query I($s: ID!) { knowledgeIndex(siteId: $s) { wordsOnly } }";
+    for _ in 0..1_000 {
+        let shown = app.run(Some(&site.admin.token), index, serde_json::json!({ "s": site.id })).await;
+        if shown["knowledgeIndex"]["wordsOnly"] == !wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("vectors are compared: {}", !wanted);
 }
 
 /// Waits until the server keeps so many.

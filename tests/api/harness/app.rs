@@ -153,7 +153,8 @@ impl TestApp {
         } else {
             Clock::system()
         };
-        let overrides = Overrides { clock: clock.clone(), models: options.models };
+        let program = Some(PathBuf::from(env!("CARGO_BIN_EXE_yanit")));
+        let overrides = Overrides { clock: clock.clone(), models: options.models, program };
         let app = App::build(config, overrides).await.expect("the server starts");
         app.start_workers();
         let stop = CancellationToken::new();

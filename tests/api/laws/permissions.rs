@@ -57,6 +57,7 @@ const RULES: &[Rule] = &[
     // Queries.
     ("aiUsage", r#"{"siteId":"$site"}"#, ADMINS),
     ("article", r#"{"articleId":"$article"}"#, MEMBERS),
+    ("articleImport", r#"{"importId":"$import"}"#, MEMBERS),
     ("articles", r#"{"siteId":"$site"}"#, MEMBERS),
     ("assistant", r#"{"assistantId":"$assistant"}"#, MEMBERS),
     ("assistants", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -66,8 +67,11 @@ const RULES: &[Rule] = &[
     ("conversations", r#"{"siteId":"$site"}"#, MEMBERS),
     ("currentVisitor", "{}", "U AA F FF FF F"),
     ("errorCatalogue", "{}", ANYBODY),
+    ("exportArticles", r#"{"siteId":"$site","format":"MARKDOWN"}"#, MEMBERS),
     ("inboxCursor", r#"{"siteId":"$site"}"#, MEMBERS),
     ("invitations", r#"{"siteId":"$site"}"#, ADMINS),
+    ("knowledgeIndex", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("knowledgeSettings", r#"{"siteId":"$site"}"#, MEMBERS),
     ("me", "{}", PERSONS),
     ("myConversations", "{}", "U AA A AA AA A"),
     // The person is the own site's agent; everybody finds themself only.
@@ -76,6 +80,7 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$assistant"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$chunk"}"#, NO_NODE),
     ("node", r#"{"id":"$conversation"}"#, WHERE_SEEN),
+    ("node", r#"{"id":"$import"}"#, NO_NODE),
     ("node", r#"{"id":"$message"}"#, WHERE_SEEN),
     ("node", r#"{"id":"$newInvitation"}"#, NO_NODE),
     ("node", r#"{"id":"$newMember"}"#, NO_NODE),
@@ -91,11 +96,13 @@ const RULES: &[Rule] = &[
     ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("run", r#"{"runId":"$run"}"#, PARTICIPANTS),
     ("searchArticles", r#"{"siteId":"$site","text":"iade"}"#, MEMBERS),
+    ("searchArticles", r#"{"siteId":"$site","text":"iade","explain":true}"#, ADMINS),
     ("searchArticles", r#"{"siteKey":"$key","text":"iade"}"#, ANYBODY),
     ("sessions", "{}", PERSONS),
     ("site", r#"{"siteId":"$site"}"#, MEMBERS),
     ("siteMembers", r#"{"siteId":"$site"}"#, MEMBERS),
     ("sites", "{}", PERSONS),
+    ("suggestArticles", r#"{"text":"iade kaç gün içinde yapılır"}"#, "U AA F FF FF F"),
     ("verifyToken", r#"{"token":"$visitorToken"}"#, ANYBODY),
     ("visitor", r#"{"visitorId":"$visitor"}"#, MEMBERS),
     ("visitors", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -109,12 +116,16 @@ const RULES: &[Rule] = &[
     ("addNote", r#"{"conversationId":"$conversation","body":"Not"}"#, STAFF),
     ("addReaction", r#"{"messageId":"$message","emoji":"👍"}"#, PARTICIPANTS),
     ("addReaction", r#"{"messageId":"$note","emoji":"👍"}"#, MEMBERS_OF_NOTES),
+    // The article is public: whoever is signed in reads it, visitors those of their site. Until it is
+    // archived.
+    ("rateArticle", r#"{"articleId":"$article","helpful":true}"#, "U AN A AA AA A"),
     ("archiveArticle", r#"{"articleId":"$article"}"#, ADMINS),
     ("assignConversation", r#"{"conversationId":"$conversation","assigneeId":"$agent"}"#, STAFF),
     ("changeMemberRole", r#"{"memberId":"$newMember","role":"AGENT"}"#, ADMINS),
     ("cancelHumanRequest", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
     ("closeConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("createArticle", r#"{"siteId":"$site","title":"Yeni","body":"Metin","language":"tr"}"#, MEMBERS),
+    ("createArticles", r#"{"siteId":"$site","articles":[{"title":"Yeni","body":"Metin","language":"tr"}]}"#, MEMBERS),
     ("createAssistant", r#"{"siteId":"$site","name":"Yeni","enabled":false}"#, ADMINS),
     ("createAssistant", r#"{"name":"Benim"}"#, PERSONS),
     ("deleteArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
@@ -125,18 +136,21 @@ const RULES: &[Rule] = &[
     ("editMessage", r#"{"messageId":"$newMessage","body":"Anders"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$note","body":"Anders"}"#, "U NN N FN AN F"),
     ("grantCredits", r#"{"userId":"$agent","amount":1}"#, "U FF F FF FF A"),
+    ("importArticles", r#"{"siteId":"$site","files":[{"name":"yeni.md","text":"Metin"}]}"#, MEMBERS),
     ("inviteMember", r#"{"siteId":"$site","email":"guest@example.com","role":"AGENT"}"#, ADMINS),
     ("login", r#"{"email":"$email","password":"$password"}"#, ANYBODY),
     ("markDelivered", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
     ("markRead", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
     ("pauseAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
     ("publishArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
+    ("rebuildIndex", r#"{"siteId":"$site"}"#, ADMINS),
     ("refreshSession", r#"{"refreshToken":"$newRefreshToken"}"#, ANYBODY),
     ("register", r#"{"email":"$newEmail","password":"$password","name":"Neu"}"#, ANYBODY),
     ("removeMember", r#"{"memberId":"$newMember"}"#, ADMINS),
     ("removeReaction", r#"{"messageId":"$message","emoji":"👍"}"#, PARTICIPANTS),
     ("renameConversation", r#"{"conversationId":"$conversation","title":"Neu"}"#, PARTICIPANTS),
     ("reopenConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
+    ("restoreArticleVersion", r#"{"articleId":"$article","version":1}"#, ADMINS),
     ("resumeAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
     ("requestHuman", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
     ("revokeInvitation", r#"{"invitationId":"$newInvitation"}"#, ADMINS),
@@ -154,6 +168,7 @@ const RULES: &[Rule] = &[
     ("tagConversation", r#"{"conversationId":"$conversation","add":["iade"]}"#, STAFF),
     ("updateArticle", r#"{"articleId":"$article","language":"tr"}"#, ADMINS),
     ("updateAssistant", r#"{"assistantId":"$assistant","temperature":0.5}"#, ADMINS),
+    ("updateKnowledgeSettings", r#"{"siteId":"$site","minScore":0}"#, ADMINS),
     ("updateSite", r#"{"siteId":"$site","locale":"tr"}"#, ADMINS),
     ("updateVisitor", r#"{"locale":"tr"}"#, "U AA F FF FF F"),
     // Makes members of those who were none, so it comes last.
@@ -248,9 +263,15 @@ impl World {
         let noted = app.run(Some(&own.admin.token), note, input).await;
         let slug = "query($a: ID!) { article(articleId: $a) { slug } }";
         let slug = app.run(Some(&own.admin.token), slug, json!({ "a": article })).await;
+        let import = "mutation($i: ImportArticlesInput!) { importArticles(input: $i) { articleImport { id } } }";
+        let files = json!([{ "name": format!("{MARK}.md"), "text": MARK }]);
+        let input = json!({ "i": { "siteId": own.id, "files": files } });
+        let import = app.run(Some(&own.admin.token), import, input).await;
+        let import = text(&import["importArticles"]["articleImport"]["id"]);
         self.things = BTreeMap::from([
             ("site", own.id.clone()),
             ("article", article),
+            ("import", import),
             ("slug", text(&slug["article"]["slug"])),
             ("assistant", assistant),
             ("openAssistant", open),

@@ -8,8 +8,8 @@ use std::{
 
 use qdrant_client::qdrant::{
     self as api, BatchResult, CollectionExists, CollectionExistsResponse, CollectionOperationResponse, Condition,
-    CountResponse, CountResult, Filter, HealthCheckReply, PointId, PointStruct, PointsOperationResponse, PrefetchQuery,
-    Query, QueryBatchResponse, QueryPoints, ScoredPoint, UpdateResult,
+    Filter, HealthCheckReply, PointId, PointStruct, PointsOperationResponse, PrefetchQuery, Query, QueryBatchResponse,
+    QueryPoints, ScoredPoint, UpdateResult,
     collections_server::{Collections, CollectionsServer},
     condition::ConditionOneOf,
     r#match::MatchValue,
@@ -43,10 +43,16 @@ struct State(Arc<Mutex<Kept>>);
 #[derive(Default)]
 struct Kept {
     away: bool,
-    collection: Option<api::CreateCollection>,
+    collections: BTreeMap<String, Collection>,
+    /// To which collection each alias points.
+    aliases: BTreeMap<String, String>,
     indexes: BTreeMap<String, api::CreateFieldIndexCollection>,
-    points: BTreeMap<String, PointStruct>,
     searches: usize,
+}
+
+struct Collection {
+    made: api::CreateCollection,
+    points: BTreeMap<String, PointStruct>,
 }
 
 impl StubQdrant {
@@ -66,17 +72,32 @@ impl StubQdrant {
         Self { url, state, _stop: stop }
     }
 
+    /// Points of all collections.
     pub(super) fn points(&self) -> usize {
-        self.state.lock().points.len()
+        self.state.lock().collections.values().map(|one| one.points.len()).sum()
+    }
+
+    pub(super) fn points_of(&self, collection: &str) -> usize {
+        self.state.lock().collections.get(collection).map_or(0, |one| one.points.len())
     }
 
     pub(super) fn searches(&self) -> usize {
         self.state.lock().searches
     }
 
-    /// How the collection was made.
-    pub(super) fn collection(&self) -> api::CreateCollection {
-        self.state.lock().collection.clone().unwrap()
+    /// How a collection was made.
+    pub(super) fn collection(&self, name: &str) -> api::CreateCollection {
+        self.state.lock().collections[name].made.clone()
+    }
+
+    /// Where an alias points.
+    pub(super) fn alias(&self, name: &str) -> Option<String> {
+        self.state.lock().aliases.get(name).cloned()
+    }
+
+    /// Makes a collection one of other vectors.
+    pub(super) fn spoil(&self, name: &str) {
+        self.state.lock().collections.get_mut(name).unwrap().made.vectors_config = None;
     }
 
     /// How a field was indexed.
@@ -135,27 +156,71 @@ service! { Collections {
         request: Request<api::CollectionExistsRequest>,
     ) -> Result<Response<CollectionExistsResponse>, Status> {
         let name = self.admit(request)?.collection_name;
-        let exists = self.lock().collection.as_ref().is_some_and(|made| made.collection_name == name);
+        let exists = self.lock().collections.contains_key(&name);
         Ok(Response::new(CollectionExistsResponse { result: Some(CollectionExists { exists }), time: 0.0 }))
     }
 
+    async fn get(
+        &self,
+        request: Request<api::GetCollectionInfoRequest>,
+    ) -> Result<Response<api::GetCollectionInfoResponse>, Status> {
+        let name = self.admit(request)?.collection_name;
+        let kept = self.lock();
+        let made = &kept.existing(&name)?.made;
+        let params = api::CollectionParams {
+            vectors_config: made.vectors_config.clone(),
+            sparse_vectors_config: made.sparse_vectors_config.clone(),
+            ..Default::default()
+        };
+        let config = Some(api::CollectionConfig { params: Some(params), ..Default::default() });
+        let result = Some(api::CollectionInfo { config, ..Default::default() });
+        Ok(Response::new(api::GetCollectionInfoResponse { result, time: 0.0 }))
+    }
+
     async fn create(&self, request: Request<api::CreateCollection>) -> Result<Response<CollectionOperationResponse>, Status> {
-        let request = self.admit(request)?;
+        let made = self.admit(request)?;
         let mut kept = self.lock();
-        if kept.collection.is_some() {
+        if kept.collections.contains_key(&made.collection_name) || kept.aliases.contains_key(&made.collection_name) {
             return Err(Status::already_exists("collection"));
         }
-        kept.collection = Some(request);
+        kept.collections.insert(made.collection_name.clone(), Collection { made, points: BTreeMap::new() });
         Ok(Response::new(CollectionOperationResponse { result: true, time: 0.0 }))
     }
+
+    async fn delete(&self, request: Request<api::DeleteCollection>) -> Result<Response<CollectionOperationResponse>, Status> {
+        let name = self.admit(request)?.collection_name;
+        let mut kept = self.lock();
+        let result = kept.collections.remove(&name).is_some();
+        kept.aliases.retain(|_, points_to| *points_to != name);
+        Ok(Response::new(CollectionOperationResponse { result, time: 0.0 }))
+    }
+
+    async fn update_aliases(&self, request: Request<api::ChangeAliases>) -> Result<Response<CollectionOperationResponse>, Status> {
+        let request = self.admit(request)?;
+        let mut kept = self.lock();
+        for action in request.actions {
+            let Some(api::alias_operations::Action::CreateAlias(alias)) = action.action else {
+                return Err(Status::unimplemented("another change of aliases"));
+            };
+            kept.existing(&alias.collection_name)?;
+            kept.aliases.insert(alias.alias_name, alias.collection_name);
+        }
+        Ok(Response::new(CollectionOperationResponse { result: true, time: 0.0 }))
+    }
+
+    async fn list_aliases(&self, request: Request<api::ListAliasesRequest>) -> Result<Response<api::ListAliasesResponse>, Status> {
+        self.admit(request)?;
+        let alias = |(alias_name, collection_name): (&String, &String)| api::AliasDescription {
+            alias_name: alias_name.clone(),
+            collection_name: collection_name.clone(),
+        };
+        let aliases = self.lock().aliases.iter().map(alias).collect();
+        Ok(Response::new(api::ListAliasesResponse { aliases, time: 0.0 }))
+    }
 } else {
-    get(GetCollectionInfoRequest) -> GetCollectionInfoResponse;
     list(ListCollectionsRequest) -> ListCollectionsResponse;
     update(UpdateCollection) -> CollectionOperationResponse;
-    delete(DeleteCollection) -> CollectionOperationResponse;
-    update_aliases(ChangeAliases) -> CollectionOperationResponse;
     list_collection_aliases(ListCollectionAliasesRequest) -> ListAliasesResponse;
-    list_aliases(ListAliasesRequest) -> ListAliasesResponse;
     collection_cluster_info(CollectionClusterInfoRequest) -> CollectionClusterInfoResponse;
     update_collection_cluster_setup(UpdateCollectionClusterSetupRequest) -> UpdateCollectionClusterSetupResponse;
     create_shard_key(CreateShardKeyRequest) -> CreateShardKeyResponse;
@@ -168,12 +233,12 @@ service! { Points {
         let request = self.admit(request)?;
         waited(request.wait)?;
         let mut kept = self.lock();
-        kept.exists(&request.collection_name)?;
+        let collection = kept.writable(&request.collection_name)?;
         for point in request.points {
             if text_of(&point, TENANT).is_none() {
                 return Err(Status::invalid_argument("a point of no tenant"));
             }
-            kept.points.insert(key_of(point.id.as_ref())?, point);
+            collection.points.insert(key_of(point.id.as_ref())?, point);
         }
         Ok(done())
     }
@@ -186,26 +251,17 @@ service! { Points {
         };
         tenant_of(Some(&filter))?;
         let mut kept = self.lock();
-        kept.exists(&request.collection_name)?;
-        kept.points.retain(|key, point| !fits(key, point, &filter));
+        kept.writable(&request.collection_name)?.points.retain(|key, point| !fits(key, point, &filter));
         Ok(done())
     }
 
     async fn query_batch(&self, request: Request<api::QueryBatchPoints>) -> Result<Response<QueryBatchResponse>, Status> {
         let request = self.admit(request)?;
         let mut kept = self.lock();
-        kept.exists(&request.collection_name)?;
         kept.searches += 1;
-        let result = request.query_points.iter().map(|query| kept.query(query)).collect::<Result<_, _>>()?;
+        let collection = kept.existing(&request.collection_name)?;
+        let result = request.query_points.iter().map(|query| collection.query(query)).collect::<Result<_, _>>()?;
         Ok(Response::new(QueryBatchResponse { result, time: 0.0, usage: None }))
-    }
-
-    async fn count(&self, request: Request<api::CountPoints>) -> Result<Response<CountResponse>, Status> {
-        let request = self.admit(request)?;
-        let kept = self.lock();
-        kept.exists(&request.collection_name)?;
-        let result = Some(CountResult { count: kept.points.len() as u64 });
-        Ok(Response::new(CountResponse { result, time: 0.0, usage: None }))
     }
 
     async fn create_field_index(
@@ -218,6 +274,7 @@ service! { Points {
     }
 } else {
     get(GetPoints) -> GetResponse;
+    count(CountPoints) -> CountResponse;
     update_vectors(UpdatePointVectors) -> PointsOperationResponse;
     delete_vectors(DeletePointVectors) -> PointsOperationResponse;
     set_payload(SetPayloadPoints) -> PointsOperationResponse;
@@ -245,11 +302,19 @@ service! { Points {
 } }
 
 impl Kept {
-    fn exists(&self, name: &str) -> Result<(), Status> {
-        let exists = self.collection.as_ref().is_some_and(|made| made.collection_name == name);
-        if exists { Ok(()) } else { Err(Status::not_found("collection")) }
+    /// A collection by its name or by an alias.
+    fn existing(&self, name: &str) -> Result<&Collection, Status> {
+        let name = self.aliases.get(name).map_or(name, String::as_str);
+        self.collections.get(name).ok_or_else(|| Status::not_found("collection"))
     }
 
+    fn writable(&mut self, name: &str) -> Result<&mut Collection, Status> {
+        let name = self.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        self.collections.get_mut(&name).ok_or_else(|| Status::not_found("collection"))
+    }
+}
+
+impl Collection {
     /// Scores the candidates of all prefetches by the main query, as Qdrant does.
     fn query(&self, request: &QueryPoints) -> Result<BatchResult, Status> {
         let filter = request.filter.as_ref();
@@ -271,8 +336,44 @@ impl Kept {
 
     fn prefetch(&self, request: &PrefetchQuery) -> Result<Vec<(String, f32)>, Status> {
         tenant_of(request.filter.as_ref())?;
-        let mut found = self.nearest(request.query.as_ref(), request.using.as_deref(), request.filter.as_ref())?;
+        let (query, using, filter) = (request.query.as_ref(), request.using.as_deref(), request.filter.as_ref());
+        let mut found = match sparse_of(query) {
+            Some(question) => {
+                let corpus = request.params.as_ref().and_then(|params| params.idf.as_ref()?.corpus.as_ref());
+                tenant_of(corpus)?;
+                self.nearest_words(question, using, filter)?
+            }
+            None => self.nearest(query, using, filter)?,
+        };
         found.truncate(request.limit.unwrap_or(10) as usize);
+        Ok(found)
+    }
+
+    /// BM25 by the frequencies of the points that the filter lets through.
+    fn nearest_words(
+        &self,
+        question: &api::SparseVector,
+        using: Option<&str>,
+        filter: Option<&Filter>,
+    ) -> Result<Vec<(String, f32)>, Status> {
+        let using = using.ok_or_else(|| Status::invalid_argument("which vector?"))?;
+        let fitting = self.points.iter().filter(|(key, point)| filter.is_some_and(|filter| fits(key, point, filter)));
+        let documents: Vec<(&String, BTreeMap<u32, f32>)> =
+            fitting.map(|(key, point)| (key, words_of(point, using))).collect();
+        let idf = |term: &u32| {
+            let having = documents.iter().filter(|(_, words)| words.contains_key(term)).count() as f32;
+            ((documents.len() as f32 - having + 0.5) / (having + 0.5)).ln_1p()
+        };
+        let weights: BTreeMap<u32, f32> = question.indices.iter().map(|term| (*term, idf(term))).collect();
+        let score = |words: &BTreeMap<u32, f32>| {
+            weights.iter().filter_map(|(term, idf)| Some(idf * words.get(term)?)).sum::<f32>()
+        };
+        let mut found: Vec<(String, f32)> = documents
+            .iter()
+            .map(|(key, words)| ((*key).clone(), score(words)))
+            .filter(|(_, score)| *score > 0.0)
+            .collect();
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(found)
     }
 
@@ -298,6 +399,30 @@ impl Kept {
             fitting.map(|(key, point)| (key.clone(), score(point, using, &question))).collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(found)
+    }
+}
+
+fn sparse_of(query: Option<&Query>) -> Option<&api::SparseVector> {
+    match query?.variant.as_ref()? {
+        Variant::Nearest(input) => match input.variant.as_ref()? {
+            vector_input::Variant::Sparse(sparse) => Some(sparse),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The sparse vector of a point.
+fn words_of(point: &PointStruct, using: &str) -> BTreeMap<u32, f32> {
+    let Some(VectorsOptions::Vectors(named)) =
+        point.vectors.as_ref().and_then(|vectors| vectors.vectors_options.as_ref())
+    else {
+        panic!("a point without named vectors");
+    };
+    match named.vectors.get(using).and_then(|vector| vector.vector.as_ref()) {
+        Some(Vector::Sparse(sparse)) => sparse.indices.iter().copied().zip(sparse.values.iter().copied()).collect(),
+        None => BTreeMap::new(),
+        other => panic!("an unexpected kind of vector: {other:?}"),
     }
 }
 

@@ -1,0 +1,162 @@
+//! The index of a site: rebuilt while it answers, made anew by another embedder, and what it costs.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use yanit::{config::Config, features::knowledge};
+
+use crate::harness::{
+    app::{Options, Storage, TestApp},
+    embedder::{FakeEmbedder, Fault},
+    people::Site,
+};
+
+const INDEX: &str = "query I($s: ID!) { knowledgeIndex(siteId: $s) {
+    model dimension articles indexed pending running wordsOnly rebuild { number total done failed finishedAt } } }";
+const REBUILD: &str =
+    "mutation R($i: RebuildIndexInput!) { rebuildIndex(input: $i) { rebuild { number total done finishedAt } } }";
+const SEARCH: &str = "query S($s: ID!, $t: String!) { searchArticles(siteId: $s, text: $t, explain: true) {
+    article { title } explanation { vectorRaw wordsOnly } } }";
+
+/// Settings of a server whose embedder is another one.
+fn embedded_by(server: &FakeEmbedder) -> Options {
+    let url = server.url.clone();
+    let configure = move |config: &mut Config| {
+        config.embedder = "ollama".into();
+        config.embedder_url = Some(url);
+        config.embedder_model = Some("nomic-embed-text".into());
+        config.embedder_api_key = Some("test-key".into());
+    };
+    Options { configure: Some(Box::new(configure)), ..Options::default() }
+}
+
+async fn index(app: &TestApp, site: &Site) -> Value {
+    app.run(Some(&site.admin.token), INDEX, json!({ "s": site.id })).await["knowledgeIndex"].clone()
+}
+
+/// Waits until nothing is being indexed.
+async fn settled(app: &TestApp, site: &Site) -> Value {
+    for _ in 0..2_000 {
+        let shown = index(app, site).await;
+        if shown["running"] == false {
+            return shown;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("it is still running: {}", index(app, site).await);
+}
+
+async fn found(app: &TestApp, site: &Site, text: &str) -> Value {
+    app.run(Some(&site.admin.token), SEARCH, json!({ "s": site.id, "t": text })).await["searchArticles"].clone()
+}
+
+#[tokio::test]
+async fn an_index_is_rebuilt_with_progress_while_it_answers() {
+    let server = FakeEmbedder::start(16).await;
+    let app = TestApp::with(embedded_by(&server)).await;
+    let site = app.site("acme").await;
+    assert_eq!(index(&app, &site).await["rebuild"], Value::Null);
+    for title in ["Kargo", "İade", "Fatura"] {
+        app.article(&site, title, &format!("{title} hakkında. Bilgi buradadır.")).await;
+    }
+    let shown = settled(&app, &site).await;
+    assert_eq!((&shown["model"], &shown["dimension"]), (&json!("ollama/nomic-embed-text"), &json!(16)));
+    assert_eq!((&shown["articles"], &shown["indexed"], &shown["wordsOnly"]), (&json!(3), &json!(3), &json!(false)));
+    let embedded = server.batches().len();
+    let which = json!({ "i": { "siteId": site.id } });
+    let ordered = app.run(Some(&site.admin.token), REBUILD, which.clone()).await;
+    assert_eq!(
+        (&ordered["rebuildIndex"]["rebuild"]["number"], &ordered["rebuildIndex"]["rebuild"]["total"]),
+        (&json!(1), &json!(3))
+    );
+    loop {
+        let answers = found(&app, &site, "kargo").await;
+        assert_eq!(answers[0]["article"]["title"], "Kargo", "it answers at every moment");
+        assert_eq!(answers[0]["explanation"]["wordsOnly"], false);
+        if index(&app, &site).await["running"] == false {
+            break;
+        }
+    }
+    let shown = settled(&app, &site).await;
+    let rebuild = &shown["rebuild"];
+    assert_eq!((&rebuild["done"], &rebuild["failed"]), (&json!(3), &json!(0)));
+    assert!(rebuild["finishedAt"].is_string());
+    // The same text costs nothing again; only the question was asked.
+    assert_eq!(server.batches().len(), embedded + 1);
+    app.run(Some(&site.admin.token), REBUILD, which.clone()).await;
+    assert_eq!(settled(&app, &site).await["rebuild"]["number"], 2);
+    let agent = app.agent(&site, "ada").await;
+    assert_eq!(app.refused(Some(&agent.token), REBUILD, which).await, "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn another_embedder_makes_the_index_anew_in_the_background_and_vectors_are_never_mixed() {
+    let storage = Arc::new(Storage::new().await);
+    let app = TestApp::on(storage.clone(), Options::default()).await;
+    let site = app.site("acme").await;
+    for title in ["Kargo", "İade"] {
+        app.article(&site, title, &format!("{title} hakkında bilgi.")).await;
+    }
+    let before = settled(&app, &site).await;
+    assert_eq!((&before["dimension"], &before["wordsOnly"]), (&json!(384), &json!(false)));
+    let server = FakeEmbedder::start(16).await;
+    let options = embedded_by(&server);
+    // The embedder does not answer the first question: words do.
+    server.fail([Fault::Status(401)]);
+    app.shut_down().await;
+    let app = TestApp::on(storage, options).await;
+    let shown = index(&app, &site).await;
+    assert_eq!((&shown["indexed"], &shown["pending"], &shown["wordsOnly"]), (&json!(0), &json!(2), &json!(true)));
+    let answers = found(&app, &site, "kargo").await;
+    assert_eq!(answers[0]["article"]["title"], "Kargo");
+    assert_eq!(answers[0]["explanation"], json!({ "vectorRaw": 0.0, "wordsOnly": true }));
+    assert_eq!(knowledge::catch_up(&app.app.cx()).await.expect("it is ordered"), 1);
+    let mut shown = index(&app, &site).await;
+    for _ in 0..2_000 {
+        let answers = found(&app, &site, "kargo").await;
+        assert_eq!(answers[0]["article"]["title"], "Kargo", "it answers at every moment");
+        shown = index(&app, &site).await;
+        // Either all are compared by the new one's vectors or none is.
+        let compared: Vec<bool> =
+            answers.as_array().expect("a list").iter().map(|found| found["explanation"]["vectorRaw"] != 0.0).collect();
+        assert!(compared.iter().all(|one| *one == compared[0]), "{answers}");
+        if shown["running"] == false {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!((&shown["model"], &shown["dimension"]), (&json!("ollama/nomic-embed-text"), &json!(16)));
+    assert_eq!((&shown["indexed"], &shown["pending"], &shown["wordsOnly"]), (&json!(2), &json!(0), &json!(false)));
+    assert_eq!(knowledge::catch_up(&app.app.cx()).await.expect("nothing is left"), 0);
+}
+
+#[tokio::test]
+async fn articles_wait_for_an_embedder_that_is_away_and_are_indexed_when_it_is_back() {
+    let server = FakeEmbedder::start(16).await;
+    let app = TestApp::with(Options { manual_clock: true, ..embedded_by(&server) }).await;
+    let site = app.site("acme").await;
+    server.fail([Fault::Status(401)]);
+    let create = "mutation C($i: CreateArticleInput!) { createArticle(input: $i) { article { id } } }";
+    let input = json!({ "siteId": site.id, "title": "Kargo", "body": "Kargo iki gün sürer.", "language": "tr" });
+    let made = app.run(Some(&site.admin.token), create, json!({ "i": input })).await;
+    let publish = "mutation P($i: PublishArticleInput!) { publishArticle(input: $i) { article { id } } }";
+    let which = json!({ "i": { "articleId": made["createArticle"]["article"]["id"] } });
+    app.run(Some(&site.admin.token), publish, which).await;
+    app.app.drain().await.expect("it is put back");
+    for _ in 0..500 {
+        if server.asked() > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(index(&app, &site).await["pending"], 1);
+    for _ in 0..20 {
+        app.clock.advance(std::time::Duration::from_secs(21));
+        app.app.drain().await.expect("it is indexed");
+        if index(&app, &site).await["pending"] == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("it is not indexed: {}", index(&app, &site).await);
+}
