@@ -1,6 +1,6 @@
 //! Asking several providers: who takes over from whom, what it costs, and who is left alone.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use entity::{ai_usage::Purpose, assistant::Provider};
 use futures_util::future::join_all;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use yanit::config::Config;
 
 use crate::harness::{
-    app::{Options, TestApp},
+    app::{Options, Storage, TestApp, setting},
     openai::{ANSWER, Openai as Server},
     people::{PASSWORD, Site, text},
     vendors::{Ending, Fault, KEY, MODEL, Vendor},
@@ -278,19 +278,34 @@ async fn over_budget_local_models_are_asked() {
 
 #[tokio::test]
 async fn fifty_questions_at_once_stay_within_the_budget() {
-    let app = start().await;
-    let server = Vendor::Openai.start().await;
-    let site = app.site("acme").await;
-    set(&app, &site, json!({ "dailyAiBudgetUsd": 0.02 })).await;
-    app.assistant(&site, with(at("OPENAI", Vendor::Openai, &server), json!({ "maxTokens": 2 }))).await;
-    // Ten calls are under way at once, and that is all that the budget allows.
-    for _ in 0..10 {
-        server
-            .plays(Vendor::Openai.begun().wait().raw(Vendor::Openai.body(&[ANSWER], Ending::Stop)).end_without_done());
+    stay_within_the_budget(&[start().await]).await;
+}
+
+#[tokio::test]
+async fn two_nodes_share_one_budget() {
+    if setting("TEST_DATABASE_URL").is_none() || setting("TEST_REDIS_URL").is_none() {
+        eprintln!("skipped: two servers need PostgreSQL and Redis (TEST_DATABASE_URL, TEST_REDIS_URL)");
+        return;
     }
-    let questions = join_all((0..50).map(|_| asked(&app, &site, "Merhaba")));
+    let storage = Arc::new(Storage::new().await);
+    let node = async || TestApp::on(storage.clone(), options(false, |_| {})).await;
+    stay_within_the_budget(&[node().await, node().await]).await;
+}
+
+/// Asks 50 questions at once with money for ten, all of which are under way when the others come.
+async fn stay_within_the_budget(nodes: &[TestApp]) {
+    let server = Vendor::Openai.start().await;
+    let app = &nodes[0];
+    let site = app.site("acme").await;
+    set(app, &site, json!({ "dailyAiBudgetUsd": 0.02 })).await;
+    app.assistant(&site, with(at("OPENAI", Vendor::Openai, &server), json!({ "maxTokens": 2 }))).await;
+    for _ in 0..10 {
+        let body = Vendor::Openai.body(&[ANSWER], Ending::Stop);
+        server.plays(Vendor::Openai.begun().wait().raw(body).end_without_done());
+    }
+    let questions = join_all((0..50).map(|nth| asked(&nodes[nth % nodes.len()], &site, "Merhaba")));
     let going = async {
-        while usage(&app, &site).await["today"]["remainingUsd"] != json!(0.0) {
+        while usage(app, &site).await["today"]["remainingUsd"] != json!(0.0) {
             tokio::task::yield_now().await;
         }
         (0..10).for_each(|_| server.go());
@@ -298,7 +313,7 @@ async fn fifty_questions_at_once_stay_within_the_budget() {
     let (runs, ()) = tokio::join!(questions, going);
     let by = |provider: &str| runs.iter().filter(|(_, run)| run["provider"] == provider).count();
     assert_eq!((by("OPENAI"), by("BUILT_IN"), server.requests().len()), (10, 40, 10));
-    let today = usage(&app, &site).await["today"].clone();
+    let today = usage(app, &site).await["today"].clone();
     assert_eq!((&today["spentUsd"], &today["reservedUsd"]), (&json!(0.02), &json!(0.0)));
 }
 
