@@ -456,7 +456,7 @@ async fn fallbacks_keep_their_keys_where_these_were_given_for() {
 
 #[tokio::test]
 async fn tests_of_a_provider_are_booked_and_limited() {
-    const TEST: &str = "mutation T($i: TestProviderInput!) { testProvider(input: $i) { ok model failure } }";
+    const TEST: &str = "mutation T($i: TestProviderInput!) { testProvider(input: $i) { ok model text failure } }";
     let app = TestApp::with(options(true, |_| {})).await;
     let (own, other) = (Vendor::Openai.start().await, Vendor::Ollama.start().await);
     let site = app.site("acme").await;
@@ -466,15 +466,18 @@ async fn tests_of_a_provider_are_booked_and_limited() {
         let input = with(json!({ "assistantId": id }), more);
         app.post(Some(&site.admin.token), TEST, json!({ "i": input })).await
     };
-    assert_eq!(test(json!({})).await["data"]["testProvider"], json!({ "ok": true, "model": MODEL, "failure": null }));
+    own.plays(Vendor::Openai.script(&["Your key is ", KEY, "."]));
+    let answer = json!({ "ok": true, "model": MODEL, "text": "Your key is ….", "failure": null });
+    assert_eq!(test(json!({})).await["data"]["testProvider"], answer);
     // A fallback, with its saved key.
     let fallback = json!({ "provider": "OLLAMA", "baseUrl": Vendor::Ollama.base_url(&other), "model": MODEL });
     assert_eq!(test(fallback).await["data"]["testProvider"]["ok"], true);
     assert_eq!(other.requests()[0].headers["authorization"], format!("Bearer {KEY}"));
+    assert_eq!(test(json!({ "provider": "BUILT_IN" })).await["data"]["testProvider"]["ok"], true);
     let lines = usage(&app, &site).await["lines"].clone();
     let purposes: Vec<&Value> = lines.as_array().unwrap().iter().map(|line| &line["purpose"]).collect();
     assert_eq!(purposes, ["TEST", "TEST"]);
-    for _ in 2..20 {
+    for _ in 3..20 {
         assert!(test(json!({})).await.get("errors").is_none());
     }
     let limited = test(json!({})).await["errors"][0]["extensions"].clone();

@@ -7,6 +7,7 @@ use ::entity::{
     assistant::{self, Provider},
     ids::AssistantId,
 };
+use async_graphql::MaybeUndefined;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,7 +23,7 @@ use crate::{
     features::{accounts, sites},
     kernel::{Ctx, Result},
     ports::{
-        ai::{Cause, ModelError, Piece, Prompt, Speaker, Turn},
+        ai::{Cause, ModelError, Piece, Prompt, Speaker, Target, Turn},
         scratch::Rate,
     },
 };
@@ -72,6 +73,8 @@ impl From<ModelError> for Failure {
 /// Tries an assistant's provider with changes that are not saved.
 pub(super) async fn run(cx: &Ctx, id: AssistantId, changes: Changes, key: KeyChange) -> Result<Trial> {
     let row = actions::lookup_managed(cx, id).await?;
+    // One provider is tried; a fallback's saved key is found where it is that one.
+    let changes = Changes { fallbacks: MaybeUndefined::Null, ..changes };
     let row = actions::changed(cx, row, changes, Keys { own: key, fallbacks: vec![] })?;
     let person = accounts::signed_in(&cx.actor)?.user;
     accounts::limit(cx, &format!("trial:{person}"), TRIALS, 1).await?;
@@ -84,7 +87,7 @@ pub(super) async fn run(cx: &Ctx, id: AssistantId, changes: Changes, key: KeyCha
         text: String::new(),
         failure: None,
     };
-    let Some(link) = keys::links(&row).find(|_| row.provider != Provider::BuiltIn) else { return Ok(trial) };
+    let Some(link) = keys::links(&row).next() else { return Ok(trial) };
     let candidate = Candidate::new(cx, id, &link);
     trial.model.clone_from(&candidate.model);
     let site = sites::find_any(&cx.db(), row.site_id).await?;
@@ -95,6 +98,10 @@ pub(super) async fn run(cx: &Ctx, id: AssistantId, changes: Changes, key: KeyCha
         trial.failure = Some(error.into());
     }
     trial.took = began.elapsed();
+    if let Ok(Target { key: Some(key), .. }) = &candidate.target {
+        // Whoever sent it back: keys are never shown.
+        trial.text = trial.text.replace(key.expose(), "…");
+    }
     let tx = cx.begin().await?;
     account.book(&tx).await?;
     tx.commit().await?;
