@@ -41,13 +41,12 @@ enum Concern {
 }
 
 fn concern(line: &Line) -> Option<Concern> {
-    match ConversationFact::read(line)? {
-        ConversationFact::MessagePosted { seq, author: AuthorKind::Visitor, audience: Audience::Everyone, .. } => {
-            Some(Concern::Question(seq))
-        }
-        ConversationFact::HumanRequested { .. } => Some(Concern::Handoff),
-        _ => None,
+    let fact = ConversationFact::read(line)?;
+    if let ConversationFact::MessagePosted { seq, author: AuthorKind::Visitor, audience: Audience::Everyone, .. } = fact
+    {
+        return Some(Concern::Question(seq));
     }
+    matches!(fact, ConversationFact::HumanRequested { .. }).then_some(Concern::Handoff)
 }
 
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {

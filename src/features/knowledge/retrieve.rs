@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ::entity::{
     article, chunk,
     ids::{ArticleId, ChunkId, SiteId},
-    knowledge_settings::Fusion,
+    knowledge_settings::{self, Fusion},
 };
 use exact_index::Query as Weights;
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     kernel::{Ctx, Result, text},
-    ports::vectors::{Match, Query},
+    ports::vectors::{Found, Match, Query},
 };
 
 /// Passages of one article before others get a place.
@@ -46,6 +46,9 @@ pub struct RetrieveOptions {
 pub async fn retrieve(cx: &Ctx, site: SiteId, question: &str, options: RetrieveOptions) -> Result<Retrieved> {
     Ok(find(cx, site, question, options, Spread::Passages, &Kind::default()).await?.retrieved)
 }
+
+/// How often is looked when what was found has changed before it could be read.
+const LOOKS: u32 = 3;
 
 /// What a list of results is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,22 +90,17 @@ pub(super) async fn find(
     if settings.fusion != Fusion::Measured || !kind.is_any() {
         query.limit = query.limit.max(WIDE);
     }
-    let mut found = cx.vectors.search(&cx.db(), site, query.clone()).await?;
-    if found.matches.len() == query.limit && articles_in(&found.matches) < options.limit.min(2) {
-        query.limit = query.limit.max(WIDE);
-        found = cx.vectors.search(&cx.db(), site, query.clone()).await?;
-    }
-    if !kind.is_any() {
-        let ids: Vec<ArticleId> = found.matches.iter().map(|found| found.article).collect();
-        let chosen = store::published(&cx.db(), site, &ids, options.public_only, kind).await?;
-        found.matches.retain(|found| chosen.contains_key(&found.article));
-    }
-    let fuser = Fuser::new(&settings, &found.matches);
-    let had_any = !found.matches.is_empty();
-    fuser.fuse(&settings, &mut found.matches, found.words_only);
-    let is_too_far = had_any && found.matches.is_empty();
-    let picked = pick(&found.matches, options.limit, spread);
-    let (mut passages, articles) = load(cx, site, &picked, options.public_only).await?;
+    let mut looks = 1;
+    let (looked, mut passages, articles) = loop {
+        let looked = look(cx, site, &mut query, &settings, options, spread, kind).await?;
+        let (passages, articles) = load(cx, site, &looked.picked, options.public_only).await?;
+        // An article that was indexed anew between the two has other passages now: it must not be missing.
+        if passages.len() == looked.picked.len() || looks == LOOKS {
+            break (looked, passages, articles);
+        }
+        looks += 1;
+    };
+    let Looked { found, fuser, is_too_far, .. } = looked;
     let runner_up = passages
         .first()
         .and_then(|(best, _)| found.matches.iter().find(|other| other.article != best.article).map(Match::measured));
@@ -141,6 +139,42 @@ fn pick(matches: &[Match], limit: usize, spread: Spread) -> Vec<Match> {
     }
     picked.sort_by(|a, b| b.score.total_cmp(&a.score));
     picked
+}
+
+/// What the index has found.
+struct Looked {
+    found: Found,
+    /// The matches that get a place.
+    picked: Vec<Match>,
+    fuser: Fuser,
+    is_too_far: bool,
+}
+
+async fn look(
+    cx: &Ctx,
+    site: SiteId,
+    query: &mut Query,
+    settings: &knowledge_settings::Model,
+    options: RetrieveOptions,
+    spread: Spread,
+    kind: &Kind,
+) -> Result<Looked> {
+    let mut found = cx.vectors.search(&cx.db(), site, query.clone()).await?;
+    if found.matches.len() == query.limit && articles_in(&found.matches) < options.limit.min(2) {
+        query.limit = query.limit.max(WIDE);
+        found = cx.vectors.search(&cx.db(), site, query.clone()).await?;
+    }
+    if !kind.is_any() {
+        let ids: Vec<ArticleId> = found.matches.iter().map(|found| found.article).collect();
+        let chosen = store::published(&cx.db(), site, &ids, options.public_only, kind).await?;
+        found.matches.retain(|found| chosen.contains_key(&found.article));
+    }
+    let fuser = Fuser::new(settings, &found.matches);
+    let had_any = !found.matches.is_empty();
+    fuser.fuse(settings, &mut found.matches, found.words_only);
+    let is_too_far = had_any && found.matches.is_empty();
+    let picked = pick(&found.matches, options.limit, spread);
+    Ok(Looked { found, picked, fuser, is_too_far })
 }
 
 /// The rows of matches, in their order. The rows have the last word: what is gone or not to be seen is left out.

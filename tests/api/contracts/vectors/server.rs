@@ -403,13 +403,9 @@ impl Collection {
 }
 
 fn sparse_of(query: Option<&Query>) -> Option<&api::SparseVector> {
-    match query?.variant.as_ref()? {
-        Variant::Nearest(input) => match input.variant.as_ref()? {
-            vector_input::Variant::Sparse(sparse) => Some(sparse),
-            _ => None,
-        },
-        _ => None,
-    }
+    let Variant::Nearest(input) = query?.variant.as_ref()? else { return None };
+    let vector_input::Variant::Sparse(sparse) = input.variant.as_ref()? else { return None };
+    Some(sparse)
 }
 
 /// The sparse vector of a point.
