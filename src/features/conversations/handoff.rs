@@ -67,6 +67,8 @@ pub(crate) fn announcement(language: &str) -> &'static str {
 /// The visitor or customer asks for a person. Asking again changes nothing.
 pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
+    // Before the transaction, which must not wait for another connection while it holds one.
+    let language = language(cx, &store::find(&cx.db(), &reach, id).await?).await?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
     own(cx, &found)?;
@@ -77,7 +79,6 @@ pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
         Status::Open => found,
         Status::Closed => actions::reopen_in(&mut tx, found, cx.actor.id()).await?,
     };
-    let language = language(cx, &open).await?;
     let site = open.site_id;
     request_in(&mut tx, open, HandoffReason::Visitor).await?;
     let told = Posting {
