@@ -134,7 +134,7 @@ impl TestApp {
         )
         .await;
         // A worker may have taken the job already, so draining would not wait for it.
-        for _ in 0..200 {
+        for _ in 0..600 {
             let query = "query A($a: ID!) { article(articleId: $a) { indexedVersion } }";
             let data = self.run(Some(&site.admin.token), query, json!({ "a": id })).await;
             if !data["article"]["indexedVersion"].is_null() {

@@ -18,7 +18,7 @@ use tokio_tungstenite::{
 pub(crate) const PROTOCOL: &str = "graphql-transport-ws";
 
 /// Longest wait for anything.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// One socket.
 pub(crate) struct Ws {

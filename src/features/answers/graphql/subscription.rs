@@ -236,10 +236,14 @@ async fn passed(
             }))
         }
         Some(Passing::Chunk { run, attempt, index, text }) => {
+            // Of a run that is not watched, either the first piece overtook the line that says that it has started, or
+            // the end, which brings the whole text, overtook this one.
+            if !watches.contains_key(&run) && store::find(&cx.db(), run).await?.status != RunStatus::Running {
+                return Ok(None);
+            }
             let watch = watch(watches, run);
             let chunk = match watch.piece(attempt, index, &text) {
                 Ok(chunk) => chunk,
-                // The first pieces may overtake the line that says that the run has started.
                 Err(_) if attempt > watch.cursor.attempt && index == 0 => {
                     watch.attempt(attempt);
                     watch.piece(attempt, index, &text).ok().flatten()
@@ -247,8 +251,6 @@ async fn passed(
                 Err(missed) => {
                     let row = store::find(&cx.db(), run).await?;
                     if row.status != RunStatus::Running {
-                        // Overtaken by the end, which brings the whole text.
-                        watches.remove(&run);
                         return Ok(None);
                     }
                     watch.catch_up(cx, &row, missed).await
@@ -282,7 +284,7 @@ async fn events_of(
             }
             events.extend(conversation_event(cursor, fact, conversation.id, now.as_ref()));
         } else if let Some(fact) = RunFact::read(line) {
-            events.extend(run_event(cx, conversation, watches, cursor, fact).await?);
+            run_event(cx, conversation, watches, cursor, fact, &mut events).await?;
         }
     }
     Ok(events)
@@ -329,29 +331,34 @@ async fn run_event(
     watches: &mut HashMap<RunId, Watch>,
     cursor: Cursor,
     fact: RunFact,
-) -> Result<Option<ConversationEvent>> {
+    events: &mut Vec<ConversationEvent>,
+) -> Result<()> {
     let run_id = fact.run();
     let watch = watch(watches, run_id);
-    Ok(match fact {
-        RunFact::Queued { .. } | RunFact::StopRequested { .. } => None,
+    match fact {
+        RunFact::Queued { .. } | RunFact::StopRequested { .. } => {}
         RunFact::Started { attempt, .. } => {
             watch.attempt(attempt);
             let started = RunStarted { run_cursor: watch.cursor, cursor: Some(cursor), run_id, attempt };
-            Some(ConversationEvent::RunStarted(started))
+            events.push(ConversationEvent::RunStarted(started));
         }
         RunFact::SourcesFound { sources, .. } => {
             watch.cursor.sources = true;
             let found = SourcesFound { run_cursor: watch.cursor, cursor: Some(cursor), run_id, sources };
-            Some(ConversationEvent::SourcesFound(found))
+            events.push(ConversationEvent::SourcesFound(found));
         }
         RunFact::Finished { message, .. } => {
-            watches.remove(&run_id);
             let run = store::find(&cx.db(), run_id).await?;
-            finished(cx, conversation, &run, message, Some(cursor)).await?.map(ConversationEvent::RunFinished)
+            // The end comes by another way than the pieces and may overtake the last of them.
+            events.extend(watch.rest(run.attempt, &run.text).map(ConversationEvent::Chunk));
+            watches.remove(&run_id);
+            let finished = finished(cx, conversation, &run, message, Some(cursor)).await?;
+            events.extend(finished.map(ConversationEvent::RunFinished));
         }
         RunFact::Failed { reason, .. } => {
             watches.remove(&run_id);
-            Some(ConversationEvent::RunFailed(RunFailed { cursor: Some(cursor), run_id, reason }))
+            events.push(ConversationEvent::RunFailed(RunFailed { cursor: Some(cursor), run_id, reason }));
         }
-    })
+    }
+    Ok(())
 }

@@ -57,6 +57,14 @@ impl Watch {
         self.take(progress.index, &rest)
     }
 
+    /// What is missing of the text of an attempt that has ended, whatever pieces it came in.
+    pub(super) fn rest(&mut self, attempt: i32, text: &str) -> Option<Chunk> {
+        self.attempt(attempt);
+        let seen = usize::try_from(self.cursor.characters).unwrap_or_default();
+        let rest: String = text.chars().skip(seen).collect();
+        self.take(self.cursor.index + 1, &rest)
+    }
+
     /// Looks until pieces up to the missed one are there: the node that writes shares them with a little delay.
     pub(super) async fn catch_up(&mut self, cx: &Ctx, run: &run::Model, missed: Missed) -> Option<Chunk> {
         let mut found = progress::Progress::default();
@@ -112,6 +120,15 @@ mod tests {
         assert!(watch.piece(1, 5, "gün").is_err(), "piece 4 is missing");
         let rest = watch.text_so_far(&progress(5, "İade 14 gün")).unwrap();
         assert_eq!((rest.start, rest.text.as_str()), (7, " gün"));
+    }
+
+    #[test]
+    fn an_end_that_overtakes_pieces_brings_the_rest_once() {
+        let mut watch = Watch::new(RunId(uuid::Uuid::nil()));
+        watch.text_so_far(&progress(1, "İade "));
+        let rest = watch.rest(1, "İade 14 gün").unwrap();
+        assert_eq!((rest.start, rest.text.as_str(), rest.index), (5, "14 gün", 2));
+        assert!(watch.rest(1, "İade 14 gün").is_none());
     }
 
     #[test]
