@@ -10,6 +10,9 @@ mod m20261121_13_knowledge_settings;
 mod m20261121_14_knowledge_index;
 mod m20261121_15_article_imports;
 mod m20261121_1_accounts;
+mod m20261121_20_feedback;
+mod m20261121_21_questions;
+mod m20261121_22_evaluation;
 mod m20261121_25_typed_answers;
 mod m20261121_26_handoff;
 mod m20261121_27_credits;
@@ -43,6 +46,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_13_knowledge_settings::Migration),
             Box::new(m20261121_14_knowledge_index::Migration),
             Box::new(m20261121_15_article_imports::Migration),
+            Box::new(m20261121_20_feedback::Migration),
+            Box::new(m20261121_21_questions::Migration),
+            Box::new(m20261121_22_evaluation::Migration),
             Box::new(m20261121_25_typed_answers::Migration),
             Box::new(m20261121_26_handoff::Migration),
             Box::new(m20261121_27_credits::Migration),

@@ -85,6 +85,10 @@ pub enum Permission {
     KnowledgeRate,
     /// Be shown articles that fit a message while writing it.
     KnowledgeSuggest,
+    /// See how answers were rated.
+    FeedbackRead,
+    /// Measure assistants, and change what they are measured by.
+    EvaluationsManage,
 }
 
 /// The kinds of caller that the table tells apart.
@@ -100,7 +104,9 @@ fn allows(standing: Standing, permission: Permission) -> bool {
     use Permission::*;
     use Standing::*;
     match permission {
-        SitesManage | MembersManage | KnowledgeManage | SpendingRead => matches!(standing, Member(Role::Admin)),
+        SitesManage | MembersManage | KnowledgeManage | SpendingRead | FeedbackRead | EvaluationsManage => {
+            matches!(standing, Member(Role::Admin))
+        }
         SitesRead | VisitorsRead | ConversationsWork | KnowledgeRead | KnowledgeWrite => matches!(standing, Member(_)),
         ConversationsRead | ConversationsWrite | KnowledgeRate => true,
         ConversationsDelete => matches!(standing, Member(Role::Admin) | Customer),

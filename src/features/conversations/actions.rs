@@ -105,7 +105,8 @@ async fn existing(cx: &Ctx, reach: &Reach, fresh: &conversation::Model) -> Resul
     }
 }
 
-fn blank(cx: &Ctx) -> conversation::Model {
+/// A conversation that is not there yet.
+pub(crate) fn blank(cx: &Ctx) -> conversation::Model {
     let now = cx.clock.now();
     conversation::Model {
         id: cx.id(ConversationId),

@@ -43,6 +43,7 @@ pub(crate) enum ConversationFact {
     MessageEdited { message: MessageId, audience: Audience },
     MessageDeleted { message: MessageId, audience: Audience },
     ReactionsChanged { message: MessageId, audience: Audience },
+    AnswerRated { message: MessageId, helpful: bool },
     ReceiptMoved { kind: AuthorKind, actor: Uuid, delivered_seq: i64, read_seq: i64 },
     Closed { before: Attributes, after: Attributes },
     Reopened { before: Attributes, after: Attributes },
@@ -66,6 +67,7 @@ impl Fact for ConversationFact {
             Self::MessageEdited { .. } => "message.edited",
             Self::MessageDeleted { .. } => "message.deleted",
             Self::ReactionsChanged { .. } => "message.reactions_changed",
+            Self::AnswerRated { .. } => "message.rated",
             Self::ReceiptMoved { .. } => "conversation.receipt_moved",
             Self::Closed { .. } => "conversation.closed",
             Self::Reopened { .. } => "conversation.reopened",
@@ -98,6 +100,7 @@ impl ConversationFact {
             | Self::ReactionsChanged { audience, .. } => *audience == Audience::Staff,
             Self::TagsChanged { .. } => true,
             Self::Started { .. }
+            | Self::AnswerRated { .. }
             | Self::ReceiptMoved { .. }
             | Self::Closed { .. }
             | Self::Reopened { .. }
@@ -129,6 +132,7 @@ impl ConversationFact {
             | Self::MessageEdited { .. }
             | Self::MessageDeleted { .. }
             | Self::ReactionsChanged { .. }
+            | Self::AnswerRated { .. }
             | Self::ReceiptMoved { .. }
             | Self::PersonOffered
             | Self::AssistantPaused

@@ -26,6 +26,9 @@ use crate::{
     ports::db::{Database, Db, for_update},
 };
 
+/// Messages of agents after a question that may belong to it.
+const REPLIES: u64 = 5;
+
 fn within(reach: &Reach) -> Condition {
     use conversation::Column::{CustomerId, SiteId, VisitorId};
     reach.owned_rows(SiteId, Some(VisitorId), Some(CustomerId))
@@ -282,6 +285,34 @@ pub(crate) async fn history(
         .await?;
     rows.reverse();
     Ok(rows)
+}
+
+/// The conversation of a message and its number there.
+pub(crate) async fn place_of(db: &Db<'_>, id: MessageId) -> Result<Option<(ConversationId, i64)>> {
+    let row = message::Entity::find_by_id(id).select_only();
+    Ok(row.columns([message::Column::ConversationId, message::Column::Seq]).into_tuple().one(db).await?)
+}
+
+/// The names of the people in a conversation: who asks and to whom it was given.
+pub(crate) async fn names_of(db: &Db<'_>, id: ConversationId) -> Result<Vec<String>> {
+    let row = conversation::Entity::find_by_id(id).find_also_related(visitor::Entity).one(db).await?;
+    let Some((conversation, visitor)) = row else { return Ok(vec![]) };
+    let people = conversation.customer_id.into_iter().chain(conversation.assignee_id);
+    let users = user::Entity::find().filter(user::Column::Id.is_in(people)).select_only().column(user::Column::Name);
+    let mut names: Vec<String> = users.into_tuple().all(db).await?;
+    names.extend(visitor.and_then(|visitor| visitor.name));
+    Ok(names)
+}
+
+/// What agents said to everybody soon after a message, in order.
+pub(crate) async fn replies(db: &Db<'_>, conversation: ConversationId, after: i64) -> Result<Vec<String>> {
+    let rows = visible(conversation, &[Audience::Everyone])
+        .filter(message::Column::Seq.gt(after))
+        .filter(message::Column::AuthorKind.eq(AuthorKind::Agent))
+        .filter(message::Column::DeletedAt.is_null())
+        .order_by_asc(message::Column::Seq)
+        .limit(REPLIES);
+    Ok(rows.select_only().column(message::Column::Body).into_tuple().all(db).await?)
 }
 
 /// Messages by id, of one conversation.

@@ -319,7 +319,8 @@ fn conversation_event(
         ConversationFact::MessagePosted { .. }
         | ConversationFact::MessageEdited { .. }
         | ConversationFact::MessageDeleted { .. }
-        | ConversationFact::ReactionsChanged { .. } => return None,
+        | ConversationFact::ReactionsChanged { .. }
+        | ConversationFact::AnswerRated { .. } => return None,
     };
     let conversation = Conversation::from(now?.clone());
     Some(ConversationEvent::ConversationChanged(ConversationChanged { cursor, change, conversation }))

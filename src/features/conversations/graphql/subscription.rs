@@ -50,6 +50,8 @@ pub(crate) enum MessageChange {
     Deleted,
     /// Its reactions changed.
     Reacted,
+    /// Whoever asked said whether it helped.
+    Rated,
 }
 
 /// A message was sent or changed.
@@ -247,6 +249,7 @@ pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) ->
         ConversationFact::MessageEdited { message, audience } => (MessageChange::Edited, message, audience),
         ConversationFact::MessageDeleted { message, audience } => (MessageChange::Deleted, message, audience),
         ConversationFact::ReactionsChanged { message, audience } => (MessageChange::Reacted, message, audience),
+        ConversationFact::AnswerRated { message, .. } => (MessageChange::Rated, message, &Audience::Everyone),
         ConversationFact::Started { .. }
         | ConversationFact::ReceiptMoved { .. }
         | ConversationFact::Closed { .. }

@@ -17,6 +17,7 @@ use super::{
     super::{
         actions,
         answer::Offer,
+        feedback::graphql::{AnswerFeedback, FeedbackKey},
         handoff::{self, Handoff},
         model,
         model::Citation,
@@ -378,6 +379,14 @@ impl Message {
             }
         }
         Ok(grouped)
+    }
+
+    /// Whether it helped, by the word of whoever asked; null when they have not said, and for messages that are no answer.
+    async fn feedback(&self, ctx: &Context<'_>) -> Result<Option<AnswerFeedback>> {
+        match self.row.author_kind {
+            AuthorKind::Assistant => ctx.cx().load(FeedbackKey(self.row.id)).await,
+            AuthorKind::Visitor | AuthorKind::Agent | AuthorKind::System => Ok(None),
+        }
     }
 
     /// What it said before it was edited or deleted, oldest first. Members of the site only; empty for others.
