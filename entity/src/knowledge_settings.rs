@@ -26,7 +26,7 @@ pub struct Model {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))")]
 pub enum Fusion {
-    /// `vector + 0.3 · text`, where text is the share of the question's words that a passage covers. Found the most right
+    /// `vector + text²`, where text is the share of the question's words that a passage covers. Found the most right
     /// answers where it was measured, in one language and across languages.
     #[sea_orm(string_value = "MEASURED")]
     Measured,

@@ -4,7 +4,7 @@
 //! sentences, and an inverted index of its words. [`Partition::search`] ranks by
 //!
 //! ```text
-//! S(q, d)   = V(q, d) + w * cov(q, d)
+//! S(q, d)   = V(q, d) + w * cov(q, d)²
 //! V(q, d)   = 0.5 * cos(q, d) + 0.5 * max over sentences s of d of cos(q, s)
 //! cov(q, d) = BM25(q, d) / ((k1 + 1) * sum of idf over the query's terms)
 //! ```

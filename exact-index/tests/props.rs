@@ -96,7 +96,7 @@ fn brute_force(all: &HashMap<u128, Entry>, query: &Query<'_>) -> Vec<(u128, u128
             let dense = query.dense.and_then(|vector| dense_score(entry, vector));
             let lexical = coverage(entry, query.text, all);
             (dense.is_some() || lexical > 0.0).then(|| {
-                let score = dense.unwrap_or(0.0) + f64::from(query.lexical_weight) * lexical;
+                let score = dense.unwrap_or(0.0) + f64::from(query.lexical_weight) * lexical * lexical;
                 (entry.id, entry.group, score)
             })
         })

@@ -53,7 +53,7 @@ async fn admins_see_how_a_score_came_about_under_each_fusion() {
     for found in &measured {
         let why = &found["explanation"];
         assert_eq!((&why["fusion"], &why["wordsOnly"]), (&json!("MEASURED"), &json!(false)));
-        assert!(close(number(&why["fused"]), number(&why["vectorRaw"]) + 0.3 * number(&why["textRaw"])), "{why}");
+        assert!(close(number(&why["fused"]), number(&why["vectorRaw"]) + number(&why["textRaw"]).powi(2)), "{why}");
         assert!(close(number(&found["score"]), number(&why["fused"])));
     }
     let data = app.run(admin, SET, json!({ "i": { "siteId": site.id, "fusion": "TEXT_70_VECTOR_30" } })).await;

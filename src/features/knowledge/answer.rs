@@ -75,7 +75,7 @@ pub struct Sentence {
     /// What is quoted for it, also bytes of the passage's text: the sentence, or the whole list that it is part of. None
     /// where the passage holds only a part of that list.
     pub quote: Option<Range<usize>>,
-    /// Closeness in meaning plus 0.3 · coverage, as for passages.
+    /// Closeness in meaning plus 0.3 · coverage.
     pub score: f32,
 }
 
@@ -126,9 +126,9 @@ pub enum Decision {
 }
 
 impl Source {
-    /// `dense + 0.3 · lexical`, whatever fusion the site has chosen: what confidence was fitted on.
+    /// `dense + lexical²`, whatever fusion the site has chosen: what confidence was fitted on.
     pub fn measured(&self) -> f32 {
-        self.dense + exact_index::Query::LEXICAL_WEIGHT * self.lexical
+        self.dense + exact_index::Query::LEXICAL_WEIGHT * self.lexical * self.lexical
     }
 }
 
@@ -215,8 +215,8 @@ fn confidence(best: &Source, runner_up: Option<f32>, words_only: bool) -> (f32, 
     };
     match runner_up {
         Some(second) if words_only => {
-            // Scores hold the weighted coverage only; the constants were fitted on the coverage itself.
-            let ahead = (best.measured() - second) / exact_index::Query::LEXICAL_WEIGHT;
+            // Scores hold the weighted square of coverage only; the constants were fitted on the coverage itself.
+            let ahead = best.lexical - (second / exact_index::Query::LEXICAL_WEIGHT).max(0.0).sqrt();
             let p = sigmoid(-2.25 + 8.8 * best.lexical + 6.9 * ahead);
             (p, decide(p, WORDS_ONLY))
         }

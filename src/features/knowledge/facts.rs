@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::tx::Fact;
+use crate::kernel::{journal::Line, tx::Fact};
 
 /// Something that happened to an article.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,5 +93,12 @@ impl Fact for KnowledgeFact {
             Self::ImportStarted { .. } => "knowledge.import_started",
             Self::ImportFinished => "knowledge.import_finished",
         }
+    }
+}
+
+impl ArticleFact {
+    /// Reads a journal line; `None` for another feature's.
+    pub fn read(line: &Line) -> Option<Self> {
+        serde_json::from_str(&line.payload).ok().filter(|fact: &Self| fact.kind() == line.kind)
     }
 }

@@ -125,7 +125,10 @@ impl Fuser {
     /// The legs as they are weighed. A meaning that points away counts as none, but in the measured sum, where it was
     /// measured as it is.
     pub(super) fn legs(&self, dense: f32, lexical: f32) -> Legs {
-        Legs { text: (lexical / self.text_unit).clamp(0.0, 1.0), vector: dense.clamp(0.0, 1.0) }
+        let text = (lexical / self.text_unit).clamp(0.0, 1.0);
+        // The measured sum takes the square, so that a word or two in common mean little.
+        let text = if self.fusion == Fusion::Measured { text * text } else { text };
+        Legs { text, vector: dense.clamp(0.0, 1.0) }
     }
 
     /// Scores the passages anew, orders them, best first, and drops those below the threshold.
@@ -156,7 +159,7 @@ mod tests {
 
     fn found(number: u128, lexical: f32, dense: f32) -> Match {
         let id = Uuid::from_u128(number);
-        Match { chunk: ChunkId(id), article: ArticleId(id), dense, lexical, score: dense + 0.3 * lexical }
+        Match { chunk: ChunkId(id), article: ArticleId(id), dense, lexical, score: dense + lexical * lexical }
     }
 
     fn settings(fusion: Fusion) -> Settings {
@@ -178,7 +181,7 @@ mod tests {
     #[test]
     fn the_measured_sum_is_the_default_and_keeps_the_scores_of_the_index() {
         let all = vec![found(2, 0.2, 0.9), found(3, 0.0, 0.8), found(1, 0.4, 0.0)];
-        assert_eq!(fused(&settings(Fusion::Measured), all, false), [(2, 0.96), (3, 0.8), (1, 0.12)]);
+        assert_eq!(fused(&settings(Fusion::Measured), all, false), [(2, 0.94), (3, 0.8), (1, 0.16)]);
     }
 
     #[test]

@@ -9,14 +9,17 @@
 //! - A published article is searchable in whole or not at all: passages and vectors are replaced in one transaction, and
 //!   only while the article still says what they were made from. Until then its previous version stays.
 //!
-//! For later features: [`retrieve`] and [`extract`] answer questions, [`Retrieved::within_budget`] makes sources fit into a prompt,
-//! [`language`] guesses in what language to answer. `app.rs` lists the jobs and orders [`CheckIndex`] at
-//! start, which calls [`catch_up`]; [`keep_counting`] writes how often articles are opened. [`insert_in`] and [`publish_in`] put articles in, for example the [`demo`] ones.
+//! For later features: [`retrieve`] and [`extract`] answer questions, [`Retrieved::within_budget`] makes sources fit into a
+//! prompt, [`language`] guesses in what language to answer; [`ranked`] and [`body_of`] are for measuring how well that
+//! goes, `copy_searchable` and `index_copy` for trying things out. `app.rs` lists the jobs and orders [`CheckIndex`] at
+//! start, which calls [`catch_up`]; [`keep_counting`] writes how often articles are opened. [`insert_in`] and
+//! [`publish_in`] put articles in, for example the [`demo`] ones.
 
 mod actions;
 mod answer;
 mod chunk;
 mod context;
+mod copy;
 pub mod demo;
 mod embed;
 mod facts;
@@ -27,6 +30,7 @@ mod jobs;
 pub mod language;
 mod lists;
 mod model;
+mod rank;
 mod rebuild;
 mod retrieve;
 mod settings;
@@ -34,8 +38,11 @@ mod store;
 mod transfer;
 mod views;
 
+use std::collections::HashMap;
+
 use ::entity::{article, ids::ArticleId};
 
+pub(crate) use self::copy::{copy_searchable, index_copy};
 pub use self::{
     actions::{insert_in, publish_in},
     answer::{Citation, Decision, Extract, Retrieved, Sentence, Source, extract},
@@ -44,13 +51,15 @@ pub use self::{
     import::ImportArticles,
     jobs::IndexArticle,
     model::{Details, NewArticle},
+    rank::{Leg, ranked},
     rebuild::{CheckIndex, FillVectors, RebuildIndex, catch_up},
     retrieve::{RetrieveOptions, retrieve},
     views::keep_counting,
 };
 use crate::{
     features::sites::reach_to,
-    kernel::{Ctx, Permission, Result},
+    kernel::{Ctx, Permission, Reach, Result},
+    ports::db::Db,
 };
 
 /// An article within the caller's reach: of a site they are a member of.
@@ -59,6 +68,21 @@ use crate::{
 /// `NOT_FOUND`, or why the caller may see no articles at all.
 pub async fn find(cx: &Ctx, id: ArticleId) -> Result<article::Model> {
     store::find(&cx.db(), &reach_to(cx, Permission::KnowledgeRead, "article")?, id).await
+}
+
+/// Articles by id, those within reach.
+pub async fn by_ids(db: &Db<'_>, reach: &Reach, ids: Vec<ArticleId>) -> Result<HashMap<ArticleId, article::Model>> {
+    store::by_ids(db, reach, ids).await
+}
+
+/// What a version of an article says, to check citations by; absent when it is gone.
+pub async fn body_of(db: &Db<'_>, article: ArticleId, version: i32) -> Result<Option<String>> {
+    store::lookup_body(db, article, version).await
+}
+
+/// How many passages all articles together have.
+pub async fn passages(db: &Db<'_>) -> Result<usize> {
+    store::count_chunks(db).await
 }
 
 /// An article that the caller may see as a member of its site, for `node(id:)`.

@@ -7,7 +7,6 @@ use ::entity::{
     ids::{ArticleId, ChunkId, SiteId},
     knowledge_settings::{self, Fusion},
 };
-use exact_index::Query as Weights;
 
 use super::{
     answer::{Retrieved, Sentence, Source},
@@ -26,9 +25,11 @@ const PER_ARTICLE: usize = 2;
 /// Passages looked at for each one that is asked for, so that others than the best article's are among them.
 const WIDTH: usize = 8;
 /// Passages looked at when all of those are of one article.
-const WIDE: usize = 500;
+pub(super) const WIDE: usize = 500;
+/// What coverage counts in a sentence's score, where the article is known already.
+const SENTENCE_WEIGHT: f32 = 0.3;
 /// Characters of a question that count.
-const QUESTION: usize = 2_000;
+pub(super) const QUESTION: usize = 2_000;
 
 /// What to look for, and how much.
 #[derive(Clone, Copy, Debug)]
@@ -234,7 +235,7 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
         let sentence = |(nth, (range, coverage)): (usize, (_, f32))| Sentence {
             quote: quote(&lists, &passage, &range),
             range,
-            score: dense(nth) + Weights::LEXICAL_WEIGHT * coverage,
+            score: dense(nth) + SENTENCE_WEIGHT * coverage,
         };
         source.sentences = ranges.into_iter().zip(coverages).enumerate().map(sentence).collect();
     }

@@ -5,7 +5,7 @@
 //! - The rows are the truth: the passages of an article are found from the moment its transaction commits, on every
 //!   node, and no longer found from the moment they are removed or made internal. What is kept elsewhere (memory,
 //!   Qdrant) is made from the rows again when it is lost.
-//! - Passages are ordered by `S = V + 0.3 · cov`: closeness in meaning of the whole and of the nearest sentence, and the
+//! - Passages are ordered by `S = V + cov²`: closeness in meaning of the whole and of the nearest sentence, and the
 //!   share of the question's words that is covered. Both parts are told, so that a threshold can be put on each.
 //! - Where vectors cannot be compared (none given, Qdrant away), words alone decide, and the answer says so.
 
@@ -70,14 +70,14 @@ pub struct Match {
     pub dense: f32,
     /// `cov`: share of the question's words that is covered, 0 to 1.
     pub lexical: f32,
-    /// `S = V + 0.3 · cov`.
+    /// `S = V + cov²`.
     pub score: f32,
 }
 
 impl Match {
-    /// `S = V + 0.3 · cov`, whatever the order of the list it stands in.
+    /// `S = V + cov²`, whatever the order of the list it stands in.
     pub fn measured(&self) -> f32 {
-        self.dense + Weights::LEXICAL_WEIGHT * self.lexical
+        self.dense + Weights::LEXICAL_WEIGHT * self.lexical * self.lexical
     }
 }
 
@@ -169,5 +169,5 @@ impl Vectors {
 
 /// `S` of a match from its two parts.
 fn scored(chunk: ChunkId, article: ArticleId, dense: f32, lexical: f32) -> Match {
-    Match { chunk, article, dense, lexical, score: dense + Weights::LEXICAL_WEIGHT * lexical }
+    Match { chunk, article, dense, lexical, score: dense + Weights::LEXICAL_WEIGHT * lexical * lexical }
 }

@@ -229,7 +229,7 @@ async fn scores_by_the_formula(world: &World) {
     assert_eq!((first.article, second.article), (whole, sentence));
     assert!(close(first.dense, 1.0) && close(first.lexical, 0.0) && close(first.score, 1.0), "{first:?}");
     assert!(close(second.dense, 0.5) && second.lexical > 0.1, "{second:?}");
-    assert!(close(second.score, 0.5 + 0.3 * second.lexical), "{second:?}");
+    assert!(close(second.score, 0.5 + second.lexical * second.lexical), "{second:?}");
     let covered =
         world.vectors.coverages(&world.database.db(), site, "iade", &["Title. iade süresi", "başka"]).await.unwrap();
     assert!(close(covered[0], second.lexical) && covered[1] == 0.0);
@@ -244,7 +244,7 @@ async fn without_a_vector_words_decide(world: &World) {
         let found = world.search(site, query).await;
         assert!(found.words_only);
         assert_eq!(found.matches.iter().map(|found| found.article).collect::<Vec<_>>(), [wanted]);
-        assert!(found.matches[0].dense == 0.0 && close(found.matches[0].score, 0.3 * found.matches[0].lexical));
+        assert!(found.matches[0].dense == 0.0 && close(found.matches[0].score, found.matches[0].lexical.powi(2)));
     }
 }
 

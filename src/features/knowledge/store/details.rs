@@ -166,3 +166,14 @@ pub(in crate::features::knowledge) async fn lookup_body(
     let row = article_version::Entity::find_by_id((article, version));
     Ok(row.select_only().column(article_version::Column::Body).into_tuple().one(db).await?)
 }
+
+/// What a version of an article is called and says.
+pub(in crate::features::knowledge) async fn lookup_version(
+    db: &Db<'_>,
+    article: ArticleId,
+    version: i32,
+) -> Result<Option<(String, String)>> {
+    let row = article_version::Entity::find_by_id((article, version)).select_only();
+    let columns = [article_version::Column::Title, article_version::Column::Body];
+    Ok(row.columns(columns).into_tuple().one(db).await?)
+}

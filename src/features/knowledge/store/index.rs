@@ -285,3 +285,14 @@ pub(in crate::features::knowledge) async fn delete_chunks(db: &Db<'_>, article: 
     chunk::Entity::delete_many().filter(chunk::Column::ArticleId.eq(article)).exec(db).await?;
     Ok(())
 }
+
+/// A site's articles of which something is searchable.
+pub(in crate::features::knowledge) async fn searchable(db: &Db<'_>, site: SiteId) -> Result<Vec<article::Model>> {
+    let of_site = Entity::find().filter(Column::SiteId.eq(site)).filter(Column::IndexRevision.is_not_null());
+    Ok(of_site.all(db).await?)
+}
+
+/// How many passages there are.
+pub(in crate::features::knowledge) async fn count_chunks(db: &Db<'_>) -> Result<usize> {
+    usize::try_from(chunk::Entity::find().count(db).await?).map_err(crate::kernel::Error::internal)
+}

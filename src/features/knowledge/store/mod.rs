@@ -99,6 +99,16 @@ pub(in crate::features::knowledge) async fn lookup_for_update(
     Ok(for_update(articles(reach).filter(Column::Id.eq(id))).one(db).await?)
 }
 
+/// Articles by id, whatever their state.
+pub(in crate::features::knowledge) async fn by_ids(
+    db: &Db<'_>,
+    reach: &Reach,
+    ids: Vec<ArticleId>,
+) -> Result<HashMap<ArticleId, article::Model>> {
+    let rows = articles(reach).filter(Column::Id.is_in(ids)).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
 fn wanted(reach: &Reach, site: SiteId, wanted: &Wanted) -> Select<Entity> {
     let text = wanted.text.as_deref().map(fold).filter(|text| !text.trim().is_empty());
     let holds = |text: String| {
