@@ -48,6 +48,10 @@ pub enum Purpose {
     Summary,
     /// A test of an assistant's provider.
     Test,
+    /// A question with a known answer, to measure an assistant by.
+    Evaluation,
+    /// The draft of an article from what agents replied.
+    Draft,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

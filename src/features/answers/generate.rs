@@ -72,7 +72,7 @@ pub(super) struct Written {
 /// Finds sources and prepares the answer; nothing is written yet.
 pub(super) async fn draft(
     cx: &Ctx,
-    run: RunId,
+    run: Option<RunId>,
     assistant: &assistant::Model,
     conversation: &conversation::Model,
     history: &[message::Model],
@@ -115,7 +115,8 @@ pub(super) async fn draft(
     let prompt = prompt::build(assistant, history, &passages, masks.as_mut());
     let cleaner = Cleaner::new(passages.len(), texts.iter().map(String::as_str).chain(own));
     let polish = Polish::new(masks.unwrap_or_default().restore(), cleaner);
-    let asking = Question { assistant, purpose: Purpose::Answer, run: Some(run), text: &question };
+    let purpose = if run.is_some() { Purpose::Answer } else { Purpose::Evaluation };
+    let asking = Question { assistant, purpose, run, text: &question };
     let Asked { reply, account } = assistants::ask(cx, asking, prompt, quoted.reply()).await?;
     let draft = Draft {
         sources: numbered(&passages),

@@ -93,7 +93,7 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
     let Some(assistant) = usable(cx, &run, &conversation).await? else { return Ok(()) };
     let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
-    let (mut draft, reply) = generate::draft(cx, id, &assistant, &conversation, &history).await?;
+    let (mut draft, reply) = generate::draft(cx, Some(id), &assistant, &conversation, &history).await?;
     // Listens before the run shows as running: who stops it from then on is heard.
     let hints = cx.bus.listen(&[Topic::Subject(conversation.id.0)]);
     let Some(run) = begin(cx, id, &draft).await? else { return Ok(()) };

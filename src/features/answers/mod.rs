@@ -9,6 +9,8 @@
 //!   never reach a visitor.
 //! - What an answer is (answer, question back, abstention, handoff) is decided here, never by its words.
 
+mod article;
+mod asked;
 mod clean;
 mod facts;
 mod generate;
@@ -25,7 +27,10 @@ mod reader;
 mod store;
 mod summary;
 mod texts;
+mod trial;
 
+pub(crate) use article::write_article;
+pub(crate) use asked::{Asked, asked, asked_by_answer, finished_run};
 pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription};
 pub(crate) use graphql::{Run, node};
 pub use job::AnswerQuestion;
@@ -33,3 +38,4 @@ pub use offer::OfferPerson;
 pub use progress::keep_saving;
 pub use reader::reader;
 pub use summary::SummarizeHandoff;
+pub(crate) use trial::{Trial, try_question};

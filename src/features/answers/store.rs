@@ -1,10 +1,13 @@
 //! Every query on runs.
 
 use ::entity::{
-    ids::{ConversationId, RunId},
+    ids::{ConversationId, MessageId, RunId},
+    message,
     run::{self, RunStatus},
 };
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict,
+};
 
 use crate::{
     kernel::{Error, Result},
@@ -14,6 +17,17 @@ use crate::{
 /// A run; whether the caller may see it is decided by its conversation.
 pub(super) async fn find(db: &Db<'_>, id: RunId) -> Result<run::Model> {
     run::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::not_found("run"))
+}
+
+/// A run, if it is there.
+pub(super) async fn lookup(db: &Db<'_>, id: RunId) -> Result<Option<run::Model>> {
+    Ok(run::Entity::find_by_id(id).one(db).await?)
+}
+
+/// The run that wrote a message.
+pub(super) async fn lookup_by_message(db: &Db<'_>, id: MessageId) -> Result<Option<RunId>> {
+    let row = message::Entity::find_by_id(id).select_only().column(message::Column::RunId);
+    Ok(row.into_tuple::<Option<RunId>>().one(db).await?.flatten())
 }
 
 /// The same, locked.

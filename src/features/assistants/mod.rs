@@ -72,6 +72,11 @@ pub(crate) async fn for_customer(cx: &Ctx, id: AssistantId) -> Result<assistant:
     Ok(row)
 }
 
+/// A site's assistants, oldest first; not those that are deleted.
+pub(crate) async fn of_site(db: &Db<'_>, site: SiteId) -> Result<Vec<assistant::Model>> {
+    store::all_of_site(db, site).await
+}
+
 /// An assistant wherever it is and in whatever state, deleted ones too. For work that the server does by itself.
 pub(crate) async fn find_any(db: &Db<'_>, id: AssistantId) -> Result<Option<assistant::Model>> {
     store::lookup_any(db, id).await

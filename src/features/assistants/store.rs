@@ -69,6 +69,12 @@ pub(super) async fn lookup_first(db: &Db<'_>, site: SiteId) -> Result<Option<Ass
     Ok(oldest.select_only().column(Id).into_tuple().one(db).await?)
 }
 
+/// All of a site's.
+pub(super) async fn all_of_site(db: &Db<'_>, site: SiteId) -> Result<Vec<Model>> {
+    let rows = alive().filter(Site.eq(site)).filter(OwnerId.is_null());
+    Ok(rows.order_by_asc(CreatedAt).order_by_asc(Id).all(db).await?)
+}
+
 /// A customer's own, or one that a site has opened to customers; on or off.
 pub(super) async fn lookup_for_customer(db: &Db<'_>, customer: UserId, id: AssistantId) -> Result<Option<Model>> {
     let open = Condition::all().add(OpenToCustomers.eq(true)).add(OwnerId.is_null());

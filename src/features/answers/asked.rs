@@ -1,0 +1,73 @@
+//! What was asked when an assistant did not answer, for those who look after the knowledge base.
+
+use ::entity::{
+    ids::{ConversationId, MessageId, RunId, SiteId},
+    message::AnswerAction,
+    run::{self, RunStatus},
+};
+
+use super::{facts::RunFact, model, phrases, store};
+use crate::{
+    features::conversations,
+    kernel::{Result, journal::Line},
+    ports::db::Db,
+};
+
+/// A question that an assistant was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) site: SiteId,
+    pub(crate) conversation: ConversationId,
+    /// Number of the message that asked.
+    pub(crate) seq: i64,
+    /// What was asked since anybody answered.
+    pub(crate) text: String,
+    /// True when the assistant did not answer it.
+    pub(crate) is_unanswered: bool,
+}
+
+/// The run that ended with a message, if that is what a line tells of.
+pub(crate) fn finished_run(line: &Line) -> Option<RunId> {
+    match RunFact::read(line)? {
+        RunFact::Finished { run, .. } => Some(run),
+        RunFact::Queued { .. }
+        | RunFact::Started { .. }
+        | RunFact::SourcesFound { .. }
+        | RunFact::Failed { .. }
+        | RunFact::StopRequested { .. } => None,
+    }
+}
+
+/// The question of a run, while run and question are there.
+pub(crate) async fn asked(db: &Db<'_>, id: RunId) -> Result<Option<Asked>> {
+    let Some(run) = store::lookup(db, id).await? else { return Ok(None) };
+    let history = conversations::history(db, run.conversation_id, run.question_seq, model::HISTORY).await?;
+    let text = model::question(&history);
+    Ok(Some(Asked {
+        site: run.site_id,
+        conversation: run.conversation_id,
+        seq: run.question_seq,
+        is_unanswered: unanswered(&run, &text),
+        text,
+    }))
+}
+
+/// The question that a message answers, if an assistant wrote it.
+pub(crate) async fn asked_by_answer(db: &Db<'_>, answer: MessageId) -> Result<Option<Asked>> {
+    match store::lookup_by_message(db, answer).await? {
+        Some(run) => asked(db, run).await,
+        None => Ok(None),
+    }
+}
+
+/// Whether a run ended without an answer although there was a question. Greetings and the wish for a person are none.
+fn unanswered(run: &run::Model, question: &str) -> bool {
+    if run.status != RunStatus::Finished || phrases::small_talk(question).is_some() {
+        return false;
+    }
+    match run.action {
+        Some(AnswerAction::Abstain | AnswerAction::Clarify) => true,
+        Some(AnswerAction::Handoff) => !phrases::asks_for_person(question) && !phrases::agrees(question),
+        Some(AnswerAction::Answer) | None => false,
+    }
+}
