@@ -10,7 +10,9 @@ use crate::{
     config::Config,
     features::{
         answers::{self, AnswerQuestion, OfferPerson, SummarizeHandoff},
+        evaluation::RunEvaluation,
         knowledge::{self, CheckIndex, FillVectors, ImportArticles, IndexArticle, RebuildIndex},
+        questions::{self, EmbedQuestion},
         upkeep::TrimJournals,
     },
     kernel::{
@@ -125,13 +127,15 @@ impl App {
                 .with::<AnswerQuestion>()
                 .with::<OfferPerson>()
                 .with::<SummarizeHandoff>()
+                .with::<EmbedQuestion>()
                 .with::<IndexArticle>()
                 .with::<RebuildIndex>()
                 .with::<FillVectors>()
                 .with::<CheckIndex>()
                 .with::<ImportArticles>()
+                .with::<RunEvaluation>()
                 .with::<TrimJournals>(),
-            readers: vec![answers::reader()],
+            readers: vec![answers::reader(), questions::reader()],
         })
     }
 

@@ -6,6 +6,7 @@
 //! - [`features`] are what the product does, a folder each.
 //! - [`kernel`] is what all features use in the same way: context, access, transaction, journal, jobs, errors, pages.
 //! - [`seed`] fills an empty database: the demo site, and data for black-box tests.
+//! - [`evaluate`] measures retrieval and answers on a folder of questions, for `yanit evaluate`.
 //! - [`ports`] are the outside: database, bus, scratch, vectors, embeddings, models.
 //!
 //! `server → features → kernel → entity`; the kernel's context carries the ports. A feature calls only earlier ones, in
@@ -13,6 +14,7 @@
 
 pub mod app;
 pub mod config;
+pub mod evaluate;
 pub mod features;
 pub mod kernel;
 pub mod ports;

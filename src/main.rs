@@ -2,12 +2,15 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use ::entity::assistant::Provider;
+use clap::{Args, Parser, Subcommand};
+use sea_orm::Iterable;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use yanit::{
     app::{App, Overrides},
     config::Config,
+    evaluate::{self, Trouble, Wanted},
     features::accounts,
     kernel::{Result, secret},
     ports::documents,
@@ -48,11 +51,50 @@ enum Command {
         /// Where to write.
         file: PathBuf,
     },
+    /// Measure retrieval and answers on a folder of articles and questions, in a database that is thrown away. Ends with
+    /// 1 when something is worse than wanted, with 2 when the folder or an option cannot be used.
+    Evaluate(Evaluation),
     /// Ask the running server whether it is ready; for container health checks.
     Health,
     /// Read a PDF from the input and print its text as JSON; the server starts itself so.
     #[command(hide = true)]
     ReadPdf,
+}
+
+#[derive(Args)]
+struct Evaluation {
+    /// The folder with articles.json, questions.json and unanswerable.json.
+    folder: PathBuf,
+    /// What makes the vectors: built-in, the address of an OpenAI-compatible server, or ollama=ADDRESS; as the settings
+    /// say without it.
+    #[arg(long)]
+    embedder: Option<String>,
+    /// The server's name of the embedding model.
+    #[arg(long, value_name = "NAME")]
+    embedder_model: Option<String>,
+    /// Who writes the answers; models are reached as the settings say.
+    #[arg(long, default_value = "built-in", value_parser = provider)]
+    provider: Provider,
+    /// Least recall@3 over all questions with an answer, in percent.
+    #[arg(long, value_name = "PCT", value_parser = percent)]
+    min_recall3: Option<f64>,
+    /// Largest share of the questions without an answer that may get one, in percent.
+    #[arg(long, value_name = "PCT", value_parser = percent)]
+    max_false: Option<f64>,
+}
+
+/// Who writes answers, as it is said on the command line: `built-in`, `openai-compatible`.
+fn provider(text: &str) -> Result<Provider, String> {
+    serde_json::from_value(text.replace('-', "_").to_uppercase().into()).map_err(|_| {
+        let name =
+            |provider| serde_json::to_value(provider).ok()?.as_str().map(|name| name.to_lowercase().replace('_', "-"));
+        let known: Vec<String> = Provider::iter().filter_map(name).collect();
+        format!("one of {}", known.join(", "))
+    })
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| "a number from 0 to 100".into())
 }
 
 #[derive(Subcommand)]
@@ -80,6 +122,9 @@ fn main() -> ExitCode {
     }
     let config = match Config::load() {
         Ok(config) => config,
+        Err(error) if matches!(command, Command::Evaluate(_)) => {
+            return unusable(&format!("A setting cannot be used. {error}"));
+        }
         Err(error) => return complain(&format!("A setting cannot be used. {error}")),
     };
     log(&config);
@@ -122,6 +167,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Command::Evaluate(wanted) => Ok(evaluation(config, wanted).await),
         Command::Health => Ok(health(&config).await),
         Command::Schema | Command::ReadPdf => Ok(ExitCode::SUCCESS),
     }
@@ -180,6 +226,19 @@ async fn admin(config: Config, email: &str, name: &str) -> Result<ExitCode> {
     say(&format!("{} may now do everything.\nPassword (shown once): {password}", user.email));
     app.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn evaluation(config: Config, asked: Evaluation) -> ExitCode {
+    let Evaluation { folder, embedder, embedder_model, provider, min_recall3, max_false } = asked;
+    let wanted = Wanted { folder, embedder, embedder_model, provider, min_recall3, max_false };
+    match evaluate::run(config, &wanted).await {
+        Ok(report) => {
+            say(&report.text);
+            if report.is_good_enough { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(Trouble::Usage(why)) => unusable(&why),
+        Err(Trouble::Failed(error)) => complain(&format!("{error:?}")),
+    }
 }
 
 async fn health(config: &Config) -> ExitCode {
@@ -249,4 +308,10 @@ fn say(text: &str) {
 fn complain(text: &str) -> ExitCode {
     eprintln!("{text}");
     ExitCode::FAILURE
+}
+
+/// The same for what was given to the command, with the exit code of wrong usage.
+fn unusable(text: &str) -> ExitCode {
+    complain(text);
+    ExitCode::from(2)
 }

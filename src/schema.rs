@@ -9,9 +9,13 @@ use crate::{
         accounts::{AccountsMutation, AccountsQuery},
         answers::{AnswersMutation, AnswersQuery, AnswersSubscription},
         assistants::{AssistantsMutation, AssistantsQuery},
-        conversations::{ConversationsMutation, ConversationsQuery, ConversationsSubscription},
+        conversations::{
+            ConversationsMutation, ConversationsQuery, ConversationsSubscription, FeedbackMutation, FeedbackQuery,
+        },
+        evaluation::{EvaluationMutation, EvaluationQuery},
         knowledge::{KnowledgeMutation, KnowledgeQuery},
         nodes::NodesQuery,
+        questions::{QuestionsMutation, QuestionsQuery},
         sites::{SitesMutation, SitesQuery},
         spending::SpendingQuery,
         visitors::{VisitorsMutation, VisitorsQuery},
@@ -24,17 +28,21 @@ use crate::{
 struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery);
 #[derive(MergedObject, Default)]
 struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery);
+#[derive(MergedObject, Default)]
+struct QualityQuery(FeedbackQuery, QuestionsQuery, EvaluationQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
 #[derive(MergedObject, Default)]
-struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, NodesQuery);
+struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, QualityQuery, NodesQuery);
 
 #[derive(MergedObject, Default)]
 struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
 #[derive(MergedObject, Default)]
 struct TalkMutation(AssistantsMutation, ConversationsMutation, AnswersMutation);
+#[derive(MergedObject, Default)]
+struct QualityMutation(FeedbackMutation, QuestionsMutation, EvaluationMutation);
 /// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.
 #[derive(MergedObject, Default)]
-struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation);
+struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, QualityMutation);
 
 /// What can be followed, over WebSocket (`graphql-transport-ws`) or server-sent events. Events with a `cursor` are kept:
 /// after a lost connection subscribe again with `after` and nothing is missed or repeated.

@@ -172,6 +172,14 @@ ids! {
     ChunkId "chunk",
     /// An import of articles from files.
     ImportId "import",
+    /// Questions of one meaning that no article answers.
+    QuestionGroupId "question",
+    /// One of those questions.
+    QuestionExampleId "asked",
+    /// A question with a known answer, to measure an assistant by.
+    GoldenQuestionId "golden",
+    /// One time that golden questions were asked.
+    EvaluationId "eval",
     /// A unit of background work.
     JobId "job",
 }

@@ -1,12 +1,14 @@
 //! What the product does, a folder each. A feature may call those before it in this order, never those after it:
-//! accounts, sites, spending, visitors, knowledge, assistants, conversations, answers, nodes, upkeep.
+//! accounts, sites, spending, visitors, knowledge, assistants, conversations, answers, questions, evaluation, nodes, upkeep.
 
 pub mod accounts;
 pub mod answers;
 pub mod assistants;
 pub mod conversations;
+pub mod evaluation;
 pub mod knowledge;
 pub mod nodes;
+pub mod questions;
 pub mod sites;
 pub mod spending;
 pub mod upkeep;

@@ -107,6 +107,10 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         | AnyId::InvitationId(_)
         | AnyId::ChunkId(_)
         | AnyId::ImportId(_)
+        | AnyId::QuestionGroupId(_)
+        | AnyId::QuestionExampleId(_)
+        | AnyId::GoldenQuestionId(_)
+        | AnyId::EvaluationId(_)
         | AnyId::JobId(_) => None,
     })
 }

@@ -100,6 +100,8 @@ pub enum ErrorReason {
     NotAuthor,
     /// The message was deleted.
     MessageDeleted,
+    /// No assistant wrote the message.
+    NotAnAnswer,
     /// The assistant is switched off.
     AssistantDisabled,
     /// The run has ended already.
@@ -110,6 +112,10 @@ pub enum ErrorReason {
     ArticleState,
     /// Nobody with that id is a member of the site.
     NotMember,
+    /// An evaluation of the assistant is running already.
+    EvaluationRunning,
+    /// The assistant has no golden questions.
+    NoGoldenQuestions,
     /// The provider of the assistant's model failed.
     ProviderFailed,
     /// The provider cut the answer short.

@@ -235,6 +235,12 @@ impl<N: OutputType> List<N> {
 }
 
 impl<T> Page<T> {
+    /// The same page with each row read as something else.
+    pub fn try_map<U>(self, read: impl FnMut(T) -> Result<U>) -> Result<Page<U>> {
+        let Self { rows, has_next, has_previous } = self;
+        Ok(Page { rows: rows.into_iter().map(read).collect::<Result<_>>()?, has_next, has_previous })
+    }
+
     /// Makes the connection: `place` tells a row's place, `show` turns it into what the API shows.
     pub fn connect<N: OutputType>(
         self,

@@ -145,6 +145,19 @@ impl TestApp {
         panic!("the article was not indexed")
     }
 
+    /// The first group of unanswered questions of a site, as soon as there is one.
+    pub(crate) async fn unanswered(&self, site: &Site) -> String {
+        let query = "query Q($s: ID!) { unansweredQuestions(siteId: $s) { nodes { id } } }";
+        for _ in 0..200 {
+            let data = self.run(Some(&site.admin.token), query, json!({ "s": site.id })).await;
+            if let Some(id) = data["unansweredQuestions"]["nodes"][0]["id"].as_str() {
+                return id.to_owned();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("no question was grouped")
+    }
+
     /// A visitor's conversation.
     pub(crate) async fn conversation(&self, visitor: &Visitor) -> String {
         let data = self

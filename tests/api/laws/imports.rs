@@ -16,6 +16,8 @@ const FEATURES: &[&str] = &[
     "assistants",
     "conversations",
     "answers",
+    "questions",
+    "evaluation",
     "nodes",
     "upkeep",
 ];
@@ -31,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("features", &["features", "kernel", "ports", "config"]),
     ("schema", &["schema", "features", "config", "kernel"]),
     ("app", &["app", "features", "kernel", "ports", "config", "schema"]),
+    ("evaluate", &["evaluate", "app", "features", "kernel", "ports", "config"]),
     ("seed", &["seed", "app", "features", "kernel", "ports", "config", "schema"]),
     ("server", &["server", "features", "kernel", "ports", "config", "schema"]),
 ];

@@ -56,6 +56,7 @@ const NO_NODE: &str = "0 00 0 00 00 0";
 const RULES: &[Rule] = &[
     // Queries.
     ("aiUsage", r#"{"siteId":"$site"}"#, ADMINS),
+    ("answerFeedback", r#"{"siteId":"$site"}"#, ADMINS),
     ("article", r#"{"articleId":"$article"}"#, MEMBERS),
     ("articleImport", r#"{"importId":"$import"}"#, MEMBERS),
     ("articles", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -69,6 +70,10 @@ const RULES: &[Rule] = &[
     ("errorCatalogue", "{}", ANYBODY),
     ("exportArticles", r#"{"siteId":"$site","format":"MARKDOWN"}"#, MEMBERS),
     ("inboxCursor", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("evaluation", r#"{"evaluationId":"$evaluation"}"#, "U FF N NN AN A"),
+    ("evaluationGate", r#"{"assistantId":"$assistant"}"#, ADMINS),
+    ("evaluations", r#"{"assistantId":"$assistant"}"#, ADMINS),
+    ("goldenQuestions", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("invitations", r#"{"siteId":"$site"}"#, ADMINS),
     ("knowledgeIndex", r#"{"siteId":"$site"}"#, MEMBERS),
     ("knowledgeSettings", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -81,6 +86,9 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$chunk"}"#, NO_NODE),
     ("node", r#"{"id":"$conversation"}"#, WHERE_SEEN),
     ("node", r#"{"id":"$import"}"#, NO_NODE),
+    ("node", r#"{"id":"$evaluation"}"#, NO_NODE),
+    ("node", r#"{"id":"$golden"}"#, NO_NODE),
+    ("node", r#"{"id":"$group"}"#, NO_NODE),
     ("node", r#"{"id":"$message"}"#, WHERE_SEEN),
     ("node", r#"{"id":"$newInvitation"}"#, NO_NODE),
     ("node", r#"{"id":"$newMember"}"#, NO_NODE),
@@ -92,6 +100,7 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$visitor"}"#, WHERE_MEMBER),
     ("nodes", r#"{"ids":["$conversation","$message","$run"]}"#, WHERE_SEEN),
     ("nodes", r#"{"ids":["$article","$assistant","$site","$visitor"]}"#, WHERE_MEMBER),
+    ("previewPublish", r#"{"articleId":"$article"}"#, "U FF N NN AN A"),
     ("publicArticle", r#"{"siteKey":"$key","slug":"$slug"}"#, ANYBODY),
     ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("run", r#"{"runId":"$run"}"#, PARTICIPANTS),
@@ -103,6 +112,7 @@ const RULES: &[Rule] = &[
     ("siteMembers", r#"{"siteId":"$site"}"#, MEMBERS),
     ("sites", "{}", PERSONS),
     ("suggestArticles", r#"{"text":"iade kaç gün içinde yapılır"}"#, "U AA F FF FF F"),
+    ("unansweredQuestions", r#"{"siteId":"$site"}"#, MEMBERS),
     ("verifyToken", r#"{"token":"$visitorToken"}"#, ANYBODY),
     ("visitor", r#"{"visitorId":"$visitor"}"#, MEMBERS),
     ("visitors", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -128,22 +138,37 @@ const RULES: &[Rule] = &[
     ("createArticles", r#"{"siteId":"$site","articles":[{"title":"Yeni","body":"Metin","language":"tr"}]}"#, MEMBERS),
     ("createAssistant", r#"{"siteId":"$site","name":"Yeni","enabled":false}"#, ADMINS),
     ("createAssistant", r#"{"name":"Benim"}"#, PERSONS),
+    ("dismissUnansweredQuestions", r#"{"groupIds":["$group"]}"#, MEMBERS),
+    (
+        "createGoldenQuestion",
+        r#"{"assistantId":"$assistant","question":"İade?","language":"tr","answerContains":"14"}"#,
+        ADMINS,
+    ),
     ("deleteArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
     ("deleteAssistant", r#"{"assistantId":"$newAssistant"}"#, ADMINS),
     // Of another visitor, so that its own is there for the others.
     ("deleteConversation", r#"{"conversationId":"$newConversation"}"#, "U NN N FN AN A"),
+    ("deleteGoldenQuestion", r#"{"goldenQuestionId":"$newGolden"}"#, "U FF N NN AN A"),
     ("deleteMessage", r#"{"messageId":"$newMessage"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$newMessage","body":"Anders"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$note","body":"Anders"}"#, "U NN N FN AN F"),
     ("grantCredits", r#"{"userId":"$agent","amount":1}"#, "U FF F FF FF A"),
     ("importArticles", r#"{"siteId":"$site","files":[{"name":"yeni.md","text":"Metin"}]}"#, MEMBERS),
+    (
+        "importGoldenQuestions",
+        r#"{"assistantId":"$assistant","questions":[{"question":"İade?","language":"tr","unanswerable":true}]}"#,
+        ADMINS,
+    ),
     ("inviteMember", r#"{"siteId":"$site","email":"guest@example.com","role":"AGENT"}"#, ADMINS),
     ("login", r#"{"email":"$email","password":"$password"}"#, ANYBODY),
     ("markDelivered", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
     ("markRead", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
     ("pauseAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
+    ("proposeArticle", r#"{"groupId":"$group"}"#, MEMBERS),
     ("publishArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
     ("rebuildIndex", r#"{"siteId":"$site"}"#, ADMINS),
+    // Only of the one who asked.
+    ("rateAnswer", r#"{"messageId":"$answer","helpful":true}"#, AUTHOR),
     ("refreshSession", r#"{"refreshToken":"$newRefreshToken"}"#, ANYBODY),
     ("register", r#"{"email":"$newEmail","password":"$password","name":"Neu"}"#, ANYBODY),
     ("removeMember", r#"{"memberId":"$newMember"}"#, ADMINS),
@@ -157,7 +182,9 @@ const RULES: &[Rule] = &[
     // The session is the own admin's.
     ("revokeSession", r#"{"sessionId":"$newSession"}"#, "U FF N NN AN N"),
     ("rotateSiteKey", r#"{"siteId":"$site"}"#, ADMINS),
+    ("runEvaluation", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("sendMessage", r#"{"conversationId":"$conversation","body":"Merhaba"}"#, PARTICIPANTS),
+    ("setEvaluationGate", r#"{"assistantId":"$assistant","gate":"WARN"}"#, ADMINS),
     ("setTyping", r#"{"conversationId":"$conversation","isTyping":true}"#, PARTICIPANTS),
     // With an assistant of the site that is open to customers, which every person may be.
     ("startConversation", r#"{"assistantId":"$openAssistant"}"#, "U AN A AA AA A"),
@@ -169,6 +196,7 @@ const RULES: &[Rule] = &[
     ("updateArticle", r#"{"articleId":"$article","language":"tr"}"#, ADMINS),
     ("updateAssistant", r#"{"assistantId":"$assistant","temperature":0.5}"#, ADMINS),
     ("updateKnowledgeSettings", r#"{"siteId":"$site","minScore":0}"#, ADMINS),
+    ("updateGoldenQuestion", r#"{"goldenQuestionId":"$golden","kind":"x"}"#, "U FF N NN AN A"),
     ("updateSite", r#"{"siteId":"$site","locale":"tr"}"#, ADMINS),
     ("updateVisitor", r#"{"locale":"tr"}"#, "U AA F FF FF F"),
     // Makes members of those who were none, so it comes last.
@@ -205,7 +233,7 @@ const OPEN: &[&str] = &[
 
 /// Tells of the end of an answer.
 const ANSWERED: &str = "subscription($c: ID!) { conversationEvents(conversationId: $c, after: \"beginning\") {
-    __typename ... on RunFinished { runId citations { chunkId } } } }";
+    __typename ... on RunFinished { runId message { id } citations { chunkId } } } }";
 
 /// Deepest objects that are selected.
 const DEPTH: usize = 5;
@@ -257,6 +285,9 @@ impl World {
         let events = ws.until("1", |event| event["conversationEvents"]["runId"].is_string()).await;
         let answered = &events[events.len() - 1]["conversationEvents"];
         let (run, chunk) = (text(&answered["runId"]), text(&answered["citations"][0]["chunkId"]));
+        let answer = text(&answered["message"]["id"]);
+        let rate = "mutation($i: RateAnswerInput!) { rateAnswer(input: $i) { message { id } } }";
+        app.run(Some(&visitor.token), rate, json!({ "i": { "messageId": answer, "helpful": false } })).await;
         let note = "mutation($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
         let note_body = format!("{MARK} not");
         let input = json!({ "i": { "conversationId": conversation, "body": note_body } });
@@ -279,6 +310,8 @@ impl World {
             ("visitorToken", visitor.token.clone()),
             ("conversation", conversation),
             ("message", text(&asked["id"])),
+            ("group", app.unanswered(own).await),
+            ("answer", answer),
             ("run", run),
             ("chunk", chunk),
             ("note", text(&noted["addNote"]["message"]["id"])),
@@ -286,6 +319,10 @@ impl World {
             ("email", own.admin.email.clone()),
             ("password", PASSWORD.to_owned()),
         ]);
+        let golden = self.golden().await;
+        self.things.insert("golden", golden);
+        let evaluation = self.evaluation().await;
+        self.things.insert("evaluation", evaluation);
     }
 
     /// What stands for a word with `$` in a rule: a thing of the own site.
@@ -304,6 +341,7 @@ impl World {
                 let new = json!({ "siteId": site, "title": MARK, "body": MARK, "language": "tr" });
                 text(&self.as_admin(make, json!({ "i": new })).await["createArticle"]["article"]["id"])
             }
+            "newGolden" => self.golden().await,
             "newAssistant" => app.assistant(&self.own, json!({ "name": MARK, "enabled": false })).await,
             "newConversation" => app.conversation(&self.new_visitor().await).await,
             "newMessage" => {
@@ -328,6 +366,21 @@ impl World {
             "newRefreshToken" => self.sign_in(&self.own.admin).await.refresh,
             unknown => panic!("nothing is known as ${unknown}"),
         }
+    }
+
+    /// A golden question of the own site's assistant.
+    async fn golden(&self) -> String {
+        let make =
+            "mutation($i: CreateGoldenQuestionInput!) { createGoldenQuestion(input: $i) { goldenQuestion { id } } }";
+        let new = json!({ "assistantId": self.things["assistant"], "question": MARK, "language": "tr", "answerContains": MARK });
+        text(&self.as_admin(make, json!({ "i": new })).await["createGoldenQuestion"]["goldenQuestion"]["id"])
+    }
+
+    /// An evaluation of it that was ordered.
+    async fn evaluation(&self) -> String {
+        let run = "mutation($i: RunEvaluationInput!) { runEvaluation(input: $i) { evaluation { id } } }";
+        let input = json!({ "i": { "assistantId": self.things["assistant"] } });
+        text(&self.as_admin(run, input).await["runEvaluation"]["evaluation"]["id"])
     }
 
     async fn as_admin(&self, document: &str, variables: Value) -> Value {
