@@ -167,7 +167,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Command::Evaluate(wanted) => Ok(evaluation(config, wanted).await),
+        Command::Evaluate(wanted) => Ok(Box::pin(evaluation(config, wanted)).await),
         Command::Health => Ok(health(&config).await),
         Command::Schema | Command::ReadPdf => Ok(ExitCode::SUCCESS),
     }

@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     features::{
         accounts::{AccountsMutation, AccountsQuery},
-        answers::{AnswersMutation, AnswersQuery, AnswersSubscription},
+        answers::{AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery},
         assistants::{AssistantsMutation, AssistantsQuery},
         conversations::{
             ConversationsMutation, ConversationsQuery, ConversationsSubscription, FeedbackMutation, FeedbackQuery,
@@ -27,7 +27,7 @@ use crate::{
 #[derive(MergedObject, Default)]
 struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery);
 #[derive(MergedObject, Default)]
-struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery);
+struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery);
 #[derive(MergedObject, Default)]
 struct QualityQuery(FeedbackQuery, QuestionsQuery, EvaluationQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
@@ -37,7 +37,7 @@ struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, QualityQuery, NodesQuery);
 #[derive(MergedObject, Default)]
 struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
 #[derive(MergedObject, Default)]
-struct TalkMutation(AssistantsMutation, ConversationsMutation, AnswersMutation);
+struct TalkMutation(AssistantsMutation, ConversationsMutation, AnswersMutation, DraftsMutation);
 #[derive(MergedObject, Default)]
 struct QualityMutation(FeedbackMutation, QuestionsMutation, EvaluationMutation);
 /// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.

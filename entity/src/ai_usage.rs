@@ -50,8 +50,10 @@ pub enum Purpose {
     Test,
     /// A question with a known answer, to measure an assistant by.
     Evaluation,
-    /// The draft of an article from what agents replied.
+    /// The draft of a reply, for an agent.
     Draft,
+    /// The draft of an article from what agents replied.
+    Article,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,4 +1,4 @@
-//! One answer of an assistant in the making: the row outlives connections and servers.
+//! One answer of an assistant in the making, or a draft of a reply for an agent: the row outlives connections and servers.
 
 use async_graphql::Enum;
 use sea_orm::entity::prelude::*;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     assistant::Provider,
-    ids::{AssistantId, ConversationId, MessageId, RunId, SiteId},
+    ids::{AssistantId, ConversationId, MessageId, RunId, SiteId, UserId},
     message::AnswerAction,
 };
 
@@ -50,6 +50,10 @@ pub struct Model {
     pub dropped_citations: i32,
     /// Links and images the model wrote that no source holds; they were taken out.
     pub removed_links: i32,
+    /// The agent for whom this is a draft; none for an answer to the visitor.
+    pub requested_by: Option<UserId>,
+    /// What the agent made of the draft.
+    pub draft_outcome: Option<DraftOutcome>,
     pub created_at: DateTimeUtc,
     pub started_at: Option<DateTimeUtc>,
     pub finished_at: Option<DateTimeUtc>,
@@ -72,6 +76,19 @@ pub enum RunStatus {
     Stopped,
     /// Was given up because a human took over or a newer question came.
     Cancelled,
+}
+
+/// What became of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DraftOutcome {
+    /// It was sent as it was.
+    Sent,
+    /// It was changed and sent.
+    Edited,
+    /// It was not wanted.
+    Discarded,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -130,6 +130,11 @@ pub(crate) fn where_set(mut index: IndexCreateStatement, column: &'static str) -
     index.and_where(Expr::col(Alias::new(column)).is_not_null()).take()
 }
 
+/// An index over those rows only in which `column` is not set.
+pub(crate) fn where_unset(mut index: IndexCreateStatement, column: &'static str) -> IndexCreateStatement {
+    index.and_where(Expr::col(Alias::new(column)).is_null()).take()
+}
+
 /// Adds one column; SQLite takes one at a time.
 pub(crate) fn add(table: &'static str, mut column: ColumnDef) -> TableAlterStatement {
     Table::alter().table(Alias::new(table)).add_column(&mut column).take()

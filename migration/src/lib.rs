@@ -16,6 +16,7 @@ mod m20261121_22_evaluation;
 mod m20261121_25_typed_answers;
 mod m20261121_26_handoff;
 mod m20261121_27_credits;
+mod m20261121_28_drafts;
 mod m20261121_2_sites;
 mod m20261121_3_assistants;
 mod m20261121_4_conversations;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_25_typed_answers::Migration),
             Box::new(m20261121_26_handoff::Migration),
             Box::new(m20261121_27_credits::Migration),
+            Box::new(m20261121_28_drafts::Migration),
         ]
     }
 }

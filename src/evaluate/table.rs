@@ -34,7 +34,13 @@ fn head(run: &Run<'_>, text: &mut String) {
     let folder = run.folder;
     let provider = match run.provider {
         Provider::BuiltIn => "the built-in answerer".to_owned(),
-        model => format!("a model ({model:?})"),
+        model @ (Provider::OpenaiCompatible
+        | Provider::Openai
+        | Provider::AzureOpenai
+        | Provider::Mistral
+        | Provider::Ollama
+        | Provider::Anthropic
+        | Provider::Gemini) => format!("a model ({model:?})"),
     };
     line(
         text,

@@ -106,6 +106,12 @@ pub enum ErrorReason {
     AssistantDisabled,
     /// The run has ended already.
     RunEnded,
+    /// The run is not a draft, or has not ended with a text yet.
+    DraftNotReady,
+    /// The draft was sent or discarded already.
+    DraftClosed,
+    /// The visitor has not said anything that could be replied to.
+    NothingToAnswer,
     /// The slug is taken in this site.
     SlugTaken,
     /// The article is not in a state that allows it.

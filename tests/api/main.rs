@@ -28,6 +28,7 @@ mod articles;
 mod assistants;
 mod conversations;
 mod credits;
+mod drafts;
 mod evaluate;
 mod evaluation;
 mod feedback;

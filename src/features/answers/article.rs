@@ -28,7 +28,7 @@ pub(crate) async fn write_article(
     let of_site = assistants::of_site(&cx.db(), site).await?;
     let Some(assistant) = of_site.iter().find(|it| it.enabled && assistants::asks_models(it)) else { return Ok(None) };
     let prompt = Prompt { model: assistant.model.clone(), ..prompt(question, replies) };
-    let asking = Question { assistant, purpose: Purpose::Draft, run: None, text: question };
+    let asking = Question { assistant, purpose: Purpose::Article, run: None, text: question };
     let Asked { mut reply, account } = assistants::ask(cx, asking, prompt, stream::empty().boxed()).await?;
     let writing = async {
         let mut text = String::new();

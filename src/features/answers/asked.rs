@@ -34,7 +34,9 @@ pub(crate) fn finished_run(line: &Line) -> Option<RunId> {
         | RunFact::Started { .. }
         | RunFact::SourcesFound { .. }
         | RunFact::Failed { .. }
-        | RunFact::StopRequested { .. } => None,
+        | RunFact::StopRequested { .. }
+        | RunFact::DraftReady { .. }
+        | RunFact::DraftClosed { .. } => None,
     }
 }
 

@@ -1,7 +1,12 @@
-//! What can happen to a run; lines about its conversation.
+//! What can happen to a run; lines about its conversation, or about the run itself when it is a draft: who follows the
+//! conversation must not see it.
 
-use ::entity::ids::{MessageId, RunId};
+use ::entity::{
+    ids::{MessageId, RunId},
+    run::{self, DraftOutcome},
+};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::model::FailureReason;
 use crate::{
@@ -19,6 +24,13 @@ pub(super) enum RunFact {
     Finished { run: RunId, message: MessageId },
     Failed { run: RunId, reason: FailureReason },
     StopRequested { run: RunId },
+    DraftReady { run: RunId },
+    DraftClosed { run: RunId, outcome: DraftOutcome },
+}
+
+/// What the lines of a run are about.
+pub(super) fn subject(run: &run::Model) -> Uuid {
+    if run.requested_by.is_some() { run.id.0 } else { run.conversation_id.0 }
 }
 
 impl Fact for RunFact {
@@ -30,6 +42,8 @@ impl Fact for RunFact {
             Self::Finished { .. } => "run.finished",
             Self::Failed { .. } => "run.failed",
             Self::StopRequested { .. } => "run.stop_requested",
+            Self::DraftReady { .. } => "run.draft_ready",
+            Self::DraftClosed { .. } => "run.draft_closed",
         }
     }
 }
@@ -48,7 +62,9 @@ impl RunFact {
             | Self::SourcesFound { run, .. }
             | Self::Finished { run, .. }
             | Self::Failed { run, .. }
-            | Self::StopRequested { run } => *run,
+            | Self::StopRequested { run }
+            | Self::DraftReady { run }
+            | Self::DraftClosed { run, .. } => *run,
         }
     }
 }

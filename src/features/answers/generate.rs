@@ -36,7 +36,7 @@ const SUGGESTIONS: usize = 3;
 const RELATED: f32 = 0.2;
 
 /// An answer about to be written.
-pub(super) struct Draft {
+pub(super) struct Prepared {
     /// What it is made from.
     pub(super) sources: Vec<Citation>,
     /// The language of what the server itself says.
@@ -70,21 +70,23 @@ pub(super) struct Written {
 }
 
 /// Finds sources and prepares the answer; nothing is written yet.
-pub(super) async fn draft(
+pub(super) async fn prepare(
     cx: &Ctx,
+    purpose: Purpose,
     run: Option<RunId>,
     assistant: &assistant::Model,
     conversation: &conversation::Model,
     history: &[message::Model],
-) -> Result<(Draft, Reply)> {
+) -> Result<(Prepared, Reply)> {
     let question = model::question(history);
     let language = language::detect(&question)
         .or_else(|| language::Language::of_tag(&assistant.language))
         .map_or("en", language::Language::tag);
     // In a customer's private space there is nobody else.
     let has_staff = assistant.owner_id.is_none();
+    let for_agent = purpose == Purpose::Draft;
     let wants_person = phrases::asks_for_person(&question) || phrases::agrees(&question) && offered_person(history);
-    if has_staff && wants_person {
+    if has_staff && wants_person && !for_agent {
         return Ok(by_server(Said::plain(handoff::announcement(language), AnswerAction::Handoff), 1.0, language));
     }
     let small_talk = phrases::small_talk(&question);
@@ -99,12 +101,12 @@ pub(super) async fn draft(
     };
     let options = RetrieveOptions { public_only: true, limit: PASSAGES };
     let found = knowledge::retrieve(cx, assistant.site_id, &model::search_text(history), options).await?;
-    let (quoted, confidence) = extractive(assistant, &found, language);
+    let (quoted, confidence) = extractive(assistant, &found, language, for_agent);
     if !with_models {
         return Ok(by_server(quoted, confidence, language));
     }
     if small_talk.is_none() && beyond(assistant, &found, confidence) {
-        return Ok(by_server(Said::plain(texts::no_answer(language), AnswerAction::Abstain), confidence, language));
+        return Ok(by_server(Said::nothing(language, for_agent), confidence, language));
     }
     let quoted = small_answer.unwrap_or(quoted);
     let mut masks = masks(cx, assistant, conversation).await?;
@@ -112,13 +114,12 @@ pub(super) async fn draft(
     let texts = found.passages.iter().map(|source| source.text.clone()).collect::<Vec<_>>();
     let own = [assistant.instructions.as_str(), assistant.welcome_text.as_str()];
     let passages = found.within_budget();
-    let prompt = prompt::build(assistant, history, &passages, masks.as_mut());
+    let prompt = prompt::build(assistant, history, &passages, masks.as_mut(), for_agent);
     let cleaner = Cleaner::new(passages.len(), texts.iter().map(String::as_str).chain(own));
     let polish = Polish::new(masks.unwrap_or_default().restore(), cleaner);
-    let purpose = if run.is_some() { Purpose::Answer } else { Purpose::Evaluation };
     let asking = Question { assistant, purpose, run, text: &question };
     let Asked { reply, account } = assistants::ask(cx, asking, prompt, quoted.reply()).await?;
-    let draft = Draft {
+    let prepared = Prepared {
         sources: numbered(&passages),
         language,
         confidence,
@@ -128,19 +129,24 @@ pub(super) async fn draft(
         decided: None,
         account,
     };
-    Ok((draft, reply))
+    Ok((prepared, reply))
 }
 
 /// An answer of the server's own, without asking anybody.
-fn by_server(quoted: Said, confidence: f64, language: &'static str) -> (Draft, Reply) {
+fn by_server(quoted: Said, confidence: f64, language: &'static str) -> (Prepared, Reply) {
     let (reply, sources, account) = (quoted.reply(), quoted.citations.clone(), Account::default());
     account.answers_built_in();
-    (Draft { sources, language, confidence, quoted, polish: None, small_talk: false, decided: None, account }, reply)
+    (Prepared { sources, language, confidence, quoted, polish: None, small_talk: false, decided: None, account }, reply)
 }
 
 impl Said {
     fn plain(text: &str, action: AnswerAction) -> Self {
         Self { text: text.to_owned(), action, citations: vec![] }
+    }
+
+    /// That nothing was found. An agent need not be told in words for visitors.
+    fn nothing(language: &str, for_agent: bool) -> Self {
+        Self::plain(if for_agent { "" } else { texts::no_answer(language) }, AnswerAction::Abstain)
     }
 
     /// The text, piece by piece.
@@ -186,11 +192,14 @@ pub(super) async fn masks(
     Ok(Some(Masks::new(name.as_deref())))
 }
 
-/// The built-in answerer: quotes, suggests, or says that it does not know; and how sure it is.
-fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'static str) -> (Said, f64) {
+/// The built-in answerer: quotes, suggests, or says that it does not know; and how sure it is. For an agent, who decides,
+/// what is likely is quoted, too.
+fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'static str, for_agent: bool) -> (Said, f64) {
     let extract = knowledge::extract(found);
     let confidence = f64::from(extract.confidence);
     let decision = match assistant.confidence_threshold {
+        _ if for_agent && extract.text.is_empty() => Decision::Abstain,
+        None if for_agent && extract.decision == Decision::Suggest => Decision::Answer,
         Some(threshold) if extract.text.is_empty() || confidence < threshold => Decision::Abstain,
         Some(_) => Decision::Answer,
         None => extract.decision,
@@ -218,7 +227,7 @@ fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'stati
             let text = format!("{}\n{titles}", texts::did_you_mean(language));
             Said { text, action: AnswerAction::Clarify, citations: numbered(articles) }
         }
-        Decision::Abstain => Said::plain(texts::no_answer(language), AnswerAction::Abstain),
+        Decision::Abstain => Said::nothing(language, for_agent),
     };
     (said, confidence)
 }
@@ -248,7 +257,7 @@ impl Written {
     }
 }
 
-impl Draft {
+impl Prepared {
     /// True when models are asked.
     pub(super) fn by_model(&self) -> bool {
         self.polish.is_some()

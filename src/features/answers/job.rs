@@ -1,9 +1,10 @@
 //! The job that answers a question. Only this writes; everybody else watches.
 
 use ::entity::{
+    ai_usage::Purpose,
     assistant, conversation,
     conversation::{HandoffReason, Status},
-    ids::RunId,
+    ids::{MessageId, RunId},
     message::{AnswerAction, Audience, AuthorKind},
     run::{self, RunStatus},
 };
@@ -13,8 +14,8 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    facts::RunFact,
-    generate::{self, Draft, Written},
+    facts::{RunFact, subject},
+    generate::{self, Prepared, Written},
     model::{self, FailureReason, Usage},
     offer::OfferPerson,
     progress::Writing,
@@ -83,7 +84,7 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
     match run.status {
         RunStatus::Queued | RunStatus::Running => {}
         // Stopped by a participant while its writer was dying: what had been saved becomes the message.
-        RunStatus::Stopped if run.message_id.is_none() && !run.text.is_empty() => {
+        RunStatus::Stopped if run.finished_at.is_none() && !run.text.is_empty() => {
             let written = Written::saved(run.text.clone());
             return finish(cx, id, Some(written), End::Interrupted, &Account::default()).await;
         }
@@ -93,19 +94,20 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
     let Some(assistant) = usable(cx, &run, &conversation).await? else { return Ok(()) };
     let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
-    let (mut draft, reply) = generate::draft(cx, Some(id), &assistant, &conversation, &history).await?;
+    let purpose = if run.requested_by.is_some() { Purpose::Draft } else { Purpose::Answer };
+    let (mut prepared, reply) = generate::prepare(cx, purpose, Some(id), &assistant, &conversation, &history).await?;
     // Listens before the run shows as running: who stops it from then on is heard.
-    let hints = cx.bus.listen(&[Topic::Subject(conversation.id.0)]);
-    let Some(run) = begin(cx, id, &draft).await? else { return Ok(()) };
+    let hints = cx.bus.listen(&[Topic::Subject(subject(&run))]);
+    let Some(run) = begin(cx, id, &prepared).await? else { return Ok(()) };
     let writing = Writing::begin(cx, id, run.attempt);
-    let end = write(cx, &run, &mut draft, reply, &writing, hints).await;
+    let end = write(cx, &run, &mut prepared, reply, &writing, hints).await;
     let text = writing.progress().text;
-    let written = (!text.is_empty()).then(|| draft.complete(text));
-    match finish(cx, id, written, end, &draft.account).await {
+    let written = (!text.is_empty()).then(|| prepared.complete(text));
+    match finish(cx, id, written, end, &prepared.account).await {
         // The conversation was deleted meanwhile; the calls were made all the same.
         Err(error) if error.code == ErrorCode::NotFound => {
             let tx = cx.begin().await?;
-            draft.account.book(&tx).await?;
+            prepared.account.book(&tx).await?;
             tx.commit().await.map(drop)
         }
         other => other,
@@ -114,13 +116,14 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
 
 /// The assistant, if it may speak; otherwise the run ends here.
 async fn usable(cx: &Ctx, run: &run::Model, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {
-    if conversation.assistant_paused {
+    let is_draft = run.requested_by.is_some();
+    if conversation.assistant_paused && !is_draft {
         finish(cx, run.id, None, End::Failed(FailureReason::HumanTookOver), &Account::default()).await?;
         return Ok(None);
     }
     let assistant = assistants::find_any(&cx.db(), run.assistant_id).await?;
     let usable = assistant.filter(|found| found.enabled && found.deleted_at.is_none());
-    if usable.is_none() || conversation.status == Status::Closed {
+    if usable.is_none() || conversation.status == Status::Closed && !is_draft {
         finish(cx, run.id, None, End::Failed(FailureReason::AssistantDisabled), &Account::default()).await?;
         return Ok(None);
     }
@@ -128,7 +131,7 @@ async fn usable(cx: &Ctx, run: &run::Model, conversation: &conversation::Model) 
 }
 
 /// Marks the run as running and tells of its sources. `None` when it was ended meanwhile.
-async fn begin(cx: &Ctx, id: RunId, draft: &Draft) -> Result<Option<run::Model>> {
+async fn begin(cx: &Ctx, id: RunId, prepared: &Prepared) -> Result<Option<run::Model>> {
     let mut tx = cx.begin().await?;
     let run = store::find_for_update(&tx.db(), id).await?;
     if !matches!(run.status, RunStatus::Queued | RunStatus::Running) {
@@ -141,12 +144,12 @@ async fn begin(cx: &Ctx, id: RunId, draft: &Draft) -> Result<Option<run::Model>>
     row.started_at = Set(Some(cx.clock.now()));
     row.text = Set(String::new());
     row.chunks = Set(0);
-    row.citations = Set(serde_json::to_value(&draft.sources)?);
+    row.citations = Set(serde_json::to_value(&prepared.sources)?);
     let run = store::update(&tx.db(), row).await?;
-    let subject = run.conversation_id.0;
+    let subject = subject(&run);
     tx.record(run.site_id, subject, &RunFact::Started { run: id, attempt })?;
-    if !draft.sources.is_empty() {
-        tx.record(run.site_id, subject, &RunFact::SourcesFound { run: id, sources: draft.sources.clone() })?;
+    if !prepared.sources.is_empty() {
+        tx.record(run.site_id, subject, &RunFact::SourcesFound { run: id, sources: prepared.sources.clone() })?;
     }
     tx.commit().await?;
     Ok(Some(run))
@@ -156,21 +159,22 @@ async fn begin(cx: &Ctx, id: RunId, draft: &Draft) -> Result<Option<run::Model>>
 async fn write(
     cx: &Ctx,
     run: &run::Model,
-    draft: &mut Draft,
+    prepared: &mut Prepared,
     mut reply: Reply,
     writing: &Writing,
     mut hints: Listener,
 ) -> End {
+    let (subject, is_draft) = (subject(run), run.requested_by.is_some());
     let send = |text: String| {
         if text.is_empty() {
             return;
         }
         let index = writing.add(&text);
-        live::pass(cx, run.conversation_id, &Passing::Chunk { run: run.id, attempt: run.attempt, index, text });
+        live::pass(cx, subject, &Passing::Chunk { run: run.id, attempt: run.attempt, index, text });
     };
     // What came after a text that was there at once.
     let mut next = None;
-    let by_model = draft.by_model();
+    let by_model = prepared.by_model();
     loop {
         let piece = tokio::select! {
             biased;
@@ -186,23 +190,26 @@ async fn write(
             piece = following(&mut reply, &mut next, by_model) => piece,
         };
         match piece {
-            Some(Ok(Piece::Text(text))) => send(draft.shown(&text)),
+            Some(Ok(Piece::Text(text))) => send(prepared.shown(&text)),
             Some(Ok(Piece::Done { finish, usage })) => {
-                send(draft.rest());
+                send(prepared.rest());
                 let cut = finish == Finish::Length;
-                if !cut && let Some(closing) = draft.closing(&writing.progress().text) {
+                if !cut
+                    && !is_draft
+                    && let Some(closing) = prepared.closing(&writing.progress().text)
+                {
                     send(closing);
                 }
                 break End::Complete { cut, usage: usage.map(generate::usage) };
             }
             Some(Err(error)) => {
                 tracing::warn!(run.id = %run.id, error = %error, "a model did not complete its answer");
-                send(draft.rest());
+                send(prepared.rest());
                 let nothing = writing.progress().index < 0;
                 break if nothing { End::Failed(FailureReason::ProviderFailed) } else { End::Interrupted };
             }
             None => {
-                send(draft.rest());
+                send(prepared.rest());
                 break End::Interrupted;
             }
         }
@@ -238,6 +245,9 @@ async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Option<End>> {
     if now.status != RunStatus::Running || now.attempt != run.attempt {
         return Ok(Some(End::Interrupted));
     }
+    if run.requested_by.is_some() {
+        return Ok(None);
+    }
     let reach = cx.reach(Permission::ConversationsRead)?;
     let paused = conversations::find(&cx.db(), &reach, run.conversation_id).await?.assistant_paused;
     Ok(paused.then_some(End::Failed(FailureReason::HumanTookOver)))
@@ -257,41 +267,26 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End, account
     if run.message_id.is_some() || !(stopped || matches!(run.status, RunStatus::Queued | RunStatus::Running)) {
         return tx.commit().await.map(drop);
     }
-    let (site, subject) = (run.site_id, run.conversation_id.0);
-    let (interrupted, usage, mut failure) = match end {
+    let (site, subject, is_draft) = (run.site_id, subject(&run), run.requested_by.is_some());
+    let broke_off = matches!(end, End::Interrupted);
+    let (interrupted, usage, failure) = match end {
         End::Complete { cut, usage } => (cut, usage, None),
         End::Interrupted => (true, None, None),
         End::Failed(reason) => (true, None, Some(reason)),
     };
-    let mut message = None;
-    if failure.is_none()
-        && let Some(written) = &written
-    {
-        let posting = Posting {
-            conversation: conversation.id,
-            author: Author { kind: AuthorKind::Assistant, id: Some(run.assistant_id.0) },
-            audience: Audience::Everyone,
-            body: written.text.clone(),
-            // A second attempt to finish meets the message of the first.
-            client_id: Some(id.0),
-            run: Some(id),
-            citations: written.citations.clone(),
-            verdict: Some(written.verdict),
-            interrupted: interrupted || stopped,
-            actor: Some(run.assistant_id.to_string()),
-        };
-        message = conversations::insert_answer(&mut tx, &conversation, &posting).await?;
-        match &message {
-            None => failure = Some(FailureReason::HumanTookOver),
-            Some(_) if written.verdict.action == AnswerAction::Handoff => {
-                let told = conversations::find_for_update(&tx.db(), &reach, conversation.id).await?;
-                handoff::request_in(&mut tx, told, HandoffReason::Assistant).await?;
-            }
-            Some(_) => offer_person(&mut tx, &conversation).await?,
+    let ended = match (failure, &written) {
+        (Some(reason), _) => Err(reason),
+        (None, None) if stopped => Err(FailureReason::Stopped),
+        (None, None) if is_draft && !broke_off => Err(FailureReason::NothingFound),
+        (None, None) => Err(FailureReason::ProviderFailed),
+        // Half a draft is no draft, unless the agent wanted no more of it.
+        (None, Some(_)) if is_draft && broke_off && !stopped => Err(FailureReason::ProviderFailed),
+        (None, Some(_)) if is_draft => Ok(None),
+        (None, Some(written)) => {
+            let posted = post(&mut tx, &conversation, &run, written, interrupted || stopped).await?;
+            posted.map(Some).ok_or(FailureReason::HumanTookOver)
         }
-    } else if failure.is_none() {
-        failure = Some(if stopped { FailureReason::Stopped } else { FailureReason::ProviderFailed });
-    }
+    };
     let mut row = run.into_active_model();
     row.finished_at = Set(Some(cx.clock.now()));
     if let Some(written) = &written {
@@ -308,29 +303,65 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End, account
         row.model = Set(answerer.model);
     }
     row.attempts = Set(Some(serde_json::to_value(account.attempts())?));
-    match (&message, failure) {
-        (Some(posted), _) => {
-            row.message_id = Set(Some(posted.id));
-            row.status = Set(if stopped { RunStatus::Stopped } else { RunStatus::Finished });
-            store::update(&tx.db(), row).await?;
-            tx.record(site, subject, &RunFact::Finished { run: id, message: posted.id })?;
+    row.status = Set(match ended {
+        Ok(_) if stopped => RunStatus::Stopped,
+        Ok(_) => RunStatus::Finished,
+        Err(FailureReason::HumanTookOver | FailureReason::Superseded) => RunStatus::Cancelled,
+        Err(FailureReason::Stopped) => RunStatus::Stopped,
+        Err(
+            FailureReason::ProviderFailed
+            | FailureReason::AssistantDisabled
+            | FailureReason::NothingFound
+            | FailureReason::Internal,
+        ) => RunStatus::Failed,
+    });
+    let fact = match ended {
+        Ok(Some(message)) => {
+            row.message_id = Set(Some(message));
+            RunFact::Finished { run: id, message }
         }
-        (None, reason) => {
-            let reason = reason.unwrap_or(FailureReason::Internal);
+        Ok(None) => RunFact::DraftReady { run: id },
+        Err(reason) => {
             row.failure = Set(Some(serde_json::to_value(reason)?.as_str().unwrap_or_default().to_owned()));
-            row.status = Set(match reason {
-                FailureReason::HumanTookOver | FailureReason::Superseded => RunStatus::Cancelled,
-                FailureReason::Stopped => RunStatus::Stopped,
-                FailureReason::ProviderFailed | FailureReason::AssistantDisabled | FailureReason::Internal => {
-                    RunStatus::Failed
-                }
-            });
-            store::update(&tx.db(), row).await?;
-            tx.record(site, subject, &RunFact::Failed { run: id, reason })?;
+            RunFact::Failed { run: id, reason }
         }
-    }
+    };
+    store::update(&tx.db(), row).await?;
+    tx.record(site, subject, &fact)?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Posts the answer and what follows from it. `None` when the assistant must stay silent.
+async fn post(
+    tx: &mut Tx,
+    conversation: &conversation::Model,
+    run: &run::Model,
+    written: &Written,
+    interrupted: bool,
+) -> Result<Option<MessageId>> {
+    let posting = Posting {
+        conversation: conversation.id,
+        author: Author { kind: AuthorKind::Assistant, id: Some(run.assistant_id.0) },
+        audience: Audience::Everyone,
+        body: written.text.clone(),
+        // A second attempt to finish meets the message of the first.
+        client_id: Some(run.id.0),
+        run: Some(run.id),
+        citations: written.citations.clone(),
+        verdict: Some(written.verdict),
+        interrupted,
+        actor: Some(run.assistant_id.to_string()),
+    };
+    let Some(message) = conversations::insert_answer(tx, conversation, &posting).await? else { return Ok(None) };
+    if written.verdict.action == AnswerAction::Handoff {
+        let reach = tx.cx().reach(Permission::ConversationsRead)?;
+        let told = conversations::find_for_update(&tx.db(), &reach, conversation.id).await?;
+        handoff::request_in(tx, told, HandoffReason::Assistant).await?;
+    } else {
+        offer_person(tx, conversation).await?;
+    }
+    Ok(Some(message.id))
 }
 
 /// Two answers, and the visitor is offered a person; not in a customer's private space, where there is none.
@@ -349,15 +380,18 @@ async fn offer_person(tx: &mut Tx, conversation: &conversation::Model) -> Result
     Ok(())
 }
 
-/// Stops a run on a participant's wish. What was written becomes a message marked as interrupted.
+/// Stops a run on a participant's wish. What was written becomes a message marked as interrupted, or stays as a draft.
 pub(super) async fn stop(cx: &Ctx, id: RunId) -> Result<run::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
     let mut tx = cx.begin().await?;
     let found = store::find(&tx.db(), id).await?;
+    if !model::is_for(&cx.actor, &found) {
+        return Err(Error::not_found("run"));
+    }
     let gone = |error: Error| if error.code == ErrorCode::NotFound { Error::not_found("run") } else { error };
     conversations::find_for_update(&tx.db(), &reach, found.conversation_id).await.map_err(gone)?;
     let run = store::find_for_update(&tx.db(), id).await?;
-    let (site, subject) = (run.site_id, run.conversation_id.0);
+    let (site, subject) = (run.site_id, subject(&run));
     let running = match run.status {
         RunStatus::Running => true,
         RunStatus::Queued => false,

@@ -7,11 +7,13 @@
 //! - Citations are made from the passages that were retrieved; a source the model invents is dropped.
 //! - What a visitor or an article says is data in the prompt, never an instruction; links and images that no source holds
 //!   never reach a visitor.
+//! - A draft is seen by the agent who asked for it alone ([`drafts`]).
 //! - What an answer is (answer, question back, abstention, handoff) is decided here, never by its words.
 
 mod article;
 mod asked;
 mod clean;
+mod drafts;
 mod facts;
 mod generate;
 mod graphql;
@@ -31,6 +33,7 @@ mod trial;
 
 pub(crate) use article::write_article;
 pub(crate) use asked::{Asked, asked, asked_by_answer, finished_run};
+pub use drafts::graphql::{DraftsMutation, DraftsQuery};
 pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription};
 pub(crate) use graphql::{Run, node};
 pub use job::AnswerQuestion;

@@ -1,11 +1,23 @@
 //! The rules of answers, without IO.
 
-use ::entity::message::{self, AuthorKind};
+use ::entity::{
+    message::{self, AuthorKind},
+    run,
+};
 use async_graphql::{Enum, SimpleObject};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::ai::{Speaker, Turn};
+use super::phrases;
+use crate::{
+    kernel::Actor,
+    ports::ai::{Speaker, Turn},
+};
+
+/// Drafts are for the agent who asked for them alone; answers for everybody in the conversation.
+pub(super) fn is_for(actor: &Actor, run: &run::Model) -> bool {
+    run.requested_by.is_none_or(|user| actor.user() == Some(user))
+}
 
 /// Messages of the conversation that a model is told.
 pub(super) const HISTORY: u64 = 12;
@@ -31,6 +43,8 @@ pub(super) enum FailureReason {
     AssistantDisabled,
     /// It was stopped before anything had been written.
     Stopped,
+    /// Nothing that was found answers the question: only for drafts, where nobody has to be told so.
+    NothingFound,
     /// Something went wrong on the server.
     Internal,
 }
@@ -99,6 +113,37 @@ pub(super) fn cited(text: &str) -> Vec<i32> {
     found
 }
 
+/// A text without its marks of sources, which mean something beside a list of them only.
+pub(super) fn without_marks(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        match after.split_once(']') {
+            Some((number, after)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                // The space before a mark goes with it, unless something follows.
+                let kept = if after.starts_with(char::is_alphanumeric) { before } else { before.trim_end_matches(' ') };
+                plain.push_str(kept);
+                rest = after;
+            }
+            Some(_) | None => {
+                plain.push_str(before);
+                plain.push('[');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain.trim().to_owned()
+}
+
+/// The message that a draft replies to: the visitor's newest, but not the mere wish for a person.
+pub(super) fn to_reply_to(history: &[message::Model]) -> Option<i64> {
+    let mut said = history.iter().rev().filter(|message| message.author_kind == AuthorKind::Visitor).peekable();
+    let newest = said.peek().map(|message| message.seq);
+    let question = said.find(|message| !phrases::asks_for_person(&message.body) && !phrases::agrees(&message.body));
+    question.map(|message| message.seq).or(newest)
+}
+
 /// What passages are looked for with: the question, and the one before it when it is too short to stand alone ("and
 /// abroad?").
 pub(super) fn search_text(history: &[message::Model]) -> String {
@@ -131,6 +176,15 @@ mod tests {
     #[test]
     fn each_source_counts_once() {
         assert_eq!(cited("Yes [2]. See [1], [2] and [9]; not [x] or ["), vec![2, 1, 9]);
+    }
+
+    #[test]
+    fn marks_of_sources_go_and_other_brackets_stay() {
+        assert_eq!(
+            without_marks("Within 14 days [1]. Free [2][3], see [x] or [the page](u)."),
+            "Within 14 days. Free, see [x] or [the page](u)."
+        );
+        assert_eq!(without_marks("open [ and [12"), "open [ and [12");
     }
 
     #[test]

@@ -15,12 +15,13 @@ use crate::{features::knowledge::Source, kernel::secret, ports::ai::Prompt};
 /// random suffix and `<` and `>` are escaped inside them, so that a text cannot close its tag and speak as the system
 /// ("spotlighting", Hines et al. 2024).
 ///
-/// With `masks`, personal data in the conversation is replaced.
+/// With `masks`, personal data in the conversation is replaced. `for_agent` asks for a draft that a person sends.
 pub(super) fn build(
     assistant: &assistant::Model,
     history: &[message::Model],
     sources: &[Source],
     masks: Option<&mut Masks>,
+    for_agent: bool,
 ) -> Prompt {
     let mark: String = secret::token().chars().filter(char::is_ascii_alphanumeric).take(10).collect();
     let mut system = format!(
@@ -32,7 +33,12 @@ pub(super) fn build(
         system.push_str(&assistant.instructions);
         system.push('\n');
     }
-    if assistant.owner_id.is_none() {
+    if for_agent {
+        system.push_str(
+            "You write a draft of the reply that a member of the team sends in their own name: write as the team, and do \
+             not speak of yourself as an assistant.\n",
+        );
+    } else if assistant.owner_id.is_none() {
         system.push_str(&format!("If the visitor asks for a human, output exactly {HANDOFF} and nothing else.\n"));
     }
     if !sources.is_empty() {

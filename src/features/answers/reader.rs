@@ -6,7 +6,7 @@ use ::entity::{
     conversation::Status,
     ids::{ConversationId, RunId},
     message::{Audience, AuthorKind},
-    run::{self, RunStatus},
+    run::RunStatus,
 };
 use chrono::TimeDelta;
 use futures_util::FutureExt;
@@ -16,7 +16,7 @@ use super::{
     facts::RunFact,
     job::AnswerQuestion,
     model::{self, FailureReason},
-    store,
+    store::{self, Queued},
     summary::SummarizeHandoff,
 };
 use crate::{
@@ -79,7 +79,7 @@ async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     let found = assistants::find_any(&tx.db(), assistant).await?;
     let Some(speaker) = found.filter(|found| found.enabled && found.deleted_at.is_none()) else { return Ok(()) };
     let now = tx.cx().clock.now();
-    for older in store::active_for_update(&tx.db(), id).await? {
+    for older in store::active_for_update(&tx.db(), id, None).await? {
         if older.question_seq >= question_seq {
             return Ok(());
         }
@@ -92,32 +92,8 @@ async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
         tx.record(conversation.site_id, id.0, &RunFact::Failed { run, reason: FailureReason::Superseded })?;
     }
     let run = tx.cx().id(RunId);
-    let row = run::ActiveModel {
-        id: Set(run),
-        site_id: Set(conversation.site_id),
-        conversation_id: Set(id),
-        assistant_id: Set(assistant),
-        question_seq: Set(question_seq),
-        status: Set(RunStatus::Queued),
-        attempt: Set(0),
-        text: Set(String::new()),
-        chunks: Set(0),
-        citations: Set(serde_json::json!([])),
-        usage: Set(None),
-        provider: Set(None),
-        model: Set(None),
-        attempts: Set(None),
-        failure: Set(None),
-        message_id: Set(None),
-        action: Set(None),
-        confidence: Set(None),
-        dropped_citations: Set(0),
-        removed_links: Set(0),
-        created_at: Set(now),
-        started_at: Set(None),
-        finished_at: Set(None),
-    };
-    if store::insert(&tx.db(), row).await? {
+    let queued = Queued { site: conversation.site_id, conversation: id, assistant, question_seq, drafted_for: None };
+    if store::insert(&tx.db(), queued.row(run, now)).await? {
         tx.record(conversation.site_id, id.0, &RunFact::Queued { run })?;
         let asked = conversation.last_message_preview.unwrap_or_default();
         let wait = model::patience(&asked, TimeDelta::milliseconds(speaker.debounce_ms.into()));

@@ -1,12 +1,14 @@
 //! Every query on runs.
 
 use ::entity::{
-    ids::{ConversationId, MessageId, RunId},
+    ids::{AssistantId, ConversationId, MessageId, RunId, SiteId, UserId},
     message,
     run::{self, RunStatus},
 };
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 
 use crate::{
@@ -35,35 +37,88 @@ pub(super) async fn find_for_update(db: &Db<'_>, id: RunId) -> Result<run::Model
     for_update(run::Entity::find_by_id(id)).one(db).await?.ok_or_else(|| Error::not_found("run"))
 }
 
-/// Runs of a conversation that have not ended, locked, oldest first.
-pub(super) async fn active_for_update(db: &Db<'_>, conversation: ConversationId) -> Result<Vec<run::Model>> {
+/// Runs of a conversation that have not ended, locked, oldest first: answers, or the drafts for one agent.
+pub(super) async fn active_for_update(
+    db: &Db<'_>,
+    conversation: ConversationId,
+    drafts_for: Option<UserId>,
+) -> Result<Vec<run::Model>> {
+    let whose = match drafts_for {
+        Some(user) => run::Column::RequestedBy.eq(user),
+        None => run::Column::RequestedBy.is_null(),
+    };
     Ok(for_update(
         run::Entity::find()
             .filter(run::Column::ConversationId.eq(conversation))
             .filter(run::Column::Status.is_in([RunStatus::Queued, RunStatus::Running]))
+            .filter(whose)
             .order_by_asc(run::Column::QuestionSeq),
     )
     .all(db)
     .await?)
 }
 
-/// The run that is being written in a conversation.
+/// The answer that is being written in a conversation.
 pub(super) async fn running(db: &Db<'_>, conversation: ConversationId) -> Result<Option<run::Model>> {
     Ok(run::Entity::find()
         .filter(run::Column::ConversationId.eq(conversation))
         .filter(run::Column::Status.eq(RunStatus::Running))
+        .filter(run::Column::RequestedBy.is_null())
         .one(db)
         .await?)
 }
 
-/// Inserts a run unless the question has one. True when it was inserted.
-pub(super) async fn insert(db: &Db<'_>, row: run::ActiveModel) -> Result<bool> {
-    let inserted = run::Entity::insert(row)
-        .on_conflict(
-            OnConflict::columns([run::Column::ConversationId, run::Column::QuestionSeq]).do_nothing().to_owned(),
-        )
-        .exec_without_returning(db)
-        .await?;
+/// A run that is to be written.
+pub(super) struct Queued {
+    pub(super) site: SiteId,
+    pub(super) conversation: ConversationId,
+    pub(super) assistant: AssistantId,
+    pub(super) question_seq: i64,
+    /// The agent for whom it is a draft.
+    pub(super) drafted_for: Option<UserId>,
+}
+
+impl Queued {
+    /// Its row.
+    pub(super) fn row(self, id: RunId, now: DateTime<Utc>) -> run::Model {
+        run::Model {
+            id,
+            site_id: self.site,
+            conversation_id: self.conversation,
+            assistant_id: self.assistant,
+            question_seq: self.question_seq,
+            status: RunStatus::Queued,
+            attempt: 0,
+            text: String::new(),
+            chunks: 0,
+            citations: serde_json::json!([]),
+            usage: None,
+            provider: None,
+            model: None,
+            attempts: None,
+            failure: None,
+            message_id: None,
+            action: None,
+            confidence: None,
+            dropped_citations: 0,
+            removed_links: 0,
+            requested_by: self.drafted_for,
+            draft_outcome: None,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+        }
+    }
+}
+
+/// Inserts a run unless it answers a question that has an answer. True when it was inserted.
+pub(super) async fn insert(db: &Db<'_>, row: run::Model) -> Result<bool> {
+    let answered = OnConflict::columns([run::Column::ConversationId, run::Column::QuestionSeq])
+        .target_and_where(Expr::col(run::Column::RequestedBy).is_null())
+        .do_nothing()
+        .to_owned();
+    let inserted =
+        run::Entity::insert(row.into_active_model()).on_conflict(answered).exec_without_returning(db).await?;
     Ok(inserted > 0)
 }
 

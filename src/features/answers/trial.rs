@@ -1,6 +1,7 @@
 //! Asking an assistant without a conversation: the same retrieval, prompt and model, and nothing is stored.
 
 use ::entity::{
+    ai_usage::Purpose,
     assistant::{self, Provider},
     ids::{ConversationId, MessageId},
     message::{self, AnswerAction, Audience, AuthorKind},
@@ -30,15 +31,16 @@ pub(crate) struct Trial {
 pub(crate) async fn try_question(cx: &Ctx, assistant: &assistant::Model, question: &str) -> Result<Trial> {
     let history = [said(cx, assistant, question)];
     let conversation = conversations::blank(cx);
-    let (mut draft, mut reply) = Box::pin(generate::draft(cx, None, assistant, &conversation, &history)).await?;
+    let (mut prepared, mut reply) =
+        Box::pin(generate::prepare(cx, Purpose::Evaluation, None, assistant, &conversation, &history)).await?;
     let (mut text, mut failed) = (String::new(), false);
     while let Some(piece) = reply.next().await {
         match piece {
-            Ok(Piece::Text(more)) => text.push_str(&draft.shown(&more)),
+            Ok(Piece::Text(more)) => text.push_str(&prepared.shown(&more)),
             Ok(Piece::Done { finish, .. }) => {
-                text.push_str(&draft.rest());
+                text.push_str(&prepared.rest());
                 if finish != Finish::Length
-                    && let Some(closing) = draft.closing(&text)
+                    && let Some(closing) = prepared.closing(&text)
                 {
                     text.push_str(&closing);
                 }
@@ -53,15 +55,15 @@ pub(crate) async fn try_question(cx: &Ctx, assistant: &assistant::Model, questio
     }
     drop(reply);
     let tx = cx.begin().await?;
-    draft.account.book(&tx).await?;
+    prepared.account.book(&tx).await?;
     tx.commit().await?;
     // Where no model answers, visitors get the built-in answerer; for measuring a model that is a failure.
-    let answerer = draft.account.answerer();
+    let answerer = prepared.account.answerer();
     let stands_in = answerer.is_none_or(|answerer| answerer.provider == Provider::BuiltIn);
-    if failed || stands_in && !draft.account.attempts().is_empty() {
+    if failed || stands_in && !prepared.account.attempts().is_empty() {
         return Ok(Trial::default());
     }
-    let written = draft.complete(text);
+    let written = prepared.complete(text);
     Ok(Trial { text: written.text, citations: written.citations, action: Some(written.verdict.action) })
 }
 

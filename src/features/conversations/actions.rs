@@ -508,7 +508,7 @@ pub(super) async fn typing(cx: &Ctx, id: ConversationId, is_typing: bool, previe
     let conversation = live::place(cx, &reach, id).await?;
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;
     let name = live::name_of(cx, kind, author).await?;
-    live::pass(cx, id, &live::Passing::Typing { kind, author, name, is_typing, preview });
+    live::pass(cx, id.0, &live::Passing::Typing { kind, author, name, is_typing, preview });
     Ok(())
 }
 

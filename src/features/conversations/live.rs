@@ -27,10 +27,10 @@ pub(crate) enum Passing {
     Chunk { run: RunId, attempt: i32, index: i32, text: String },
 }
 
-/// Tells those who watch the conversation.
-pub(crate) fn pass(cx: &Ctx, id: ConversationId, passing: &Passing) {
+/// Tells those who watch the conversation, or whatever else the event is about.
+pub(crate) fn pass(cx: &Ctx, subject: Uuid, passing: &Passing) {
     match serde_json::to_vec(passing) {
-        Ok(payload) => cx.bus.pass(&Topic::Passing(id.0), Bytes::from(payload)),
+        Ok(payload) => cx.bus.pass(&Topic::Passing(subject), Bytes::from(payload)),
         Err(error) => tracing::error!(error = %error, "a passing event could not be written"),
     }
 }

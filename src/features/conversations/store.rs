@@ -287,6 +287,12 @@ pub(crate) async fn history(
     Ok(rows)
 }
 
+/// A message of a conversation.
+pub(crate) async fn message(db: &Db<'_>, conversation: ConversationId, id: MessageId) -> Result<message::Model> {
+    let found = messages_by_ids(db, conversation, vec![id]).await?.remove(&id);
+    found.ok_or_else(|| Error::not_found("message"))
+}
+
 /// The conversation of a message and its number there.
 pub(crate) async fn place_of(db: &Db<'_>, id: MessageId) -> Result<Option<(ConversationId, i64)>> {
     let row = message::Entity::find_by_id(id).select_only();

@@ -17,6 +17,7 @@ use crate::{
         sites::{self, reach_to},
     },
     kernel::{Ctx, Error, Permission, Result, text},
+    ports::db::Db,
 };
 
 /// Characters of a title.
@@ -38,7 +39,7 @@ pub(super) struct Proposal {
 pub(super) async fn propose(cx: &Ctx, id: QuestionGroupId) -> Result<Proposal> {
     let reach = reach_to(cx, Permission::KnowledgeWrite, "group of questions")?;
     let group = store::find(&cx.db(), &reach, id).await?;
-    if let Some(article) = drafted(cx, &group).await? {
+    if let Some(article) = drafted(cx, &cx.db(), &group).await? {
         return Ok(Proposal { group, article, created: false });
     }
     let asked = store::words(&cx.db(), &[id]).await?.remove(&id).unwrap_or_default();
@@ -57,7 +58,7 @@ pub(super) async fn propose(cx: &Ctx, id: QuestionGroupId) -> Result<Proposal> {
     let group = store::find_all_for_update(&tx.db(), &reach, &[id]).await?.pop();
     let group = group.ok_or_else(|| Error::not_found("group of questions"))?;
     // Somebody else may have been faster.
-    if let Some(article) = drafted(tx.cx(), &group).await? {
+    if let Some(article) = drafted(cx, &tx.db(), &group).await? {
         return Ok(Proposal { group, article, created: false });
     }
     let article = knowledge::insert_in(&mut tx, new, cx.actor.user()).await?;
@@ -69,10 +70,10 @@ pub(super) async fn propose(cx: &Ctx, id: QuestionGroupId) -> Result<Proposal> {
 }
 
 /// The draft of a group, while it is there.
-async fn drafted(cx: &Ctx, group: &question_group::Model) -> Result<Option<article::Model>> {
+async fn drafted(cx: &Ctx, db: &Db<'_>, group: &question_group::Model) -> Result<Option<article::Model>> {
     let Some(id) = group.article_id else { return Ok(None) };
     let reach = sites::reach_in(cx, Permission::KnowledgeRead, group.site_id)?;
-    Ok(knowledge::by_ids(&cx.db(), &reach, vec![id]).await?.remove(&id))
+    Ok(knowledge::by_ids(db, &reach, vec![id]).await?.remove(&id))
 }
 
 /// What agents replied after the questions, without personal data; each thing once, newest first.

@@ -51,6 +51,8 @@ const OF_THE_VISITOR: &str = "U AN N FN FN F";
 const WHERE_SEEN: &str = "0 A0 0 A0 A0 A";
 const WHERE_MEMBER: &str = "0 00 0 A0 A0 A";
 /// Found through what it belongs to, never alone.
+/// A draft is seen by the agent for whom it was made alone.
+const FOR_ONE_AGENT: &str = "U NN N AN NN N";
 const NO_NODE: &str = "0 00 0 00 00 0";
 
 const RULES: &[Rule] = &[
@@ -73,6 +75,7 @@ const RULES: &[Rule] = &[
     ("evaluation", r#"{"evaluationId":"$evaluation"}"#, "U FF N NN AN A"),
     ("evaluationGate", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("evaluations", r#"{"assistantId":"$assistant"}"#, ADMINS),
+    ("draftStatistics", r#"{"siteId":"$site"}"#, ADMINS),
     ("goldenQuestions", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("invitations", r#"{"siteId":"$site"}"#, ADMINS),
     ("knowledgeIndex", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -85,6 +88,7 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$assistant"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$chunk"}"#, NO_NODE),
     ("node", r#"{"id":"$conversation"}"#, WHERE_SEEN),
+    ("node", r#"{"id":"$draft"}"#, "0 00 0 A0 00 0"),
     ("node", r#"{"id":"$import"}"#, NO_NODE),
     ("node", r#"{"id":"$evaluation"}"#, NO_NODE),
     ("node", r#"{"id":"$golden"}"#, NO_NODE),
@@ -104,6 +108,7 @@ const RULES: &[Rule] = &[
     ("publicArticle", r#"{"siteKey":"$key","slug":"$slug"}"#, ANYBODY),
     ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("run", r#"{"runId":"$run"}"#, PARTICIPANTS),
+    ("run", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
     ("searchArticles", r#"{"siteId":"$site","text":"iade"}"#, MEMBERS),
     ("searchArticles", r#"{"siteId":"$site","text":"iade","explain":true}"#, ADMINS),
     ("searchArticles", r#"{"siteKey":"$key","text":"iade"}"#, ANYBODY),
@@ -118,6 +123,7 @@ const RULES: &[Rule] = &[
     ("visitors", r#"{"siteId":"$site"}"#, MEMBERS),
     // Subscriptions, from the beginning, so that each has something to say.
     ("assistantRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
+    ("assistantRun", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
     ("conversationEvents", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
     ("inboxEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
     ("messages", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
@@ -150,6 +156,7 @@ const RULES: &[Rule] = &[
     ("deleteConversation", r#"{"conversationId":"$newConversation"}"#, "U NN N FN AN A"),
     ("deleteGoldenQuestion", r#"{"goldenQuestionId":"$newGolden"}"#, "U FF N NN AN A"),
     ("deleteMessage", r#"{"messageId":"$newMessage"}"#, AUTHOR),
+    ("discardDraft", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
     ("editMessage", r#"{"messageId":"$newMessage","body":"Anders"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$note","body":"Anders"}"#, "U NN N FN AN F"),
     ("grantCredits", r#"{"userId":"$agent","amount":1}"#, "U FF F FF FF A"),
@@ -184,6 +191,7 @@ const RULES: &[Rule] = &[
     ("rotateSiteKey", r#"{"siteId":"$site"}"#, ADMINS),
     ("runEvaluation", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("sendMessage", r#"{"conversationId":"$conversation","body":"Merhaba"}"#, PARTICIPANTS),
+    ("sendDraft", r#"{"runId":"$draft","body":"Merhaba"}"#, FOR_ONE_AGENT),
     ("setEvaluationGate", r#"{"assistantId":"$assistant","gate":"WARN"}"#, ADMINS),
     ("setTyping", r#"{"conversationId":"$conversation","isTyping":true}"#, PARTICIPANTS),
     // With an assistant of the site that is open to customers, which every person may be.
@@ -191,6 +199,8 @@ const RULES: &[Rule] = &[
     ("startConversation", r#"{"assistantId":"$assistant"}"#, "U AN N NN NN N"),
     ("startVisitorSession", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("stopRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
+    ("stopRun", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
+    ("suggestReply", r#"{"conversationId":"$conversation"}"#, STAFF),
     ("testProvider", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("tagConversation", r#"{"conversationId":"$conversation","add":["iade"]}"#, STAFF),
     ("updateArticle", r#"{"articleId":"$article","language":"tr"}"#, ADMINS),
@@ -319,6 +329,8 @@ impl World {
             ("email", own.admin.email.clone()),
             ("password", PASSWORD.to_owned()),
         ]);
+        let draft = self.draft().await;
+        self.things.insert("draft", draft);
         let golden = self.golden().await;
         self.things.insert("golden", golden);
         let evaluation = self.evaluation().await;
@@ -381,6 +393,13 @@ impl World {
         let run = "mutation($i: RunEvaluationInput!) { runEvaluation(input: $i) { evaluation { id } } }";
         let input = json!({ "i": { "assistantId": self.things["assistant"] } });
         text(&self.as_admin(run, input).await["runEvaluation"]["evaluation"]["id"])
+    }
+
+    async fn draft(&self) -> String {
+        let suggest = "mutation($i: SuggestReplyInput!) { suggestReply(input: $i) { run { id } } }";
+        let agent = &self.persons["agent own"].token;
+        let input = json!({ "i": { "conversationId": self.things["conversation"] } });
+        text(&self.app.run(Some(agent), suggest, input).await["suggestReply"]["run"]["id"])
     }
 
     async fn as_admin(&self, document: &str, variables: Value) -> Value {

@@ -6,7 +6,10 @@ use ::entity::{
 };
 use async_graphql::{Enum, ID, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Union, Value};
 
-use super::super::model::{FailureReason, Usage};
+use super::{
+    super::model::{FailureReason, Usage},
+    types::Run,
+};
 use crate::{
     features::conversations::{
         Citation,
@@ -127,6 +130,15 @@ pub(super) struct RunFailed {
     pub(super) reason: FailureReason,
 }
 
+/// The draft is complete: send it with `sendDraft` or discard it with `discardDraft`.
+#[derive(SimpleObject)]
+pub(super) struct DraftReady {
+    /// Which run.
+    pub(super) run_id: RunId,
+    /// The run: its text, its sources and what is known about them.
+    pub(super) run: Run,
+}
+
 /// An event of `assistantRun`.
 #[derive(Union)]
 #[expect(clippy::large_enum_variant, reason = "lives for the length of one event")]
@@ -139,7 +151,9 @@ pub(super) enum RunEvent {
     Chunk(Chunk),
     /// It is complete; the last event.
     RunFinished(RunFinished),
-    /// It ended without a message; the last event.
+    /// The draft is complete; the last event.
+    DraftReady(DraftReady),
+    /// It ended without a message or a draft; the last event.
     RunFailed(RunFailed),
 }
 

@@ -13,7 +13,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use super::{
-    super::{facts::RunFact, model::FailureReason, progress, store},
+    super::{
+        facts::{self, RunFact},
+        model::FailureReason,
+        progress, store,
+    },
     events::*,
     types,
     watch::Watch,
@@ -89,8 +93,8 @@ impl AnswersSubscription {
     }
 
     /// One answer as it is written: that it began, its sources, its text piece by piece, and how it ended. Who comes
-    /// late gets what there is and then the rest; with `after` nothing is repeated. Ends with `RunFinished` or
-    /// `RunFailed`.
+    /// late gets what there is and then the rest; with `after` nothing is repeated. Ends with `RunFinished`, `DraftReady`
+    /// or `RunFailed`.
     async fn assistant_run(
         &self,
         ctx: &Context<'_>,
@@ -98,13 +102,13 @@ impl AnswersSubscription {
         #[graphql(desc = "The `runCursor` of the last event received.")] after: Option<RunCursor>,
     ) -> Result<impl Stream<Item = Result<RunEvent>> + use<>> {
         let cx = ctx.cx().clone();
-        let (_, conversation) = types::find(&cx, run_id).await?;
+        let (run, conversation) = types::find(&cx, run_id).await?;
+        let subject = facts::subject(&run);
         let mut watch = Watch::new(run_id);
         if let Some(after) = after {
             watch.cursor = after;
         }
         Ok(try_stream! {
-            let subject = conversation.id.0;
             // Listens first, then reads: nothing falls in between.
             let mut hints = cx.bus.listen(&[Topic::Subject(subject), Topic::Passing(subject)]);
             let mut row = store::find(&cx.db(), run_id).await?;
@@ -185,6 +189,11 @@ async fn so_far(cx: &Ctx, row: &run::Model) -> progress::Progress {
 async fn ended(cx: &Ctx, conversation: &conversation::Model, row: &run::Model) -> Result<Option<RunEvent>> {
     match (row.status, row.message_id) {
         (RunStatus::Queued | RunStatus::Running, _) => Ok(None),
+        (RunStatus::Finished | RunStatus::Stopped, _)
+            if row.requested_by.is_some() && row.finished_at.is_some() && row.failure.is_none() =>
+        {
+            Ok(Some(RunEvent::DraftReady(DraftReady { run_id: row.id, run: types::Run(row.clone()) })))
+        }
         (_, Some(message)) => {
             let finished = finished(cx, conversation, row, message, None).await?;
             Ok(finished.map(RunEvent::RunFinished))
@@ -337,7 +346,10 @@ async fn run_event(
     let run_id = fact.run();
     let watch = watch(watches, run_id);
     match fact {
-        RunFact::Queued { .. } | RunFact::StopRequested { .. } => {}
+        RunFact::Queued { .. }
+        | RunFact::StopRequested { .. }
+        | RunFact::DraftReady { .. }
+        | RunFact::DraftClosed { .. } => {}
         RunFact::Started { attempt, .. } => {
             watch.attempt(attempt);
             let started = RunStarted { run_cursor: watch.cursor, cursor: Some(cursor), run_id, attempt };

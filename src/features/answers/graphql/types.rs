@@ -4,14 +4,14 @@ use ::entity::{
     assistant::Provider,
     ids::{AssistantId, ConversationId, MessageId, RunId},
     message::AnswerAction,
-    run::{self, RunStatus},
+    run::{self, DraftOutcome, RunStatus},
 };
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::super::{
     job,
-    model::{FailureReason, Usage},
+    model::{self, FailureReason, Usage},
     progress, store,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 /// A run as it stands.
 pub(crate) struct Run(pub(crate) run::Model);
 
-/// One answer of an assistant in the making. It goes on whether or not anybody watches.
+/// One answer of an assistant in the making, or a draft of a reply for an agent. It goes on whether or not anybody watches.
 #[Object]
 impl Run {
     /// Opaque id, `run_…`.
@@ -111,7 +111,17 @@ impl Run {
         self.for_staff(ctx).then(attempts)
     }
 
-    /// The message it ended with.
+    /// True for a draft: it is for the agent who asked for it alone, until they send it.
+    async fn is_draft(&self) -> bool {
+        self.0.requested_by.is_some()
+    }
+
+    /// What the agent made of the draft; null while they have not decided, and for answers.
+    async fn draft_outcome(&self) -> Option<DraftOutcome> {
+        self.0.draft_outcome
+    }
+
+    /// The message it ended with; for a draft, once it is sent, the agent's.
     async fn message_id(&self) -> Option<MessageId> {
         self.0.message_id
     }
@@ -158,6 +168,9 @@ pub(super) fn failure(run: &run::Model) -> Option<FailureReason> {
 pub(super) async fn find(cx: &Ctx, id: RunId) -> Result<(run::Model, ::entity::conversation::Model)> {
     let reach = cx.reach(Permission::ConversationsRead)?;
     let run = store::find(&cx.db(), id).await?;
+    if !model::is_for(&cx.actor, &run) {
+        return Err(crate::kernel::Error::not_found("run"));
+    }
     let conversation = conversations::lookup(&cx.db(), &reach, run.conversation_id).await?;
     conversation.map(|conversation| (run, conversation)).ok_or_else(|| crate::kernel::Error::not_found("run"))
 }
@@ -204,7 +217,7 @@ pub struct AnswersMutation;
 #[Object]
 impl AnswersMutation {
     /// Stops an answer. What was written so far is kept as a message marked `interrupted`. Everybody in the
-    /// conversation may.
+    /// conversation may. A draft can be stopped by whom it is for; what there is of it can be sent.
     async fn stop_run(
         &self,
         ctx: &Context<'_>,

@@ -153,7 +153,6 @@ impl AnswerFeedbackSummary {
     }
 
     /// The ratings one by one, of the newest answers first.
-    #[expect(clippy::too_many_arguments, reason = "the four arguments of a Relay list")]
     #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn ratings(
         &self,

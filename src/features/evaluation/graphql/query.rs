@@ -63,7 +63,6 @@ impl EvaluationQuery {
     }
 
     /// The evaluations of an assistant, newest first. For the admins of its site.
-    #[expect(clippy::too_many_arguments, reason = "the four arguments of a Relay list")]
     #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn evaluations(
         &self,

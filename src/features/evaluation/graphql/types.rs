@@ -151,7 +151,6 @@ impl Evaluation {
     }
 
     /// What came of each question, in the order of the questions.
-    #[expect(clippy::too_many_arguments, reason = "the four arguments of a Relay list")]
     #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn outcomes(
         &self,
