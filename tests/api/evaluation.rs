@@ -60,7 +60,7 @@ async fn evaluated(app: &TestApp, site: &Site, assistant: &str) -> Value {
         (&ordered["status"], &ordered["done"], &ordered["measures"]),
         (&json!("RUNNING"), &json!(0), &Value::Null)
     );
-    for _ in 0..400 {
+    for _ in 0..1200 {
         let found = app.run(admin, EVALUATION, json!({ "e": ordered["id"] })).await["evaluation"].clone();
         if found["status"] == "FINISHED" {
             return found;

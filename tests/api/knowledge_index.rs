@@ -143,7 +143,7 @@ async fn articles_wait_for_an_embedder_that_is_away_and_are_indexed_when_it_is_b
     let which = json!({ "i": { "articleId": made["createArticle"]["article"]["id"] } });
     app.run(Some(&site.admin.token), publish, which).await;
     app.app.drain().await.expect("it is put back");
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if server.asked() > 0 {
             break;
         }

@@ -87,7 +87,7 @@ pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 async fn hear(listener: &mut Listener) -> Heard {
-    tokio::time::timeout(Duration::from_secs(10), listener.next()).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(30), listener.next()).await.unwrap()
 }
 
 /// Skips the lags that an outage brings, until something else is heard.

@@ -252,7 +252,7 @@ impl Openai {
 
     /// Returns once a connection has ended; each end counts once.
     pub(crate) async fn hung_up(&self) {
-        let ended = tokio::time::timeout(Duration::from_secs(10), self.shared.hung_up.acquire()).await;
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.shared.hung_up.acquire()).await;
         ended.expect("the connection ends within 10 s").expect("an open semaphore").forget();
     }
 }

@@ -148,7 +148,7 @@ impl TestApp {
     /// The first group of unanswered questions of a site, as soon as there is one.
     pub(crate) async fn unanswered(&self, site: &Site) -> String {
         let query = "query Q($s: ID!) { unansweredQuestions(siteId: $s) { nodes { id } } }";
-        for _ in 0..200 {
+        for _ in 0..600 {
             let data = self.run(Some(&site.admin.token), query, json!({ "s": site.id })).await;
             if let Some(id) = data["unansweredQuestions"]["nodes"][0]["id"].as_str() {
                 return id.to_owned();

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 /// Longest wait for an answer.
-const DEADLINE: Duration = Duration::from_secs(15);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// An answer that was read to its end.
 #[derive(Debug)]
