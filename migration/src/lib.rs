@@ -17,6 +17,7 @@ mod m20261121_25_typed_answers;
 mod m20261121_26_handoff;
 mod m20261121_27_credits;
 mod m20261121_28_drafts;
+mod m20261121_29_knowledge_lookup;
 mod m20261121_2_sites;
 mod m20261121_3_assistants;
 mod m20261121_4_conversations;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_26_handoff::Migration),
             Box::new(m20261121_27_credits::Migration),
             Box::new(m20261121_28_drafts::Migration),
+            Box::new(m20261121_29_knowledge_lookup::Migration),
         ]
     }
 }

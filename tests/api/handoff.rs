@@ -144,6 +144,22 @@ async fn asking_in_words_hands_over_and_so_does_a_yes_to_the_offer() {
 }
 
 #[tokio::test]
+async fn a_yes_after_an_answer_that_was_cut_short_is_no_wish_for_a_person() {
+    let model = Scripted::with(|_| {
+        let cut = Piece::Done { finish: Finish::Length, usage: None };
+        vec![Ok(Piece::Text("It depends on".to_owned())), Ok(cut)]
+    });
+    let options = Options { models: Some(Models::with_openai_compatible(Arc::new(model))), ..Options::default() };
+    let (app, _, visitor, conversation, mut ws) = talk(options, json!({ "provider": "OPENAI_COMPATIBLE" })).await;
+    for words in ["Ürünü kaç gün içinde iade edebilirim?", "Evet lütfen!"] {
+        app.say(&visitor.token, &conversation, words).await;
+        let events = ws.until("e", finished).await;
+        let answer = &events[events.len() - 1]["conversationEvents"]["answer"];
+        assert_eq!(answer["action"], "ABSTAIN", "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_model_hands_over_by_a_signal_that_nobody_sees_and_sums_up() {
     let model = Scripted::with(|prompt| {
         let says = if prompt.system.contains("sum up") { "Wants a person." } else { "HANDOFF" };

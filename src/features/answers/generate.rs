@@ -157,10 +157,10 @@ impl Said {
     }
 }
 
-/// True when the assistant's last words offered a person.
+/// True when the assistant's last words offered a person: an answer that was cut short did not come to it.
 fn offered_person(history: &[message::Model]) -> bool {
     let last = history.iter().rev().find(|message| message.author_kind != AuthorKind::Visitor);
-    last.is_some_and(|message| message.action == Some(AnswerAction::Abstain))
+    last.is_some_and(|message| message.action == Some(AnswerAction::Abstain) && !message.interrupted)
 }
 
 /// True when what was found is too far from the question for a model to be asked. Without any article a model answers
@@ -285,7 +285,10 @@ impl Prepared {
             Some(Signal::NoAnswer) => Some(texts::no_answer(self.language).to_owned()),
             None if text.trim().is_empty() => Some(texts::no_answer(self.language).to_owned()),
             None if self.action(text) == AnswerAction::Abstain => {
-                Some(format!("\n\n{}", texts::unverified(self.language)))
+                // Some models end with empty lines.
+                let ends = text.len() - text.trim_end_matches('\n').len();
+                let gap = "\n".repeat(2_usize.saturating_sub(ends));
+                Some(format!("{gap}{}", texts::unverified(self.language)))
             }
             None => None,
         }

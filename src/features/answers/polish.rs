@@ -46,7 +46,8 @@ impl Polish {
             return String::new();
         }
         self.signal = signal(&all);
-        if self.signal.is_some() { String::new() } else { self.pass(&all) }
+        // Some models begin with empty lines.
+        if self.signal.is_some() { String::new() } else { self.pass(all.trim_start()) }
     }
 
     /// The rest, when nothing follows.
@@ -56,7 +57,7 @@ impl Polish {
         if self.signal.is_some() {
             return String::new();
         }
-        let mut rest = self.pass(&held);
+        let mut rest = self.pass(held.trim_start());
         let restored = self.restore.finish();
         rest.push_str(&self.cleaner.push(&restored));
         rest.push_str(&self.cleaner.finish());
@@ -115,6 +116,12 @@ mod tests {
         assert_eq!(polished(&["HAND", "OFF\n"]), (String::new(), Some(Signal::Handoff)));
         assert_eq!(polished(&["NO", " problem"]), ("NO problem".to_owned(), None));
         assert_eq!(polished(&["HANDOFFS are"]), ("HANDOFFS are".to_owned(), None));
+    }
+
+    #[test]
+    fn empty_lines_before_the_first_word_are_dropped() {
+        assert_eq!(polished(&["\n\n", " ", "Yes,", " 14 days.\n"]), ("Yes, 14 days.\n".to_owned(), None));
+        assert_eq!(polished(&[" \n"]), (String::new(), None));
     }
 
     #[test]

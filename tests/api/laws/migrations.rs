@@ -142,3 +142,18 @@ async fn migrations_leave_nothing_when_taken_back_and_can_be_applied_again() {
     migration::Migrator::up(&db, None).await.expect("they go up again");
     assert_eq!(made(&db).await, first);
 }
+
+/// SQLite has no statistics here, so it reads all of a site where an index leaves it a choice.
+#[tokio::test]
+async fn a_few_articles_and_passages_are_found_without_reading_all_of_a_site() {
+    let db = empty().await;
+    migration::Migrator::up(&db, None).await.expect("they go up");
+    let ids = vec!["x'01'"; 50].join(", ");
+    for (table, column) in [("article", "id"), ("chunk", "id"), ("chunk", "article_id")] {
+        let sql = format!("SELECT * FROM {table} WHERE site_id = x'01' AND {column} IN ({ids})");
+        let rows = Statement::from_string(db.get_database_backend(), format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan = db.query_one_raw(rows).await.expect("a plan").expect("a step");
+        let step: String = plan.try_get("", "detail").expect("a text");
+        assert!(step.contains(&format!("(site_id=? AND {column}=?)")), "{table}: {step}");
+    }
+}
