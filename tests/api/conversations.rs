@@ -295,18 +295,31 @@ async fn an_inbox_tells_what_enters_changes_and_leaves_its_filter() {
     let assign = "mutation A($i: AssignConversationInput!) { assignConversation(input: $i) { conversation { assignee { name } } } }";
     app.run(Some(&agent.token), assign, json!({ "i": { "conversationId": conversation, "assigneeId": agent.id } }))
         .await;
+    let mut moves = vec![text(&ws.next("mine").await["inboxEvents"]["move"])];
     app.say(&visitor.token, &conversation, "hello").await;
+    moves.push(text(&ws.next("mine").await["inboxEvents"]["move"]));
     app.run(
         Some(&agent.token),
         "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { id } } }",
         json!({ "i": { "conversationId": conversation } }),
     )
     .await;
-    let mut moves = Vec::new();
-    for _ in 0..3 {
-        moves.push(text(&ws.next("mine").await["inboxEvents"]["move"]));
-    }
+    moves.push(text(&ws.next("mine").await["inboxEvents"]["move"]));
     assert_eq!(moves, ["ENTERED", "CHANGED", "LEFT"]);
+    // Who catches up later is told of nothing before it enters: the visitor wrote first, then it was assigned.
+    let visitor = app.visitor(&site).await;
+    let earlier = app.conversation(&visitor).await;
+    app.say(&visitor.token, &earlier, "selam").await;
+    app.run(Some(&agent.token), assign, json!({ "i": { "conversationId": earlier, "assigneeId": agent.id } })).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&agent.token)).await;
+    ws.subscribe(
+        "late",
+        follow,
+        json!({ "s": site.id, "a": cursor, "f": { "assigneeId": agent.id, "status": "OPEN" } }),
+    )
+    .await;
+    let of_earlier = ws.until("late", |event| event["inboxEvents"]["conversationId"] == earlier.as_str()).await;
+    assert_eq!(of_earlier[of_earlier.len() - 1]["inboxEvents"]["move"], "ENTERED");
     let other = app.site("other").await;
     let list = "query L($s: ID!, $f: ConversationFilter) { conversations(siteId: $s, filter: $f) { totalCount nodes { id unreadCount lastMessage { body } visitor { id } } } }";
     let refused = app.refused(Some(&other.admin.token), list, json!({ "s": site.id })).await;

@@ -283,17 +283,26 @@ async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<
     let tags = if filter.tag.is_some() { store::tags(&cx.db(), ids).await? } else { HashMap::new() };
     let now =
         |id: &ConversationId| rows.get(id).map(|row| Attributes::of(row, tags.get(id).cloned().unwrap_or_default()));
+    let fits = |attributes: &Attributes| matches(filter, attributes);
+    // Where a conversation stood when something else happened to it: what the batch says of it counts before the row,
+    // which may be further than the line.
+    let mut stood: HashMap<ConversationId, bool> = HashMap::new();
+    for (_, id, fact) in facts.iter().rev() {
+        if let Some((before, _)) = fact.change() {
+            stood.insert(*id, before.is_some_and(fits));
+        }
+    }
     Ok(facts
         .into_iter()
         .filter_map(|(cursor, id, fact)| {
-            let fits = |attributes: &Attributes| matches(filter, attributes);
             let (was, is) = match fact.change() {
                 Some((before, after)) => (before.is_some_and(fits), after.is_some_and(fits)),
                 None => {
-                    let fits = now(&id).as_ref().is_some_and(fits);
-                    (fits, fits)
+                    let stood = *stood.entry(id).or_insert_with(|| now(&id).as_ref().is_some_and(fits));
+                    (stood, stood)
                 }
             };
+            stood.insert(id, is);
             let moved = match (was, is) {
                 (false, true) => InboxMove::Entered,
                 (true, true) => InboxMove::Changed,
