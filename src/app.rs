@@ -9,6 +9,7 @@ use std::{
 use crate::{
     config::Config,
     features::{
+        agents,
         answers::{self, AnswerQuestion, OfferPerson, SummarizeHandoff},
         evaluation::RunEvaluation,
         knowledge::{self, CheckIndex, FillVectors, ImportArticles, IndexArticle, RebuildIndex},
@@ -149,6 +150,7 @@ impl App {
         let tasks = &self.ports.tasks;
         tasks.spawn(jobs::work(self.cx(), self.kinds.clone()));
         tasks.spawn(readers::run(self.cx(), self.readers.clone()));
+        tasks.spawn(agents::keep_leases(self.cx()));
         tasks.spawn(answers::keep_saving(self.cx()));
         tasks.spawn(knowledge::keep_counting(self.cx()));
     }

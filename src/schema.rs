@@ -7,6 +7,10 @@ use crate::{
     config::Config,
     features::{
         accounts::{AccountsMutation, AccountsQuery},
+        agents::{
+            AgentsMutation, AgentsQuery, PresenceMutation, PresenceQuery, PresenceSubscription, UnitsMutation,
+            UnitsQuery,
+        },
         answers::{AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery},
         assistants::{AssistantsMutation, AssistantsQuery},
         conversations::{
@@ -29,25 +33,29 @@ struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery);
 #[derive(MergedObject, Default)]
 struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery);
 #[derive(MergedObject, Default)]
+struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery);
+#[derive(MergedObject, Default)]
 struct QualityQuery(FeedbackQuery, QuestionsQuery, EvaluationQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
 #[derive(MergedObject, Default)]
-struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, QualityQuery, NodesQuery);
+struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, QualityQuery, NodesQuery);
 
 #[derive(MergedObject, Default)]
 struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
 #[derive(MergedObject, Default)]
 struct TalkMutation(AssistantsMutation, ConversationsMutation, AnswersMutation, DraftsMutation);
 #[derive(MergedObject, Default)]
+struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation);
+#[derive(MergedObject, Default)]
 struct QualityMutation(FeedbackMutation, QuestionsMutation, EvaluationMutation);
 /// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.
 #[derive(MergedObject, Default)]
-struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, QualityMutation);
+struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, StaffMutation, QualityMutation);
 
 /// What can be followed, over WebSocket (`graphql-transport-ws`) or server-sent events. Events with a `cursor` are kept:
 /// after a lost connection subscribe again with `after` and nothing is missed or repeated.
 #[derive(MergedSubscription, Default)]
-struct Subscription(ConversationsSubscription, AnswersSubscription);
+struct Subscription(ConversationsSubscription, AnswersSubscription, PresenceSubscription);
 
 /// What introspection says of the specification's own scalar, which async-graphql leaves without a word.
 const OF_IDS: &str = "Names one thing of this server, for example `conv_01920000000070008000000000000001`. The part \

@@ -154,6 +154,12 @@ ids! {
     SiteId "site",
     /// A person's role in a site.
     MembershipId "member",
+    /// A part of a site's staff with a subject of its own.
+    DepartmentId "dept",
+    /// Some of the staff who work together.
+    TeamId "team",
+    /// An open dashboard of an agent.
+    LeaseId "lease",
     /// An invitation to become a member of a site.
     InvitationId "invite",
     /// An anonymous person on a site.

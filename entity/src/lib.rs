@@ -1,5 +1,8 @@
 //! The tables: one file each, with columns, keys and the enums that columns hold. No rules, no API types.
 
+pub mod agent_lease;
+pub mod agent_profile;
+pub mod agent_state;
 pub mod ai_day;
 pub mod ai_reservation;
 pub mod ai_usage;
@@ -14,6 +17,8 @@ pub mod assistant;
 pub mod chunk;
 pub mod conversation;
 pub mod conversation_tag;
+pub mod department;
+pub mod department_member;
 pub mod embedding;
 pub mod evaluation;
 pub mod evaluation_gate;
@@ -38,5 +43,7 @@ pub mod reader;
 pub mod run;
 pub mod session;
 pub mod site;
+pub mod team;
+pub mod team_member;
 pub mod user;
 pub mod visitor;

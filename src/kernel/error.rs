@@ -114,6 +114,8 @@ pub enum ErrorReason {
     NothingToAnswer,
     /// The slug is taken in this site.
     SlugTaken,
+    /// The name is taken in this site.
+    NameTaken,
     /// The article is not in a state that allows it.
     ArticleState,
     /// Nobody with that id is a member of the site.

@@ -22,6 +22,7 @@ mod resilience {
 }
 
 mod accounts;
+mod agents;
 mod answers;
 mod article_files;
 mod articles;

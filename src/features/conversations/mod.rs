@@ -29,4 +29,6 @@ pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscr
 pub(crate) use lane::post_in;
 pub use lane::{Author, Posting};
 pub use model::Citation;
-pub(crate) use store::{answered_twice, find, find_for_update, history, lookup, message, names_of, place_of, replies};
+pub(crate) use store::{
+    answered_twice, find, find_for_update, history, lookup, message, names_of, open_by_assignee, place_of, replies,
+};

@@ -287,6 +287,19 @@ pub(crate) async fn history(
     Ok(rows)
 }
 
+/// How many open conversations some people have on a site.
+pub(crate) async fn open_by_assignee(db: &Db<'_>, site: SiteId, users: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let rows = conversation::Entity::find()
+        .filter(conversation::Column::SiteId.eq(site))
+        .filter(conversation::Column::Status.eq(conversation::Status::Open))
+        .filter(conversation::Column::AssigneeId.is_in(users.iter().copied()))
+        .select_only()
+        .column(conversation::Column::AssigneeId)
+        .column_as(conversation::Column::Id.count(), "count")
+        .group_by(conversation::Column::AssigneeId);
+    Ok(rows.into_tuple().all(db).await?.into_iter().collect())
+}
+
 /// A message of a conversation.
 pub(crate) async fn message(db: &Db<'_>, conversation: ConversationId, id: MessageId) -> Result<message::Model> {
     let found = messages_by_ids(db, conversation, vec![id]).await?.remove(&id);

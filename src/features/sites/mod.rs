@@ -23,7 +23,7 @@ mod store;
 
 use ::entity::{
     ids::{SiteId, UserId},
-    membership::Role,
+    membership::{self, Role},
     site,
 };
 
@@ -93,6 +93,16 @@ pub async fn by_key(db: &Db<'_>, key: &str) -> Result<site::Model> {
 /// True when the person is a member of the site, with whatever role.
 pub async fn is_member(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> {
     Ok(store::lookup_member(db, site, user).await?.is_some())
+}
+
+/// A person as a member of a site, if they are one.
+pub async fn member(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Option<membership::Model>> {
+    store::lookup_member(db, site, user).await
+}
+
+/// Those of some people who are members of a site, longest members first.
+pub async fn members(db: &Db<'_>, site: SiteId, users: &[UserId]) -> Result<Vec<membership::Model>> {
+    store::members_among(db, site, users).await
 }
 
 /// A person's roles, sorted by site.

@@ -10,7 +10,7 @@ use ::entity::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, Select,
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, LockType, OnConflict},
 };
 
@@ -127,6 +127,15 @@ pub(super) async fn count_members(db: &Db<'_>, reach: &Reach, site: SiteId) -> R
 pub(super) async fn find_member(db: &Db<'_>, reach: &Reach, id: MembershipId) -> Result<membership::Model> {
     let row = membership::Entity::find_by_id(id).filter(reach.site_rows(membership::Column::SiteId)).one(db).await?;
     row.ok_or_else(|| Error::not_found("member"))
+}
+
+pub(super) async fn members_among(db: &Db<'_>, site: SiteId, users: &[UserId]) -> Result<Vec<membership::Model>> {
+    let rows = membership::Entity::find()
+        .filter(membership::Column::SiteId.eq(site))
+        .filter(membership::Column::UserId.is_in(users.iter().copied()))
+        .order_by_asc(membership::Column::CreatedAt)
+        .order_by_asc(membership::Column::Id);
+    Ok(rows.all(db).await?)
 }
 
 pub(super) async fn lookup_member(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Option<membership::Model>> {

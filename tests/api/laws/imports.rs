@@ -15,6 +15,7 @@ const FEATURES: &[&str] = &[
     "knowledge",
     "assistants",
     "conversations",
+    "agents",
     "answers",
     "questions",
     "evaluation",

@@ -41,6 +41,9 @@ macro_rules! entities {
 }
 
 entities!(
+    agent_lease,
+    agent_profile,
+    agent_state,
     ai_day,
     ai_reservation,
     ai_usage,
@@ -55,6 +58,8 @@ entities!(
     chunk,
     conversation,
     conversation_tag,
+    department,
+    department_member,
     embedding,
     evaluation,
     evaluation_gate,
@@ -78,6 +83,8 @@ entities!(
     run,
     session,
     site,
+    team,
+    team_member,
     user,
     visitor,
 );

@@ -55,8 +55,12 @@ const WHERE_MEMBER: &str = "0 00 0 A0 A0 A";
 const FOR_ONE_AGENT: &str = "U NN N AN NN N";
 const NO_NODE: &str = "0 00 0 00 00 0";
 
+/// Of oneself as a member; a superadmin is none.
+const ONESELF: &str = "U FF N AN AN N";
+
 const RULES: &[Rule] = &[
     // Queries.
+    ("agents", r#"{"siteId":"$site"}"#, MEMBERS),
     ("aiUsage", r#"{"siteId":"$site"}"#, ADMINS),
     ("answerFeedback", r#"{"siteId":"$site"}"#, ADMINS),
     ("article", r#"{"articleId":"$article"}"#, MEMBERS),
@@ -75,6 +79,7 @@ const RULES: &[Rule] = &[
     ("evaluation", r#"{"evaluationId":"$evaluation"}"#, "U FF N NN AN A"),
     ("evaluationGate", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("evaluations", r#"{"assistantId":"$assistant"}"#, ADMINS),
+    ("departments", r#"{"siteId":"$site"}"#, MEMBERS),
     ("draftStatistics", r#"{"siteId":"$site"}"#, ADMINS),
     ("goldenQuestions", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("invitations", r#"{"siteId":"$site"}"#, ADMINS),
@@ -104,6 +109,7 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$visitor"}"#, WHERE_MEMBER),
     ("nodes", r#"{"ids":["$conversation","$message","$run"]}"#, WHERE_SEEN),
     ("nodes", r#"{"ids":["$article","$assistant","$site","$visitor"]}"#, WHERE_MEMBER),
+    ("presence", r#"{"siteId":"$site"}"#, MEMBERS),
     ("previewPublish", r#"{"articleId":"$article"}"#, "U FF N NN AN A"),
     ("publicArticle", r#"{"siteKey":"$key","slug":"$slug"}"#, ANYBODY),
     ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
@@ -117,16 +123,19 @@ const RULES: &[Rule] = &[
     ("siteMembers", r#"{"siteId":"$site"}"#, MEMBERS),
     ("sites", "{}", PERSONS),
     ("suggestArticles", r#"{"text":"iade kaç gün içinde yapılır"}"#, "U AA F FF FF F"),
+    ("teams", r#"{"siteId":"$site"}"#, MEMBERS),
     ("unansweredQuestions", r#"{"siteId":"$site"}"#, MEMBERS),
     ("verifyToken", r#"{"token":"$visitorToken"}"#, ANYBODY),
     ("visitor", r#"{"visitorId":"$visitor"}"#, MEMBERS),
     ("visitors", r#"{"siteId":"$site"}"#, MEMBERS),
     // Subscriptions, from the beginning, so that each has something to say.
+    ("agentSession", r#"{"siteId":"$site"}"#, ONESELF),
     ("assistantRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
     ("assistantRun", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
     ("conversationEvents", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
     ("inboxEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
     ("messages", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
+    ("presenceEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
     // Mutations. What takes a thing away is given a new one each time.
     ("acceptInvitation", r#"{"token":"$newInvitationToken","name":"Gul","password":"$password"}"#, "A FF F FF FF F"),
     ("addNote", r#"{"conversationId":"$conversation","body":"Not"}"#, STAFF),
@@ -144,6 +153,8 @@ const RULES: &[Rule] = &[
     ("createArticles", r#"{"siteId":"$site","articles":[{"title":"Yeni","body":"Metin","language":"tr"}]}"#, MEMBERS),
     ("createAssistant", r#"{"siteId":"$site","name":"Yeni","enabled":false}"#, ADMINS),
     ("createAssistant", r#"{"name":"Benim"}"#, PERSONS),
+    ("createDepartment", r#"{"siteId":"$site","name":"$newName"}"#, ADMINS),
+    ("createTeam", r#"{"siteId":"$site","name":"$newName"}"#, ADMINS),
     ("dismissUnansweredQuestions", r#"{"groupIds":["$group"]}"#, MEMBERS),
     (
         "createGoldenQuestion",
@@ -152,6 +163,8 @@ const RULES: &[Rule] = &[
     ),
     ("deleteArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
     ("deleteAssistant", r#"{"assistantId":"$newAssistant"}"#, ADMINS),
+    ("deleteDepartment", r#"{"departmentId":"$newDepartment"}"#, ADMINS),
+    ("deleteTeam", r#"{"teamId":"$newTeam"}"#, ADMINS),
     // Of another visitor, so that its own is there for the others.
     ("deleteConversation", r#"{"conversationId":"$newConversation"}"#, "U NN N FN AN A"),
     ("deleteGoldenQuestion", r#"{"goldenQuestionId":"$newGolden"}"#, "U FF N NN AN A"),
@@ -193,6 +206,7 @@ const RULES: &[Rule] = &[
     ("sendMessage", r#"{"conversationId":"$conversation","body":"Merhaba"}"#, PARTICIPANTS),
     ("sendDraft", r#"{"runId":"$draft","body":"Merhaba"}"#, FOR_ONE_AGENT),
     ("setEvaluationGate", r#"{"assistantId":"$assistant","gate":"WARN"}"#, ADMINS),
+    ("setPresence", r#"{"siteId":"$site","state":"AWAY"}"#, ONESELF),
     ("setTyping", r#"{"conversationId":"$conversation","isTyping":true}"#, PARTICIPANTS),
     // With an assistant of the site that is open to customers, which every person may be.
     ("startConversation", r#"{"assistantId":"$openAssistant"}"#, "U AN A AA AA A"),
@@ -203,6 +217,9 @@ const RULES: &[Rule] = &[
     ("suggestReply", r#"{"conversationId":"$conversation"}"#, STAFF),
     ("testProvider", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("tagConversation", r#"{"conversationId":"$conversation","add":["iade"]}"#, STAFF),
+    ("updateAgent", r#"{"siteId":"$site","userId":"$agent","maxChats":4}"#, ADMINS),
+    ("updateDepartment", r#"{"departmentId":"$newDepartment","description":"x"}"#, ADMINS),
+    ("updateTeam", r#"{"teamId":"$newTeam","description":"x"}"#, ADMINS),
     ("updateArticle", r#"{"articleId":"$article","language":"tr"}"#, ADMINS),
     ("updateAssistant", r#"{"assistantId":"$assistant","temperature":0.5}"#, ADMINS),
     ("updateKnowledgeSettings", r#"{"siteId":"$site","minScore":0}"#, ADMINS),
@@ -347,6 +364,16 @@ impl World {
             "key" => {
                 let key = "query($s: ID!) { site(siteId: $s) { publicKey } }";
                 text(&self.as_admin(key, json!({ "s": site })).await["site"]["publicKey"])
+            }
+            "newName" => text(&json!(format!("{MARK}-{:x}", rand::random::<u64>()))),
+            "newDepartment" | "newTeam" => {
+                let kind = if word == "newTeam" { "Team" } else { "Department" };
+                let field = kind.to_lowercase();
+                let make =
+                    format!("mutation($i: Create{kind}Input!) {{ create{kind}(input: $i) {{ {field} {{ id }} }} }}");
+                let name = format!("{MARK}-{:x}", rand::random::<u64>());
+                let made = self.as_admin(&make, json!({ "i": { "siteId": site, "name": name } })).await;
+                text(&made[format!("create{kind}")][&field]["id"])
             }
             "newArticle" => {
                 let make = "mutation($i: CreateArticleInput!) { createArticle(input: $i) { article { id } } }";

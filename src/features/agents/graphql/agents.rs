@@ -1,0 +1,218 @@
+//! Agents in the API: who they are, what they can do, whether they are there.
+
+use std::collections::HashMap;
+
+use ::entity::{
+    agent_profile::{self, Skill},
+    agent_state::Availability,
+    ids::{DepartmentId, MembershipId, SiteId, UserId},
+    membership::{self, Role},
+};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+
+use super::super::{
+    model::{self, ProfileChanges},
+    presence::{self, Presence},
+    profiles, store,
+};
+use crate::{
+    features::{
+        accounts::{self, User},
+        conversations,
+        sites::{self, reach_in},
+    },
+    kernel::{
+        Ctx, CtxExt, Error, Permission, Result,
+        page::{List, Paging, Place},
+    },
+};
+
+/// Whether an agent is there, and for what.
+#[derive(Clone, Debug, SimpleObject)]
+pub(crate) struct AgentPresence {
+    /// A dashboard of theirs is open, or was a minute ago.
+    online: bool,
+    /// What they say about themselves; it comes back with them.
+    state: Availability,
+    /// In their own words.
+    text: Option<String>,
+    /// When they are available again by themselves.
+    until: Option<DateTime<Utc>>,
+    /// Open conversations that are theirs.
+    active_chats: i64,
+    /// They have as many as they may have.
+    at_capacity: bool,
+    /// They get new conversations at the moment: online, available or busy, and not at capacity.
+    accepts_chats: bool,
+}
+
+/// A member of a site as an agent.
+#[derive(Clone, Debug, SimpleObject)]
+pub(crate) struct Agent {
+    /// Identifies the membership.
+    id: MembershipId,
+    /// The site.
+    site_id: SiteId,
+    /// The person.
+    user: User,
+    /// What they may do on the site.
+    role: Role,
+    /// Most conversations at a time; 0 for none.
+    max_chats: i32,
+    /// Higher is more senior: important visitors get the highest first.
+    priority_level: i32,
+    /// Visitors may call them.
+    accepts_calls: bool,
+    /// The languages they speak (BCP 47).
+    languages: Vec<String>,
+    /// What they know.
+    skills: Vec<Skill>,
+    /// Whether they are there.
+    presence: AgentPresence,
+}
+
+impl Agent {
+    fn new(
+        row: membership::Model,
+        user: User,
+        profile: agent_profile::Model,
+        presence: Presence,
+        active_chats: i64,
+    ) -> Self {
+        let at_capacity = active_chats >= i64::from(profile.max_chats);
+        let accepts_chats = presence.is_available() && !at_capacity;
+        let Presence { online, state, text, until, .. } = presence;
+        Self {
+            id: row.id,
+            site_id: row.site_id,
+            user,
+            role: row.role,
+            max_chats: profile.max_chats,
+            priority_level: profile.priority_level,
+            accepts_calls: profile.accepts_calls,
+            languages: profile.languages.0,
+            skills: profile.skills.0,
+            presence: AgentPresence { online, state, text, until, active_chats, at_capacity, accepts_chats },
+        }
+    }
+
+    /// True when they get new conversations at the moment.
+    pub(super) fn accepts_chats(&self) -> bool {
+        self.presence.accepts_chats
+    }
+
+    /// Members with everything that is known of them, in five queries.
+    pub(super) async fn load_all(cx: &Ctx, site: SiteId, rows: Vec<membership::Model>) -> Result<Vec<Self>> {
+        let ids: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
+        let db = cx.db();
+        let mut users = accounts::users_by_ids(cx, ids.clone()).await?;
+        let mut profiles = store::profiles(&db, site, &ids).await?;
+        let mut said = presence::store::said(&db, site, &ids).await?;
+        let online = presence::store::online(&db, site).await?;
+        let active: HashMap<UserId, i64> = conversations::open_by_assignee(&db, site, &ids).await?;
+        let now = cx.clock.now();
+        rows.into_iter()
+            .map(|row| {
+                let id = row.user_id;
+                let user = users.remove(&id).ok_or_else(|| Error::internal("a member who is nobody"))?;
+                let profile = profiles.remove(&id).unwrap_or_else(|| model::usual(site, id));
+                let presence = Presence::of(id, online.contains(&id), said.remove(&id), now);
+                Ok(Self::new(row, user, profile, presence, active.get(&id).copied().unwrap_or_default()))
+            })
+            .collect()
+    }
+
+    /// One member.
+    pub(super) async fn load(cx: &Ctx, site: SiteId, user: UserId) -> Result<Self> {
+        let row = sites::member(&cx.db(), site, user).await?.ok_or_else(|| Error::not_found("agent"))?;
+        Self::load_all(cx, site, vec![row]).await?.pop().ok_or_else(|| Error::not_found("agent"))
+    }
+}
+
+/// What to change of an agent. What is left out stays.
+#[derive(Debug, InputObject)]
+struct UpdateAgentInput {
+    /// The site.
+    site_id: SiteId,
+    /// The member of it.
+    user_id: UserId,
+    /// Most conversations at a time, 0 to 100.
+    max_chats: Option<i32>,
+    /// 0 to 100; important visitors get the highest first.
+    priority_level: Option<i32>,
+    /// Whether visitors may call them.
+    accepts_calls: Option<bool>,
+    /// The whole new list of languages they speak, tags like `tr` or `en-GB`; at most 20.
+    languages: Option<Vec<String>>,
+    /// The whole new list of skills, at most 50; each once, with or without accents.
+    skills: Option<Vec<Skill>>,
+}
+
+/// A changed agent.
+#[derive(SimpleObject)]
+struct UpdateAgentPayload {
+    /// The agent as they are now.
+    agent: Agent,
+}
+
+/// Changes to agents.
+#[derive(Default)]
+pub struct AgentsMutation;
+
+#[Object]
+impl AgentsMutation {
+    /// Changes what a member of a site can do as an agent. For admins of the site.
+    async fn update_agent(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who, and what to change.")] input: UpdateAgentInput,
+    ) -> Result<UpdateAgentPayload> {
+        let UpdateAgentInput { site_id, user_id, max_chats, priority_level, accepts_calls, languages, skills } = input;
+        let changes = ProfileChanges { max_chats, priority_level, accepts_calls, languages, skills };
+        profiles::change(ctx.cx(), site_id, user_id, changes).await?;
+        Ok(UpdateAgentPayload { agent: Agent::load(ctx.cx(), site_id, user_id).await? })
+    }
+}
+
+/// Questions about agents.
+#[derive(Default)]
+pub struct AgentsQuery;
+
+#[Object]
+impl AgentsQuery {
+    /// The members of a site as agents, oldest first, for members of the site.
+    #[expect(clippy::too_many_arguments, reason = "the four arguments of a Relay list")]
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
+    async fn agents(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The site.")] site_id: SiteId,
+        #[graphql(desc = "Only those who work in this department.")] department_id: Option<DepartmentId>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only what stands after this `cursor` of an edge.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what stands before this `cursor` of an edge.")] before: Option<String>,
+    ) -> Result<List<Agent>> {
+        let cx = ctx.cx().clone();
+        let paging = Paging::new(first, after, last, before)?;
+        let reach = reach_in(&cx, Permission::SitesRead, site_id)?;
+        let wanted = (site_id, department_id);
+        let page = store::list_members(&cx.db(), &reach, wanted, &paging).await?;
+        let places: Vec<Place> =
+            page.rows.iter().map(|row| Place(row.created_at.timestamp_micros(), row.id.0)).collect();
+        let agents = Agent::load_all(&cx, site_id, page.rows.clone()).await?;
+        let mut shown = places.into_iter().zip(agents);
+        let page = page.try_map(|_| shown.next().ok_or_else(|| Error::internal("a page that shrinks")))?;
+        Ok(page.connect(
+            |(place, _)| *place,
+            |(_, agent)| agent,
+            move || {
+                let (cx, reach) = (cx.clone(), reach.clone());
+                async move { store::count_members(&cx.db(), &reach, wanted).await }.boxed()
+            },
+        ))
+    }
+}

@@ -1,0 +1,9 @@
+//! The feature's part of the API.
+
+mod agents;
+mod presence;
+mod units;
+
+pub use agents::{AgentsMutation, AgentsQuery};
+pub use presence::{PresenceMutation, PresenceQuery, PresenceSubscription};
+pub use units::{UnitsMutation, UnitsQuery};

@@ -1,0 +1,199 @@
+//! Presence in the API.
+
+use ::entity::{
+    agent_state::Availability,
+    ids::{LeaseId, SiteId},
+};
+use async_graphql::{Context, InputObject, Object, SimpleObject, Subscription, Union};
+use async_stream::try_stream;
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt};
+
+use super::{
+    super::{
+        facts::AgentFact,
+        presence::{self, Said},
+    },
+    agents::Agent,
+};
+use crate::{
+    features::{
+        accounts,
+        conversations::graphql::subscription::{Gap, gap},
+        sites::reach_in,
+    },
+    kernel::{
+        CtxExt, Permission, Result,
+        journal::{self, Cursor, Followed, Placed, Scope, placed},
+    },
+};
+
+/// How many agents of a site are there.
+#[derive(SimpleObject)]
+struct PresenceSummary {
+    /// Agents with an open dashboard.
+    online: i64,
+    /// Those of them who get new conversations.
+    accepting: i64,
+    /// The agents with an open dashboard.
+    agents: Vec<Agent>,
+}
+
+/// Questions about presence.
+#[derive(Default)]
+pub struct PresenceQuery;
+
+#[Object]
+impl PresenceQuery {
+    /// Who of a site is there, for members of the site.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn presence(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The site.")] site_id: SiteId,
+    ) -> Result<PresenceSummary> {
+        let cx = ctx.cx();
+        reach_in(cx, Permission::ConversationsWork, site_id)?;
+        let agents = presence::there(cx, site_id).await?;
+        let agents = Agent::load_all(cx, site_id, agents).await?;
+        let accepting = agents.iter().filter(|agent| agent.accepts_chats()).count();
+        Ok(PresenceSummary {
+            online: i64::try_from(agents.len()).unwrap_or(i64::MAX),
+            accepting: i64::try_from(accepting).unwrap_or(i64::MAX),
+            agents,
+        })
+    }
+}
+
+/// What you say about your availability.
+#[derive(Debug, InputObject)]
+struct SetPresenceInput {
+    /// The site.
+    site_id: SiteId,
+    /// What you are.
+    state: Availability,
+    /// In your own words, up to 140 characters.
+    text: Option<String>,
+    /// When you are available again by yourself, at most 90 days from now. Left out, when you say so.
+    until: Option<DateTime<Utc>>,
+}
+
+/// Your availability.
+#[derive(SimpleObject)]
+struct SetPresencePayload {
+    /// You, as others see you now.
+    agent: Agent,
+}
+
+/// Changes to presence.
+#[derive(Default)]
+pub struct PresenceMutation;
+
+#[Object]
+impl PresenceMutation {
+    /// Says whether you are available on a site. It stays when you sign out, until you say otherwise or `until` has come.
+    async fn set_presence(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Where, and what.")] input: SetPresenceInput,
+    ) -> Result<SetPresencePayload> {
+        let SetPresenceInput { site_id, state, text, until } = input;
+        presence::say(ctx.cx(), site_id, Said { state, text, until }).await?;
+        let user = accounts::signed_in(&ctx.cx().actor)?.user;
+        Ok(SetPresencePayload { agent: Agent::load(ctx.cx(), site_id, user).await? })
+    }
+}
+
+/// An open dashboard.
+#[derive(SimpleObject)]
+struct AgentSession {
+    /// Identifies the session.
+    session_id: LeaseId,
+    /// You, as others see you now.
+    agent: Agent,
+}
+
+/// An agent came, went, or changed.
+#[derive(SimpleObject)]
+struct PresenceChanged {
+    /// The event's place; resume with `after: cursor`.
+    cursor: Cursor,
+    /// The agent as they are now.
+    agent: Agent,
+}
+
+/// An event of `presenceEvents`.
+#[derive(Union)]
+#[expect(clippy::large_enum_variant, reason = "lives for the length of one event")]
+enum PresenceEvent {
+    /// An agent came, went, or changed.
+    Changed(PresenceChanged),
+    /// Events are missing: refetch.
+    Gap(Gap),
+}
+
+impl Placed for PresenceEvent {
+    fn place(&self) -> Option<Cursor> {
+        Some(match self {
+            Self::Changed(changed) => changed.cursor,
+            Self::Gap(gap) => gap.cursor,
+        })
+    }
+}
+
+/// Subscriptions about presence.
+#[derive(Default)]
+pub struct PresenceSubscription;
+
+#[Subscription]
+impl PresenceSubscription {
+    /// Says that a dashboard of yours is open, for as long as you are subscribed and a minute longer: keep it open in every
+    /// dashboard. You are online on the site while one is. Tells once that it is so, and then nothing.
+    async fn agent_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The site.")] site_id: SiteId,
+    ) -> Result<impl Stream<Item = Result<AgentSession>> + use<>> {
+        let cx = ctx.cx().clone();
+        let open = presence::open(&cx, site_id).await?;
+        Ok(try_stream! {
+            let agent = Agent::load(&cx, site_id, open.lease.user_id).await?;
+            yield AgentSession { session_id: open.lease.id, agent };
+            // Held until whoever subscribed is gone.
+            futures_util::future::pending::<()>().await;
+            drop(open);
+        })
+    }
+
+    /// The agents of a site as they come, go, and say whether they are available, for members of the site. With `after`,
+    /// first what was missed; without it, from now on: read `presence` in between.
+    async fn presence_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The site.")] site_id: SiteId,
+        #[graphql(desc = "The `cursor` of the last event received, or `inboxCursor`.")] after: Option<Cursor>,
+    ) -> Result<impl Stream<Item = Result<PresenceEvent>> + use<>> {
+        let cx = ctx.cx().clone();
+        reach_in(&cx, Permission::ConversationsWork, site_id)?;
+        let position = cx.position.clone();
+        let events = try_stream! {
+            let followed = journal::follow(cx.clone(), site_id, Scope::Site, after, None);
+            let mut followed = std::pin::pin!(followed);
+            while let Some(batch) = followed.next().await {
+                match batch? {
+                    Followed::Gap { from, to } => yield PresenceEvent::Gap(gap(from, to, "presence(siteId:)")),
+                    Followed::Passed(_) | Followed::CaughtUp => {}
+                    Followed::Lines(lines) => {
+                        for line in &lines {
+                            let Some(user) = AgentFact::read(line).and_then(|fact| fact.present()) else { continue };
+                            // Gone from the site meanwhile: nobody to tell of.
+                            let Ok(agent) = Agent::load(&cx, site_id, user).await else { continue };
+                            yield PresenceEvent::Changed(PresenceChanged { cursor: Cursor(line.seq), agent });
+                        }
+                    }
+                }
+            }
+        };
+        Ok(placed(position, events))
+    }
+}

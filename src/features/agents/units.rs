@@ -1,0 +1,192 @@
+//! Changes to departments and teams. Both are names for some members of a site.
+
+use ::entity::{
+    department,
+    ids::{DepartmentId, SiteId, TeamId, UserId},
+    team,
+};
+use exact_index::text::fold;
+
+use super::{facts::AgentFact, store};
+use crate::{
+    features::sites::{self, reach_to},
+    kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, text},
+};
+
+const NAME: usize = 120;
+const DESCRIPTION: usize = 1_000;
+/// Most people of a department or team.
+const PEOPLE: usize = 1_000;
+
+/// What a department or team is to be; what is absent stays.
+#[derive(Debug, Default)]
+pub(super) struct Unit {
+    pub(super) name: Option<String>,
+    /// `Some(None)` clears it.
+    pub(super) description: Option<Option<String>>,
+    pub(super) members: Option<Vec<UserId>>,
+}
+
+struct Checked {
+    name: Option<String>,
+    description: Option<Option<String>>,
+    members: Option<Vec<UserId>>,
+}
+
+impl Unit {
+    fn check(self) -> Result<Checked> {
+        let name = self.name.map(|name| text::line("input.name", &name, NAME)).transpose()?;
+        let described = |text: Option<String>| match text.as_deref().map(str::trim) {
+            None | Some("") => Ok(None),
+            Some(text) => text::longer("input.description", text, DESCRIPTION).map(Some),
+        };
+        let description = self.description.map(described).transpose()?;
+        let members = self.members.map(|mut members| {
+            members.sort();
+            members.dedup();
+            members
+        });
+        if members.as_ref().is_some_and(|members| members.len() > PEOPLE) {
+            let message = format!("`input.memberIds` has more than {PEOPLE} people; give fewer.");
+            return Err(Error::bad_input("input.memberIds", ErrorReason::TooLong, message));
+        }
+        Ok(Checked { name, description, members })
+    }
+}
+
+/// All of them must be members of the site.
+async fn known(tx: &Tx, site: SiteId, members: &[UserId]) -> Result<()> {
+    match store::strangers(&tx.db(), site, members).await?.first() {
+        None => Ok(()),
+        Some(stranger) => {
+            let message = format!("`{stranger}` is no member of the site; invite them first.");
+            Err(Error::bad_input("input.memberIds", ErrorReason::NotMember, message))
+        }
+    }
+}
+
+/// Two of a site may not have the same name.
+fn taken(error: Error) -> Error {
+    if error.unique_violation() {
+        let message = "Another one of the site has this name; give it another name.";
+        Error::conflict(ErrorReason::NameTaken, message).at("input.name")
+    } else {
+        error
+    }
+}
+
+pub(super) async fn create_department(cx: &Ctx, site: SiteId, unit: Unit) -> Result<department::Model> {
+    sites::reach_in(cx, Permission::MembersManage, site)?;
+    let Checked { name, description, members } = unit.check()?;
+    let name = name.unwrap_or_default();
+    let row = department::Model {
+        id: cx.id(DepartmentId),
+        site_id: site,
+        folded: fold(&name),
+        name,
+        description: description.flatten(),
+        created_at: cx.clock.now(),
+    };
+    let mut tx = cx.begin().await?;
+    store::insert_department(&tx.db(), row.clone()).await.map_err(taken)?;
+    if let Some(members) = members {
+        known(&tx, site, &members).await?;
+        store::set_department_members(&tx.db(), (site, row.id), &members).await?;
+    }
+    tx.record(site, row.id.0, &AgentFact::DepartmentSaved { department: row.id })?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+pub(super) async fn update_department(cx: &Ctx, id: DepartmentId, unit: Unit) -> Result<department::Model> {
+    let seen = store::department(&cx.db(), &reach_to(cx, Permission::SitesRead, "department")?, id).await?;
+    let reach = sites::reach_in(cx, Permission::MembersManage, seen.site_id)?;
+    let Checked { name, description, members } = unit.check()?;
+    let mut tx = cx.begin().await?;
+    let row = store::department_for_update(&tx.db(), &reach, id).await?;
+    let name = name.unwrap_or(row.name);
+    let description = description.unwrap_or(row.description);
+    let row = department::Model { folded: fold(&name), name, description, ..row };
+    store::save_department(&tx.db(), row.clone()).await.map_err(taken)?;
+    if let Some(members) = members {
+        known(&tx, row.site_id, &members).await?;
+        store::set_department_members(&tx.db(), (row.site_id, id), &members).await?;
+    }
+    tx.record(row.site_id, id.0, &AgentFact::DepartmentSaved { department: id })?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+pub(super) async fn delete_department(cx: &Ctx, id: DepartmentId) -> Result<DepartmentId> {
+    let seen = store::department(&cx.db(), &reach_to(cx, Permission::SitesRead, "department")?, id).await?;
+    let reach = sites::reach_in(cx, Permission::MembersManage, seen.site_id)?;
+    let mut tx = cx.begin().await?;
+    let row = store::department_for_update(&tx.db(), &reach, id).await?;
+    store::delete_department(&tx.db(), id).await?;
+    tx.record(row.site_id, id.0, &AgentFact::DepartmentDeleted { department: id })?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+pub(super) async fn create_team(
+    cx: &Ctx,
+    site: SiteId,
+    department: Option<DepartmentId>,
+    unit: Unit,
+) -> Result<team::Model> {
+    let reach = sites::reach_in(cx, Permission::MembersManage, site)?;
+    let Checked { name, description, members } = unit.check()?;
+    let name = name.unwrap_or_default();
+    let row = team::Model {
+        id: cx.id(TeamId),
+        site_id: site,
+        department_id: department,
+        folded: fold(&name),
+        name,
+        description: description.flatten(),
+        created_at: cx.clock.now(),
+    };
+    let mut tx = cx.begin().await?;
+    if let Some(department) = department {
+        let found = store::department(&tx.db(), &reach, department).await;
+        found.map_err(|error| error.at("input.departmentId"))?;
+    }
+    store::insert_team(&tx.db(), row.clone()).await.map_err(taken)?;
+    if let Some(members) = members {
+        known(&tx, site, &members).await?;
+        store::set_team_members(&tx.db(), (site, row.id), &members).await?;
+    }
+    tx.record(site, row.id.0, &AgentFact::TeamSaved { team: row.id })?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+pub(super) async fn update_team(cx: &Ctx, id: TeamId, unit: Unit) -> Result<team::Model> {
+    let staff = reach_to(cx, Permission::SitesRead, "team")?;
+    let Checked { name, description, members } = unit.check()?;
+    let mut tx = cx.begin().await?;
+    let row = store::team_for_update(&tx.db(), &staff, id).await?;
+    sites::reach_in(cx, Permission::MembersManage, row.site_id)?;
+    let name = name.unwrap_or(row.name);
+    let description = description.unwrap_or(row.description);
+    let row = team::Model { folded: fold(&name), name, description, ..row };
+    store::save_team(&tx.db(), row.clone()).await.map_err(taken)?;
+    if let Some(members) = members {
+        known(&tx, row.site_id, &members).await?;
+        store::set_team_members(&tx.db(), (row.site_id, id), &members).await?;
+    }
+    tx.record(row.site_id, id.0, &AgentFact::TeamSaved { team: id })?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+pub(super) async fn delete_team(cx: &Ctx, id: TeamId) -> Result<TeamId> {
+    let staff = reach_to(cx, Permission::SitesRead, "team")?;
+    let mut tx = cx.begin().await?;
+    let row = store::team_for_update(&tx.db(), &staff, id).await?;
+    sites::reach_in(cx, Permission::MembersManage, row.site_id)?;
+    store::delete_team(&tx.db(), id).await?;
+    tx.record(row.site_id, id.0, &AgentFact::TeamDeleted { team: id })?;
+    tx.commit().await?;
+    Ok(id)
+}

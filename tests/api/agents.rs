@@ -1,0 +1,197 @@
+//! Agents: departments, teams, what they can do, and whether they are there.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    app::{Options, TestApp},
+    people::{Person, Site, text},
+    ws::Ws,
+};
+
+const DEPARTMENT: &str =
+    "mutation C($i: CreateDepartmentInput!) { createDepartment(input: $i) { department { id name members { id } } } }";
+const TEAM: &str =
+    "mutation C($i: CreateTeamInput!) { createTeam(input: $i) { team { id departmentId members { id } } } }";
+const UPDATE: &str = "mutation U($i: UpdateAgentInput!) { updateAgent(input: $i) { agent { maxChats priorityLevel acceptsCalls languages skills { name level } } } }";
+const AGENTS: &str = "query Q($s: ID!, $d: ID) { agents(siteId: $s, departmentId: $d, first: 10) { totalCount nodes { user { id } maxChats presence { online activeChats } } } }";
+const SESSION: &str = "subscription S($s: ID!) { agentSession(siteId: $s) { sessionId agent { presence { online state acceptsChats } } } }";
+const PRESENCE: &str = "query Q($s: ID!) { presence(siteId: $s) { online accepting agents { user { id } presence { state text until acceptsChats atCapacity } } } }";
+const SET: &str =
+    "mutation S($i: SetPresenceInput!) { setPresence(input: $i) { agent { presence { online state text until } } } }";
+const EVENTS: &str = "subscription E($s: ID!, $a: EventCursor) { presenceEvents(siteId: $s, after: $a) { ... on PresenceChanged { agent { user { id } presence { online state } } } } }";
+
+async fn site() -> (TestApp, Site, Person) {
+    let app = TestApp::with(Options { manual_clock: true, ..Options::default() }).await;
+    let site = app.site("acme").await;
+    let agent = app.agent(&site, "Ayşe").await;
+    (app, site, agent)
+}
+
+async fn present(app: &TestApp, site: &Site) -> Value {
+    app.run(Some(&site.admin.token), PRESENCE, json!({ "s": site.id })).await["presence"].clone()
+}
+
+/// A dashboard of an agent.
+async fn dashboard(app: &TestApp, site: &Site, agent: &Person) -> Ws {
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&agent.token)).await;
+    ws.subscribe("s", SESSION, json!({ "s": site.id })).await;
+    let open = ws.next("s").await;
+    assert_eq!(open["agentSession"]["agent"]["presence"]["online"], true);
+    ws
+}
+
+#[tokio::test]
+async fn departments_and_teams_hold_members_of_their_site() {
+    let (app, site, agent) = site().await;
+    let admin = Some(site.admin.token.as_str());
+    let new = json!({ "siteId": site.id, "name": "Satış", "memberIds": [agent.id, agent.id] });
+    let made = app.run(admin, DEPARTMENT, json!({ "i": new })).await["createDepartment"]["department"].clone();
+    assert_eq!((&made["name"], &made["members"]), (&json!("Satış"), &json!([{ "id": agent.id }])));
+    let again = json!({ "i": { "siteId": site.id, "name": "SATIŞ" } });
+    assert_eq!(app.refused(admin, DEPARTMENT, again).await, "CONFLICT/NAME_TAKEN");
+    let other = app.site("other").await;
+    let strange = json!({ "i": { "siteId": site.id, "name": "Destek", "memberIds": [other.admin.id] } });
+    assert_eq!(app.refused(admin, DEPARTMENT, strange).await, "BAD_USER_INPUT/NOT_MEMBER");
+
+    let new = json!({ "siteId": site.id, "departmentId": made["id"], "name": "Gece", "memberIds": [agent.id] });
+    let team = app.run(admin, TEAM, json!({ "i": new })).await["createTeam"]["team"].clone();
+    assert_eq!((&team["departmentId"], &team["members"][0]["id"]), (&made["id"], &json!(agent.id)));
+    let elsewhere = json!({ "i": { "siteId": other.id, "departmentId": made["id"], "name": "Gece" } });
+    assert_eq!(app.refused(Some(&other.admin.token), TEAM, elsewhere).await, "NOT_FOUND");
+
+    let inside = app.run(admin, AGENTS, json!({ "s": site.id, "d": made["id"] })).await["agents"].clone();
+    assert_eq!((&inside["totalCount"], &inside["nodes"][0]["user"]["id"]), (&json!(1), &json!(agent.id)));
+    assert_eq!(app.run(admin, AGENTS, json!({ "s": site.id })).await["agents"]["totalCount"], 2);
+    let update =
+        "mutation U($i: UpdateDepartmentInput!) { updateDepartment(input: $i) { department { name members { id } } } }";
+    let changed = app.run(admin, update, json!({ "i": { "departmentId": made["id"], "memberIds": [] } })).await;
+    assert_eq!(changed["updateDepartment"]["department"], json!({ "name": "Satış", "members": [] }));
+    let delete = "mutation D($i: DeleteDepartmentInput!) { deleteDepartment(input: $i) { departmentId } }";
+    app.run(admin, delete, json!({ "i": { "departmentId": made["id"] } })).await;
+    let teams = "query Q($s: ID!) { teams(siteId: $s) { totalCount } departments(siteId: $s) { totalCount } }";
+    let left = app.run(admin, teams, json!({ "s": site.id })).await;
+    assert_eq!((&left["teams"]["totalCount"], &left["departments"]["totalCount"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn what_an_agent_can_do_has_defaults_and_limits() {
+    let (app, site, agent) = site().await;
+    let admin = Some(site.admin.token.as_str());
+    let listed = app.run(admin, AGENTS, json!({ "s": site.id })).await;
+    assert_eq!(listed["agents"]["nodes"][1]["maxChats"], 5);
+    let skills = json!([{ "name": "İade", "level": 4 }]);
+    let input =
+        json!({ "siteId": site.id, "userId": agent.id, "maxChats": 3, "languages": ["tr", "de"], "skills": skills });
+    let updated = app.run(admin, UPDATE, json!({ "i": input })).await["updateAgent"]["agent"].clone();
+    let expected =
+        json!({ "maxChats": 3, "priorityLevel": 0, "acceptsCalls": true, "languages": ["tr", "de"], "skills": skills });
+    assert_eq!(updated, expected);
+    for (more, why) in [
+        (json!({ "maxChats": 101 }), "OUT_OF_RANGE"),
+        (json!({ "skills": [{ "name": "a", "level": 6 }] }), "OUT_OF_RANGE"),
+        (json!({ "skills": [{ "name": "iade", "level": 1 }, { "name": "İADE", "level": 2 }] }), "INVALID_COMBINATION"),
+    ] {
+        let mut input = json!({ "siteId": site.id, "userId": agent.id });
+        input.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        assert_eq!(app.refused(admin, UPDATE, json!({ "i": input })).await, format!("BAD_USER_INPUT/{why}"));
+    }
+    let other = app.site("other").await;
+    let stranger = json!({ "i": { "siteId": site.id, "userId": other.admin.id, "maxChats": 1 } });
+    assert_eq!(app.refused(admin, UPDATE, stranger).await, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn an_agent_is_there_while_a_dashboard_is_open_and_a_minute_longer() {
+    let (app, site, agent) = site().await;
+    assert_eq!(present(&app, &site).await["online"], 0);
+    let cursor = app
+        .run(Some(&site.admin.token), "query C($s: ID!) { inboxCursor(siteId: $s) }", json!({ "s": site.id }))
+        .await["inboxCursor"]
+        .clone();
+    let mut events = Ws::signed_in(&app.ws_url(), Some(&site.admin.token)).await;
+    events.subscribe("e", EVENTS, json!({ "s": site.id, "a": cursor })).await;
+    let first = dashboard(&app, &site, &agent).await;
+    assert_eq!(events.next("e").await["presenceEvents"]["agent"]["presence"]["online"], true);
+    let second = dashboard(&app, &site, &agent).await;
+    let now = present(&app, &site).await;
+    assert_eq!((&now["online"], &now["accepting"]), (&json!(1), &json!(1)), "two dashboards are one agent");
+
+    // Another dashboard is still open: nothing happens.
+    first.close().await;
+    for _ in 0..4 {
+        app.clock.advance(Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(present(&app, &site).await["online"], 1);
+
+    // The last one is gone, and back before the minute is over.
+    second.close().await;
+    app.clock.advance(Duration::from_millis(59_900));
+    assert_eq!(present(&app, &site).await["online"], 1);
+    let third = dashboard(&app, &site, &agent).await;
+    app.clock.advance(Duration::from_secs(1));
+    assert_eq!(present(&app, &site).await["online"], 1);
+    third.close().await;
+    // Not back in time: told once.
+    let gone = loop {
+        app.clock.advance(Duration::from_secs(20));
+        if let Some(event) = events.try_next_json(Duration::from_millis(200)).await {
+            break event["payload"]["data"]["presenceEvents"]["agent"].clone();
+        }
+    };
+    assert_eq!((&gone["user"]["id"], &gone["presence"]["online"]), (&json!(agent.id), &json!(false)));
+    assert_eq!(present(&app, &site).await["online"], 0);
+}
+
+#[tokio::test]
+async fn what_an_agent_says_counts_until_its_time_is_over() {
+    let (app, site, agent) = site().await;
+    let _open = dashboard(&app, &site, &agent).await;
+    let mut events = Ws::signed_in(&app.ws_url(), Some(&site.admin.token)).await;
+    let until = app.clock.now() + Duration::from_secs(300);
+    let input = json!({ "siteId": site.id, "state": "ON_BREAK", "text": "Yemekteyim", "until": until });
+    let said =
+        app.run(Some(&agent.token), SET, json!({ "i": input })).await["setPresence"]["agent"]["presence"].clone();
+    assert_eq!((&said["state"], &said["text"]), (&json!("ON_BREAK"), &json!("Yemekteyim")));
+    let now = present(&app, &site).await;
+    assert_eq!((&now["online"], &now["accepting"]), (&json!(1), &json!(0)));
+    events.subscribe("e", EVENTS, json!({ "s": site.id, "a": "beginning" })).await;
+    let is_break = |event: &Value| event["presenceEvents"]["agent"]["presence"]["state"] == "ON_BREAK";
+    events.until("e", is_break).await;
+    app.clock.advance(Duration::from_secs(300));
+    let back = events.until("e", |event| !is_break(event)).await;
+    assert_eq!(
+        back[back.len() - 1]["presenceEvents"]["agent"]["presence"],
+        json!({ "online": true, "state": "AVAILABLE" })
+    );
+    assert_eq!(present(&app, &site).await["accepting"], 1);
+    for (state, accepting) in [("BUSY", 1), ("AWAY", 0), ("DO_NOT_DISTURB", 0), ("AVAILABLE", 1)] {
+        let input = json!({ "i": { "siteId": site.id, "state": state } });
+        app.run(Some(&agent.token), SET, input).await;
+        assert_eq!(present(&app, &site).await["accepting"], accepting, "{state}");
+    }
+    let past = json!({ "i": { "siteId": site.id, "state": "AWAY", "until": "2020-01-01T00:00:00Z" } });
+    assert_eq!(app.refused(Some(&agent.token), SET, past).await, "BAD_USER_INPUT/OUT_OF_RANGE");
+}
+
+#[tokio::test]
+async fn who_has_as_many_as_they_may_have_gets_no_more() {
+    let (app, site, agent) = site().await;
+    let _open = dashboard(&app, &site, &agent).await;
+    let limit = json!({ "i": { "siteId": site.id, "userId": agent.id, "maxChats": 1 } });
+    app.run(Some(&site.admin.token), UPDATE, limit).await;
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    let assign = "mutation A($i: AssignConversationInput!) { assignConversation(input: $i) { conversation { id } } }";
+    let input = json!({ "i": { "conversationId": conversation, "assigneeId": agent.id } });
+    app.run(Some(&agent.token), assign, input).await;
+    let now = present(&app, &site).await;
+    assert_eq!(now["accepting"], 0);
+    assert_eq!(now["agents"][0]["presence"]["atCapacity"], true);
+    let close = "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { id } } }";
+    app.run(Some(&agent.token), close, json!({ "i": { "conversationId": conversation } })).await;
+    assert_eq!(text(&present(&app, &site).await["agents"][0]["user"]["id"]), agent.id);
+    assert_eq!(present(&app, &site).await["accepting"], 1);
+}
