@@ -50,6 +50,7 @@ pub(crate) struct AgentPresence {
 
 /// A member of a site as an agent.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(name = "SiteAgent")]
 pub(crate) struct Agent {
     /// Identifies the membership.
     id: MembershipId,
