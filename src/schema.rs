@@ -13,6 +13,7 @@ use crate::{
         },
         answers::{AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery},
         assistants::{AssistantsMutation, AssistantsQuery},
+        calendars::{CalendarsMutation, CalendarsQuery},
         conversations::{
             ConversationsMutation, ConversationsQuery, ConversationsSubscription, FeedbackMutation, FeedbackQuery,
         },
@@ -29,7 +30,7 @@ use crate::{
 // A flat merge of many roots overflows the compiler's query depth, so they are merged in groups.
 
 #[derive(MergedObject, Default)]
-struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery);
+struct PeopleQuery(AccountsQuery, SitesQuery, CalendarsQuery, SpendingQuery, VisitorsQuery);
 #[derive(MergedObject, Default)]
 struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery);
 #[derive(MergedObject, Default)]
@@ -41,7 +42,7 @@ struct QualityQuery(FeedbackQuery, QuestionsQuery, EvaluationQuery);
 struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, QualityQuery, NodesQuery);
 
 #[derive(MergedObject, Default)]
-struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
+struct PeopleMutation(AccountsMutation, SitesMutation, CalendarsMutation, VisitorsMutation);
 #[derive(MergedObject, Default)]
 struct TalkMutation(AssistantsMutation, ConversationsMutation, AnswersMutation, DraftsMutation);
 #[derive(MergedObject, Default)]

@@ -186,6 +186,8 @@ ids! {
     GoldenQuestionId "golden",
     /// One time that golden questions were asked.
     EvaluationId "eval",
+    /// A holiday or another day with hours of its own.
+    SpecialDayId "day",
     /// A unit of background work.
     JobId "job",
 }

@@ -20,6 +20,7 @@ mod m20261121_28_drafts;
 mod m20261121_29_knowledge_lookup;
 mod m20261121_2_sites;
 mod m20261121_32_agents;
+mod m20261121_30_calendars;
 mod m20261121_3_assistants;
 mod m20261121_4_conversations;
 mod m20261121_5_runs;
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_28_drafts::Migration),
             Box::new(m20261121_29_knowledge_lookup::Migration),
             Box::new(m20261121_32_agents::Migration),
+            Box::new(m20261121_30_calendars::Migration),
         ]
     }
 }

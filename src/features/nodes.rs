@@ -114,6 +114,7 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         | AnyId::QuestionExampleId(_)
         | AnyId::GoldenQuestionId(_)
         | AnyId::EvaluationId(_)
+        | AnyId::SpecialDayId(_)
         | AnyId::JobId(_) => None,
     })
 }

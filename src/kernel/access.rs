@@ -57,6 +57,10 @@ pub enum Permission {
     SitesManage,
     /// Invite members, change their role, remove them.
     MembersManage,
+    /// See business hours and special days.
+    CalendarsRead,
+    /// Change business hours and special days.
+    CalendarsManage,
     /// See visitors.
     VisitorsRead,
     /// Change what is known about oneself as a visitor.
@@ -104,10 +108,13 @@ fn allows(standing: Standing, permission: Permission) -> bool {
     use Permission::*;
     use Standing::*;
     match permission {
-        SitesManage | MembersManage | KnowledgeManage | SpendingRead | FeedbackRead | EvaluationsManage => {
+        SitesManage | MembersManage | CalendarsManage | KnowledgeManage | SpendingRead | FeedbackRead
+        | EvaluationsManage => {
             matches!(standing, Member(Role::Admin))
         }
-        SitesRead | VisitorsRead | ConversationsWork | KnowledgeRead | KnowledgeWrite => matches!(standing, Member(_)),
+        SitesRead | CalendarsRead | VisitorsRead | ConversationsWork | KnowledgeRead | KnowledgeWrite => {
+            matches!(standing, Member(_))
+        }
         ConversationsRead | ConversationsWrite | KnowledgeRate => true,
         ConversationsDelete => matches!(standing, Member(Role::Admin) | Customer),
         AssistantsRead => matches!(standing, Member(_) | Customer),

@@ -1,5 +1,7 @@
 //! Checked texts: trimmed, within limits, without control characters; errors name the field, the limit and the fix.
 
+use chrono_tz::Tz;
+
 use super::error::{Error, ErrorReason, Result};
 
 /// A required one-line text of 1 to `max` characters. Returns it trimmed.
@@ -101,6 +103,14 @@ pub fn language(field: &'static str, value: &str) -> Result<String> {
             format!("`{field}` must be a language tag like `tr` or `en-GB`."),
         ))
     }
+}
+
+/// A name of the IANA time zone database.
+pub fn time_zone(field: &'static str, value: &str) -> Result<Tz> {
+    value.trim().parse().map_err(|_| {
+        let what = "must be a name of the IANA time zone database like `Europe/Istanbul` or `UTC`.";
+        Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` {what}")).suggest("Europe/Istanbul")
+    })
 }
 
 /// The first `max` characters (Unicode scalars), never in the middle of one.

@@ -27,6 +27,7 @@ mod answers;
 mod article_files;
 mod articles;
 mod assistants;
+mod calendars;
 mod conversations;
 mod credits;
 mod drafts;

@@ -7,7 +7,6 @@ use ::entity::{
 };
 use async_graphql::MaybeUndefined;
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::origin;
 use crate::kernel::{Error, ErrorReason, Result, error::ErrorCode, secret, text};
@@ -17,7 +16,7 @@ pub(super) const INVITATION_LIFE: TimeDelta = TimeDelta::days(7);
 /// What a site speaks that was not told.
 pub(super) const DEFAULT_LOCALE: &str = "en";
 /// Where a site is that was not told.
-pub(super) const DEFAULT_TIME_ZONE: &str = "UTC";
+pub(super) const DEFAULT_TIME_ZONE: &str = "Europe/Istanbul";
 /// What language models may cost a day where nobody said otherwise, in millionths of a US dollar.
 pub(super) const DEFAULT_BUDGET: i64 = 10_000_000;
 const NAME_MAX: usize = 120;
@@ -135,12 +134,7 @@ fn check_locale(locale: &str) -> Result<String> {
 
 /// A name of the IANA time zone database, as it is written there.
 fn check_time_zone(name: &str) -> Result<String> {
-    let zone: Result<Tz, _> = name.trim().parse();
-    let zone = zone.map_err(|_| {
-        let what = "`input.timeZone` must be a name of the IANA time zone database like `Europe/Istanbul` or `UTC`.";
-        Error::bad_input("input.timeZone", ErrorReason::InvalidFormat, what)
-    })?;
-    Ok(zone.name().to_owned())
+    Ok(text::time_zone("input.timeZone", name)?.name().to_owned())
 }
 
 /// A budget in millionths of a US dollar.
@@ -290,13 +284,13 @@ mod tests {
         assert!(change(&mut site, nameless).is_err());
         let zone = |name: &str| MaybeUndefined::Value(name.to_owned());
         let changes = SiteChanges {
-            time_zone: zone("Europe/Istanbul"),
+            time_zone: zone("Europe/Berlin"),
             daily_ai_budget_usd: MaybeUndefined::Value(0.25),
             complexity_terms: MaybeUndefined::Value(vec![" API ".into()]),
             ..SiteChanges::default()
         };
         assert_eq!(change(&mut site, changes).unwrap(), ["timeZone", "dailyAiBudgetUsd", "complexityTerms"]);
-        assert_eq!((site.time_zone.as_str(), site.daily_ai_budget_micros), ("Europe/Istanbul", Some(250_000)));
+        assert_eq!((site.time_zone.as_str(), site.daily_ai_budget_micros), ("Europe/Berlin", Some(250_000)));
         for wrong in ["Istanbul", "+03:00", "", "Europe/Nowhere"] {
             assert!(change(&mut site, SiteChanges { time_zone: zone(wrong), ..SiteChanges::default() }).is_err());
         }

@@ -10,6 +10,7 @@ use super::{here, read};
 const FEATURES: &[&str] = &[
     "accounts",
     "sites",
+    "calendars",
     "spending",
     "visitors",
     "knowledge",

@@ -55,6 +55,7 @@ entities!(
     article_tag,
     article_version,
     assistant,
+    business_hours,
     chunk,
     conversation,
     conversation_tag,
@@ -85,6 +86,7 @@ entities!(
     site,
     team,
     team_member,
+    special_day,
     user,
     visitor,
 );

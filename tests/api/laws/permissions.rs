@@ -70,6 +70,9 @@ const RULES: &[Rule] = &[
     ("assistants", r#"{"siteId":"$site"}"#, MEMBERS),
     ("assistants", "{}", PERSONS),
     ("availableAssistants", "{}", PERSONS),
+    ("businessHours", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("businessHoursStatus", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("businessHoursStatus", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("conversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("conversations", r#"{"siteId":"$site"}"#, MEMBERS),
     ("currentVisitor", "{}", "U AA F FF FF F"),
@@ -102,6 +105,7 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$newInvitation"}"#, NO_NODE),
     ("node", r#"{"id":"$newMember"}"#, NO_NODE),
     ("node", r#"{"id":"$newSession"}"#, NO_NODE),
+    ("node", r#"{"id":"$newSpecialDay"}"#, NO_NODE),
     ("node", r#"{"id":"$note"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$openAssistant"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$run"}"#, WHERE_SEEN),
@@ -122,6 +126,7 @@ const RULES: &[Rule] = &[
     ("site", r#"{"siteId":"$site"}"#, MEMBERS),
     ("siteMembers", r#"{"siteId":"$site"}"#, MEMBERS),
     ("sites", "{}", PERSONS),
+    ("specialDays", r#"{"siteId":"$site"}"#, MEMBERS),
     ("suggestArticles", r#"{"text":"iade kaç gün içinde yapılır"}"#, "U AA F FF FF F"),
     ("teams", r#"{"siteId":"$site"}"#, MEMBERS),
     ("unansweredQuestions", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -169,6 +174,7 @@ const RULES: &[Rule] = &[
     ("deleteConversation", r#"{"conversationId":"$newConversation"}"#, "U NN N FN AN A"),
     ("deleteGoldenQuestion", r#"{"goldenQuestionId":"$newGolden"}"#, "U FF N NN AN A"),
     ("deleteMessage", r#"{"messageId":"$newMessage"}"#, AUTHOR),
+    ("deleteSpecialDay", r#"{"specialDayId":"$newSpecialDay"}"#, "U FF N NN AN A"),
     ("discardDraft", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
     ("editMessage", r#"{"messageId":"$newMessage","body":"Anders"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$note","body":"Anders"}"#, "U NN N FN AN F"),
@@ -179,6 +185,7 @@ const RULES: &[Rule] = &[
         r#"{"assistantId":"$assistant","questions":[{"question":"İade?","language":"tr","unanswerable":true}]}"#,
         ADMINS,
     ),
+    ("importHolidays", r#"{"siteId":"$site","ics":"BEGIN:VCALENDAR"}"#, ADMINS),
     ("inviteMember", r#"{"siteId":"$site","email":"guest@example.com","role":"AGENT"}"#, ADMINS),
     ("login", r#"{"email":"$email","password":"$password"}"#, ANYBODY),
     ("markDelivered", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
@@ -207,6 +214,7 @@ const RULES: &[Rule] = &[
     ("sendDraft", r#"{"runId":"$draft","body":"Merhaba"}"#, FOR_ONE_AGENT),
     ("setEvaluationGate", r#"{"assistantId":"$assistant","gate":"WARN"}"#, ADMINS),
     ("setPresence", r#"{"siteId":"$site","state":"AWAY"}"#, ONESELF),
+    ("setSpecialDay", r#"{"siteId":"$site","date":"2026-10-29","name":"Bayram"}"#, ADMINS),
     ("setTyping", r#"{"conversationId":"$conversation","isTyping":true}"#, PARTICIPANTS),
     // With an assistant of the site that is open to customers, which every person may be.
     ("startConversation", r#"{"assistantId":"$openAssistant"}"#, "U AN A AA AA A"),
@@ -223,6 +231,7 @@ const RULES: &[Rule] = &[
     ("updateArticle", r#"{"articleId":"$article","language":"tr"}"#, ADMINS),
     ("updateAssistant", r#"{"assistantId":"$assistant","temperature":0.5}"#, ADMINS),
     ("updateKnowledgeSettings", r#"{"siteId":"$site","minScore":0}"#, ADMINS),
+    ("updateBusinessHours", r#"{"siteId":"$site","week":[]}"#, ADMINS),
     ("updateGoldenQuestion", r#"{"goldenQuestionId":"$golden","kind":"x"}"#, "U FF N NN AN A"),
     ("updateSite", r#"{"siteId":"$site","locale":"tr"}"#, ADMINS),
     ("updateVisitor", r#"{"locale":"tr"}"#, "U AA F FF FF F"),
@@ -250,6 +259,7 @@ const MEMBERS_OF_NOTES: &str = "U NN N AN AN A";
 /// who asks does not count.
 const OPEN: &[&str] = &[
     "acceptInvitation",
+    "businessHoursStatus",
     "login",
     "publicArticle",
     "publicArticles",
@@ -379,6 +389,11 @@ impl World {
                 let make = "mutation($i: CreateArticleInput!) { createArticle(input: $i) { article { id } } }";
                 let new = json!({ "siteId": site, "title": MARK, "body": MARK, "language": "tr" });
                 text(&self.as_admin(make, json!({ "i": new })).await["createArticle"]["article"]["id"])
+            }
+            "newSpecialDay" => {
+                let set = "mutation($i: SetSpecialDayInput!) { setSpecialDay(input: $i) { specialDay { id } } }";
+                let new = json!({ "siteId": site, "date": "2026-10-29", "name": MARK });
+                text(&self.as_admin(set, json!({ "i": new })).await["setSpecialDay"]["specialDay"]["id"])
             }
             "newGolden" => self.golden().await,
             "newAssistant" => app.assistant(&self.own, json!({ "name": MARK, "enabled": false })).await,

@@ -28,7 +28,8 @@ pub(super) struct CreateSiteInput {
     allowed_origins: Vec<String>,
     /// The language of texts that have none of their own, like `tr` or `en-GB`; `en` without it.
     locale: Option<String>,
-    /// The time zone in which the site's days begin, by its IANA name, like `Europe/Istanbul`; `UTC` without it.
+    /// The time zone in which the site's days begin, by its IANA name, like `Europe/Berlin`; `Europe/Istanbul`
+    /// without it.
     time_zone: Option<String>,
 }
 
@@ -45,7 +46,7 @@ pub(super) struct UpdateSiteInput {
     locale: MaybeUndefined<String>,
     /// Whether personal data is masked before a prompt goes to a cloud provider; null is no.
     mask_personal_data: MaybeUndefined<bool>,
-    /// A new time zone, by its IANA name, like `Europe/Istanbul`; null is `UTC`.
+    /// A new time zone, by its IANA name, like `Europe/Berlin`; null is `Europe/Istanbul`.
     time_zone: MaybeUndefined<String>,
     /// What language models may cost on one of the site's days, in US dollars, 0 to 1,000,000; null for no limit. What is
     /// over it is answered by local models or by the built-in answerer.

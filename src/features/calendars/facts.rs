@@ -1,0 +1,47 @@
+//! What can happen to a site's calendar. The owner of the calendar is the subject of a line.
+
+use ::entity::ids::SpecialDayId;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::tx::Fact;
+
+/// Something that happened to a calendar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CalendarFact {
+    /// The hours of the week or their time zone were changed.
+    HoursUpdated,
+    /// A special day was made or changed.
+    SpecialDaySet {
+        /// The special day.
+        special_day: SpecialDayId,
+        /// The day, or the first of those of each year.
+        date: NaiveDate,
+    },
+    /// A special day is an ordinary one again.
+    SpecialDayDeleted {
+        /// The special day.
+        special_day: SpecialDayId,
+        /// The day, or the first of those of each year.
+        date: NaiveDate,
+    },
+    /// Holidays were read from an iCalendar file.
+    HolidaysImported {
+        /// How many days are new.
+        created: usize,
+        /// How many were changed.
+        updated: usize,
+    },
+}
+
+impl Fact for CalendarFact {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::HoursUpdated => "calendar.hours_updated",
+            Self::SpecialDaySet { .. } => "calendar.special_day_set",
+            Self::SpecialDayDeleted { .. } => "calendar.special_day_deleted",
+            Self::HolidaysImported { .. } => "calendar.holidays_imported",
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Queries on business hours and special days.
+
+use ::entity::{
+    business_hours,
+    ids::{SiteId, SpecialDayId},
+    special_day,
+};
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Select, sea_query::OnConflict};
+use uuid::Uuid;
+
+use crate::{
+    kernel::{
+        Error, Reach, Result,
+        page::{Page, Paging},
+    },
+    ports::db::{Db, for_update},
+};
+
+pub(super) async fn lookup_hours(db: &Db<'_>, owner: Uuid) -> Result<Option<business_hours::Model>> {
+    Ok(business_hours::Entity::find_by_id(owner).one(db).await?)
+}
+
+/// Writes the hours of an owner, whether there were any or not.
+pub(super) async fn save_hours(db: &Db<'_>, row: business_hours::Model) -> Result<()> {
+    use business_hours::Column::{OwnerId, TimeZone, UpdatedAt, Week};
+    let replace = OnConflict::column(OwnerId).update_columns([TimeZone, Week, UpdatedAt]).to_owned();
+    business_hours::Entity::insert(row.into_active_model()).on_conflict(replace).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// All special days of an owner; an owner has a limited number of them.
+pub(super) async fn special_days(db: &Db<'_>, owner: Uuid) -> Result<Vec<special_day::Model>> {
+    Ok(special_day::Entity::find().filter(special_day::Column::OwnerId.eq(owner)).all(db).await?)
+}
+
+pub(super) async fn count_of_owner(db: &Db<'_>, owner: Uuid) -> Result<u64> {
+    Ok(special_day::Entity::find().filter(special_day::Column::OwnerId.eq(owner)).count(db).await?)
+}
+
+fn of_site(reach: &Reach, site: SiteId) -> Select<special_day::Entity> {
+    let within = special_day::Entity::find().filter(reach.site_rows(special_day::Column::SiteId));
+    within.filter(special_day::Column::SiteId.eq(site))
+}
+
+/// Special days of a site by date.
+pub(super) async fn list(
+    db: &Db<'_>,
+    reach: &Reach,
+    site: SiteId,
+    paging: &Paging,
+) -> Result<Page<special_day::Model>> {
+    let columns = (special_day::Column::Date, special_day::Column::Id);
+    paging.read(db, of_site(reach, site), columns, false, date).await
+}
+
+/// The sort key of a date in a list.
+pub(super) fn key_of(date: NaiveDate) -> i64 {
+    date.signed_duration_since(NaiveDate::default()).num_days()
+}
+
+fn date(key: i64) -> sea_orm::Value {
+    let date = chrono::TimeDelta::try_days(key).and_then(|days| NaiveDate::default().checked_add_signed(days));
+    date.unwrap_or_default().into()
+}
+
+pub(super) async fn count(db: &Db<'_>, reach: &Reach, site: SiteId) -> Result<u64> {
+    Ok(of_site(reach, site).count(db).await?)
+}
+
+pub(super) async fn find(db: &Db<'_>, reach: &Reach, id: SpecialDayId) -> Result<special_day::Model> {
+    let within = special_day::Entity::find_by_id(id).filter(reach.site_rows(special_day::Column::SiteId));
+    for_update(within).one(db).await?.ok_or_else(|| Error::not_found("special day"))
+}
+
+pub(super) async fn lookup(db: &Db<'_>, owner: Uuid, falls_on: &str) -> Result<Option<special_day::Model>> {
+    let of_owner = special_day::Entity::find().filter(special_day::Column::OwnerId.eq(owner));
+    Ok(for_update(of_owner.filter(special_day::Column::FallsOn.eq(falls_on))).one(db).await?)
+}
+
+/// Writes special days; where the owner has one that falls on the same day, it is changed and keeps its id. With
+/// `imported_only` one that was set by hand stays as it is.
+pub(super) async fn save(db: &Db<'_>, rows: &[special_day::Model], imported_only: bool) -> Result<()> {
+    use special_day::Column::{Date, FallsOn, Hours, Imported, Message, Name, OwnerId, UpdatedAt};
+    // Eleven values a row; SQLite binds at most 32,766 values to a statement.
+    for rows in rows.chunks(500) {
+        let mut replace = OnConflict::columns([OwnerId, FallsOn]);
+        replace.update_columns([Date, Name, Message, Hours, Imported, UpdatedAt]);
+        if imported_only {
+            replace.action_and_where(Imported.eq(true));
+        }
+        special_day::Entity::insert_many(rows.iter().cloned().map(IntoActiveModel::into_active_model))
+            .on_conflict(replace)
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(db: &Db<'_>, id: SpecialDayId) -> Result<()> {
+    special_day::Entity::delete_by_id(id).exec(db).await?;
+    Ok(())
+}
