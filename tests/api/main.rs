@@ -35,6 +35,7 @@ mod evaluate;
 mod evaluation;
 mod feedback;
 mod handoff;
+mod holidays;
 mod knowledge;
 mod knowledge_index;
 mod laws;

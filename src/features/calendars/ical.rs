@@ -265,3 +265,86 @@ fn recurring(event: &Component<'_>, days: Vec<NaiveDate>) -> Result<(Vec<NaiveDa
     }
     Ok((found, false))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_one(lines: &str) -> Result<Event, Problem> {
+        let file = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n");
+        read(&file, 20).unwrap().remove(0)
+    }
+
+    #[test]
+    fn days_are_counted_as_the_file_says() {
+        for (lines, expected, yearly) in [
+            ("DTSTART;VALUE=DATE:20261029", vec!["2026-10-29"], false),
+            ("dtstart:20261029\nDTEND:20261029", vec!["2026-10-29"], false),
+            ("DTSTART:20261231\nDTEND:20270102", vec!["2026-12-31", "2027-01-01"], false),
+            ("DTSTART:20261029\nDURATION:P1D", vec!["2026-10-29"], false),
+            ("DTSTART:20261029T000000\nDTEND:20261031T000000", vec!["2026-10-29", "2026-10-30"], false),
+            (
+                "DTSTART:20261029\nRRULE:FREQ=YEARLY;INTERVAL=1;BYMONTH=10;BYMONTHDAY=29;WKST=MO",
+                vec!["2026-10-29"],
+                true,
+            ),
+            ("DTSTART:20261029\nRRULE:freq=yearly", vec!["2026-10-29"], true),
+            ("DTSTART:20261029\nRRULE:FREQ=YEARLY;COUNT=2", vec!["2026-10-29", "2027-10-29"], false),
+            ("DTSTART:20261029\nRRULE:FREQ=YEARLY;UNTIL=20271029T000000Z", vec!["2026-10-29", "2027-10-29"], false),
+            ("DTSTART:20261029\nRRULE:FREQ=YEARLY;UNTIL=20271028", vec!["2026-10-29"], false),
+            ("DTSTART:20240229\nRRULE:FREQ=YEARLY;COUNT=2", vec!["2024-02-29", "2028-02-29"], false),
+            (
+                "DTSTART:20261231\nDTEND:20270102\nRRULE:FREQ=YEARLY;COUNT=2",
+                vec!["2026-12-31", "2027-01-01", "2027-12-31", "2028-01-01"],
+                false,
+            ),
+        ] {
+            let event = read_one(&format!("{lines}\nSUMMARY:Tatil")).unwrap();
+            let days: Vec<String> = event.days.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                (days, event.yearly),
+                (expected.iter().map(|day| (*day).to_owned()).collect(), yearly),
+                "{lines}"
+            );
+        }
+        assert_eq!(read_one("DTSTART:20261029\nDURATION:P1W\nSUMMARY:Tatil").unwrap().days.len(), 7);
+    }
+
+    #[test]
+    fn what_would_be_read_wrongly_is_refused() {
+        use HolidayProblem::*;
+        for (lines, reason) in [
+            ("SUMMARY:Tatil", InvalidDate),
+            ("SUMMARY:Tatil\nDTSTART:2026-10-29", InvalidDate),
+            ("SUMMARY:Tatil\nDTSTART:+2026129", InvalidDate),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nDTEND:20261028", InvalidDate),
+            ("SUMMARY:Tatil\nDTSTART:19691029", InvalidDate),
+            ("SUMMARY:Tatil\nDTSTART:20261029T000000Z", NotAllDay),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nDURATION:PT6H", NotAllDay),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nDURATION:P0D", NotAllDay),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nDURATION:P400D", TooManyDays),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nRRULE:FREQ=MONTHLY", UnsupportedRecurrence),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nRRULE:FREQ=YEARLY;INTERVAL=2", UnsupportedRecurrence),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nRRULE:FREQ=YEARLY;BYMONTH=11", UnsupportedRecurrence),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nRRULE:FREQ=YEARLY;COUNT=0", UnsupportedRecurrence),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nRRULE:", UnsupportedRecurrence),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nRRULE:FREQ=YEARLY\nEXDATE:20271029", UnsupportedRecurrence),
+            ("SUMMARY:Tatil\nDTSTART:20261029\nRECURRENCE-ID:20261029", UnsupportedRecurrence),
+            ("SUMMARY: \nDTSTART:20261029", InvalidName),
+            ("SUMMARY:123456789012345678901\nDTSTART:20261029", InvalidName),
+            ("BEGIN:VALARM\nSUMMARY:Tatil\nDTSTART:20261029", Unreadable),
+        ] {
+            assert_eq!(read_one(lines).unwrap_err().reason, reason, "{lines}");
+        }
+    }
+
+    #[test]
+    fn only_calendars_are_read() {
+        assert!(read("", 20).is_none() && read("BEGIN:VCARD\nEND:VCARD", 20).is_none());
+        assert_eq!(read("begin:vcalendar\nend:vcalendar", 20), Some(vec![]));
+        let unended = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nBEGIN:VEVENT\nDTSTART:20261029\nSUMMARY:Tatil\nEND:VEVENT";
+        let events = read(unended, 20).unwrap();
+        assert_eq!(events[0].as_ref().unwrap_err().place, Place { event: 1, line: 2, ..Place::default() });
+        assert_eq!(events[1].as_ref().unwrap().place.line, 3);
+    }
+}

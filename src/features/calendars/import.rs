@@ -115,5 +115,7 @@ fn merge(cx: &Ctx, site: SiteId, known: Vec<special_day::Model>, events: Vec<Res
             imported.problems.push(Problem { place: event.place, reason: HolidayProblem::DateTaken, message });
         }
     }
+    // One order for all imports, so that two at once cannot wait for each other.
+    imported.days.sort_by(|one, other| one.falls_on.cmp(&other.falls_on));
     imported
 }
