@@ -15,7 +15,8 @@ use crate::{
         assistants::{AssistantsMutation, AssistantsQuery},
         calendars::{CalendarsMutation, CalendarsQuery},
         conversations::{
-            ConversationsMutation, ConversationsQuery, ConversationsSubscription, FeedbackMutation, FeedbackQuery,
+            ClosingMutation, ConversationsMutation, ConversationsQuery, ConversationsSubscription, FeedbackMutation,
+            FeedbackQuery, SatisfactionMutation, SatisfactionQuery,
         },
         evaluation::{EvaluationMutation, EvaluationQuery},
         knowledge::{KnowledgeMutation, KnowledgeQuery},
@@ -36,7 +37,7 @@ struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery)
 #[derive(MergedObject, Default)]
 struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery);
 #[derive(MergedObject, Default)]
-struct QualityQuery(FeedbackQuery, QuestionsQuery, EvaluationQuery);
+struct QualityQuery(FeedbackQuery, SatisfactionQuery, QuestionsQuery, EvaluationQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
 #[derive(MergedObject, Default)]
 struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, QualityQuery, NodesQuery);
@@ -44,11 +45,11 @@ struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, QualityQuery, N
 #[derive(MergedObject, Default)]
 struct PeopleMutation(AccountsMutation, SitesMutation, CalendarsMutation, VisitorsMutation);
 #[derive(MergedObject, Default)]
-struct TalkMutation(AssistantsMutation, ConversationsMutation, AnswersMutation, DraftsMutation);
+struct TalkMutation(AssistantsMutation, ConversationsMutation, ClosingMutation, AnswersMutation, DraftsMutation);
 #[derive(MergedObject, Default)]
 struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation);
 #[derive(MergedObject, Default)]
-struct QualityMutation(FeedbackMutation, QuestionsMutation, EvaluationMutation);
+struct QualityMutation(FeedbackMutation, SatisfactionMutation, QuestionsMutation, EvaluationMutation);
 /// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.
 #[derive(MergedObject, Default)]
 struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, StaffMutation, QualityMutation);

@@ -17,6 +17,7 @@ pub mod assistant;
 pub mod business_hours;
 pub mod chunk;
 pub mod conversation;
+pub mod conversation_closing;
 pub mod conversation_tag;
 pub mod department;
 pub mod department_member;

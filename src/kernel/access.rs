@@ -89,7 +89,7 @@ pub enum Permission {
     KnowledgeRate,
     /// Be shown articles that fit a message while writing it.
     KnowledgeSuggest,
-    /// See how answers were rated, and what became of drafts.
+    /// See how answers and conversations were rated, and what became of drafts.
     FeedbackRead,
     /// Measure assistants, and change what they are measured by.
     EvaluationsManage,

@@ -112,6 +112,8 @@ pub enum ErrorReason {
     DraftClosed,
     /// The visitor has not said anything that could be replied to.
     NothingToAnswer,
+    /// The rating cannot be changed any more.
+    RatingFinal,
     /// The slug is taken in this site.
     SlugTaken,
     /// The name is taken in this site.

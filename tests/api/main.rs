@@ -43,6 +43,7 @@ mod providers;
 mod questions;
 mod readme;
 mod retrieval;
+mod satisfaction;
 mod sites;
 mod transport_http;
 mod transport_limits;

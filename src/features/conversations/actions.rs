@@ -310,69 +310,6 @@ pub(super) async fn react(cx: &Ctx, id: MessageId, emoji: &str, on: bool) -> Res
     Ok(message)
 }
 
-/// Ends a conversation. Anybody in it may; closing twice is refused.
-pub(super) async fn close(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
-    let reach = cx.reach(Permission::ConversationsWrite)?;
-    let mut tx = cx.begin().await?;
-    let found = store::find_for_update(&tx.db(), &reach, id).await?;
-    if found.status == Status::Closed {
-        return Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed already."));
-    }
-    let before = attributes(&tx, &found).await?;
-    let mut row = found.into_active_model();
-    row.status = Set(Status::Closed);
-    row.closed_at = Set(Some(cx.clock.now()));
-    row.open_key = Set(None);
-    let closed = store::update(&tx.db(), row).await?;
-    let after = Attributes { status: Status::Closed, ..before.clone() };
-    tx.record(closed.site_id, id.0, &ConversationFact::Closed { before, after })?;
-    tx.commit().await?;
-    Ok(closed)
-}
-
-/// Brings a closed conversation back.
-pub(super) async fn reopen(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
-    let reach = cx.reach(Permission::ConversationsWrite)?;
-    let mut tx = cx.begin().await?;
-    let found = store::find_for_update(&tx.db(), &reach, id).await?;
-    if found.status == Status::Open {
-        return Err(Error::conflict(ErrorReason::ConversationOpen, "The conversation is open already."));
-    }
-    let reopened = reopen_in(&mut tx, found, cx.actor.id()).await?;
-    tx.commit().await?;
-    Ok(reopened)
-}
-
-/// The same inside a transaction that has locked it.
-pub(super) async fn reopen_in(
-    tx: &mut Tx,
-    found: conversation::Model,
-    actor: Option<String>,
-) -> Result<conversation::Model> {
-    let before = attributes(tx, &found).await?;
-    let key = found.visitor_id.map(|visitor| model::open_key(visitor, found.assistant_id));
-    if let Some(key) = &key
-        && store::lookup_open(&tx.db(), key).await?.is_some()
-    {
-        return Err(another_open());
-    }
-    let mut row = found.into_active_model();
-    row.status = Set(Status::Open);
-    row.closed_at = Set(None);
-    row.open_key = Set(key);
-    let reopened = store::update(&tx.db(), row).await.map_err(|error| error.or_taken(another_open))?;
-    let after = Attributes { status: Status::Open, ..before.clone() };
-    tx.record_by(actor, reopened.site_id, reopened.id.0, &ConversationFact::Reopened { before, after })?;
-    Ok(reopened)
-}
-
-fn another_open() -> Error {
-    Error::conflict(
-        ErrorReason::OpenConversationExists,
-        "This visitor has another open conversation with the assistant; go on in that one.",
-    )
-}
-
 pub(super) async fn attributes(tx: &Tx, conversation: &conversation::Model) -> Result<Attributes> {
     let tags = store::tags(&tx.db(), vec![conversation.id]).await?.remove(&conversation.id).unwrap_or_default();
     Ok(Attributes::of(conversation, tags))

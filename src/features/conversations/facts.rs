@@ -2,6 +2,7 @@
 
 use ::entity::{
     conversation::{self, HandoffReason, Status},
+    conversation_closing::CloseReason,
     ids::{AssistantId, MessageId, UserId},
     message::{Audience, AuthorKind},
 };
@@ -45,7 +46,8 @@ pub(crate) enum ConversationFact {
     ReactionsChanged { message: MessageId, audience: Audience },
     AnswerRated { message: MessageId, helpful: bool },
     ReceiptMoved { kind: AuthorKind, actor: Uuid, delivered_seq: i64, read_seq: i64 },
-    Closed { before: Attributes, after: Attributes },
+    Closed { before: Attributes, after: Attributes, reason: Option<CloseReason> },
+    Rated { score: i32 },
     Reopened { before: Attributes, after: Attributes },
     Assigned { before: Attributes, after: Attributes },
     TagsChanged { before: Attributes, after: Attributes },
@@ -70,6 +72,7 @@ impl Fact for ConversationFact {
             Self::AnswerRated { .. } => "message.rated",
             Self::ReceiptMoved { .. } => "conversation.receipt_moved",
             Self::Closed { .. } => "conversation.closed",
+            Self::Rated { .. } => "conversation.rated",
             Self::Reopened { .. } => "conversation.reopened",
             Self::Assigned { .. } => "conversation.assigned",
             Self::TagsChanged { .. } => "conversation.tags_changed",
@@ -103,6 +106,7 @@ impl ConversationFact {
             | Self::AnswerRated { .. }
             | Self::ReceiptMoved { .. }
             | Self::Closed { .. }
+            | Self::Rated { .. }
             | Self::Reopened { .. }
             | Self::Assigned { .. }
             | Self::HumanRequested { .. }
@@ -120,7 +124,7 @@ impl ConversationFact {
     pub(crate) fn change(&self) -> Option<(Option<&Attributes>, Option<&Attributes>)> {
         match self {
             Self::Started { after } => Some((None, Some(after))),
-            Self::Closed { before, after }
+            Self::Closed { before, after, .. }
             | Self::Reopened { before, after }
             | Self::Assigned { before, after }
             | Self::HumanRequested { before, after, .. }
@@ -134,6 +138,7 @@ impl ConversationFact {
             | Self::ReactionsChanged { .. }
             | Self::AnswerRated { .. }
             | Self::ReceiptMoved { .. }
+            | Self::Rated { .. }
             | Self::PersonOffered
             | Self::AssistantPaused
             | Self::AssistantResumed

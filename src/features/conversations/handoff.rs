@@ -15,6 +15,7 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel};
 use super::{
     actions,
     answer::{OFFERS, Offer},
+    closing,
     facts::{Attributes, ConversationFact},
     lane::{self, Author, Posting},
     model, store,
@@ -77,7 +78,7 @@ pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
     }
     let open = match found.status {
         Status::Open => found,
-        Status::Closed => actions::reopen_in(&mut tx, found, cx.actor.id()).await?,
+        Status::Closed => closing::reopen_in(&mut tx, found, cx.actor.id()).await?,
     };
     let site = open.site_id;
     request_in(&mut tx, open, HandoffReason::Visitor).await?;
@@ -180,8 +181,8 @@ pub(crate) async fn offer(cx: &Ctx, id: ConversationId) -> Result<()> {
     Ok(())
 }
 
-/// Only who asks in a conversation may wish for a person there; members of the site assign it.
-fn own(cx: &Ctx, conversation: &conversation::Model) -> Result<()> {
+/// Only who asks in a conversation may wish for a person there, or rate it; members of the site assign it.
+pub(super) fn own(cx: &Ctx, conversation: &conversation::Model) -> Result<()> {
     match model::speaker(&cx.actor, conversation)? {
         (AuthorKind::Visitor, _) => Ok(()),
         (AuthorKind::Agent | AuthorKind::Assistant | AuthorKind::System, _) => Err(Error::forbidden()),

@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    actions,
     answer::Verdict,
+    closing,
     facts::ConversationFact,
     handoff,
     model::{self, Citation},
@@ -221,7 +221,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
                 outcomes.push(Outcome::Alone);
                 continue;
             }
-            Ok(true) => *conversation = actions::reopen_in(tx, conversation.clone(), posting.actor.clone()).await?,
+            Ok(true) => *conversation = closing::reopen_in(tx, conversation.clone(), posting.actor.clone()).await?,
             Err(error) => {
                 outcomes.push(Outcome::Done(Err(error)));
                 continue;

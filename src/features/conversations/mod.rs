@@ -6,11 +6,13 @@
 //! - A message sent twice with one client id is one message.
 //! - An internal note reaches members of the site only: the queries leave it out, not the resolvers.
 //! - While a conversation waits for a person, or a person has come, its assistant is silent.
-//! - An answer has one rating, of the one who asked (`feedback`).
+//! - An answer has one rating, of the one who asked (`feedback`); so has each time a conversation was closed
+//!   (`closing`, `satisfaction`).
 //! - Every change leaves a journal line about the conversation; followers and readers see it in that order.
 
 pub(crate) mod actions;
 pub(crate) mod answer;
+pub(crate) mod closing;
 mod facts;
 pub(crate) mod feedback;
 pub(crate) mod graphql;
@@ -19,16 +21,19 @@ mod lane;
 pub(crate) mod live;
 pub(crate) mod model;
 mod receipts;
+pub(crate) mod satisfaction;
 mod store;
 
 pub(crate) use actions::{blank, insert_answer};
 pub use answer::Verdict;
+pub use closing::graphql::ClosingMutation;
 pub(crate) use facts::ConversationFact;
 pub use feedback::graphql::{FeedbackMutation, FeedbackQuery};
 pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
 pub(crate) use lane::post_in;
 pub use lane::{Author, Posting};
 pub use model::Citation;
+pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
 pub(crate) use store::{
     answered_twice, find, find_for_update, history, lookup, message, names_of, open_by_assignee, place_of, replies,
 };

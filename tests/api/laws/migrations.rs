@@ -58,6 +58,7 @@ entities!(
     business_hours,
     chunk,
     conversation,
+    conversation_closing,
     conversation_tag,
     department,
     department_member,

@@ -119,6 +119,7 @@ const RULES: &[Rule] = &[
     ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("run", r#"{"runId":"$run"}"#, PARTICIPANTS),
     ("run", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
+    ("satisfaction", r#"{"siteId":"$site"}"#, ADMINS),
     ("searchArticles", r#"{"siteId":"$site","text":"iade"}"#, MEMBERS),
     ("searchArticles", r#"{"siteId":"$site","text":"iade","explain":true}"#, ADMINS),
     ("searchArticles", r#"{"siteKey":"$key","text":"iade"}"#, ANYBODY),
@@ -154,6 +155,7 @@ const RULES: &[Rule] = &[
     ("changeMemberRole", r#"{"memberId":"$newMember","role":"AGENT"}"#, ADMINS),
     ("cancelHumanRequest", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
     ("closeConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
+    ("closeConversation", r#"{"conversationId":"$conversation","reason":"SPAM"}"#, STAFF),
     ("createArticle", r#"{"siteId":"$site","title":"Yeni","body":"Metin","language":"tr"}"#, MEMBERS),
     ("createArticles", r#"{"siteId":"$site","articles":[{"title":"Yeni","body":"Metin","language":"tr"}]}"#, MEMBERS),
     ("createAssistant", r#"{"siteId":"$site","name":"Yeni","enabled":false}"#, ADMINS),
@@ -196,6 +198,7 @@ const RULES: &[Rule] = &[
     ("rebuildIndex", r#"{"siteId":"$site"}"#, ADMINS),
     // Only of the one who asked.
     ("rateAnswer", r#"{"messageId":"$answer","helpful":true}"#, AUTHOR),
+    ("rateConversation", r#"{"conversationId":"$conversation","score":5}"#, OF_THE_VISITOR),
     ("refreshSession", r#"{"refreshToken":"$newRefreshToken"}"#, ANYBODY),
     ("register", r#"{"email":"$newEmail","password":"$password","name":"Neu"}"#, ANYBODY),
     ("removeMember", r#"{"memberId":"$newMember"}"#, ADMINS),

@@ -1,6 +1,7 @@
 //! What happens in a conversation, as the API tells it.
 
 use ::entity::{
+    conversation_closing::CloseReason,
     ids::{ConversationId, RunId},
     message::AuthorKind,
 };
@@ -184,6 +185,8 @@ pub(super) enum ConversationChange {
     AssistantResumed,
     /// Its title changed.
     Renamed,
+    /// Its visitor or customer rated it.
+    Rated,
 }
 
 /// A conversation changed.
@@ -193,6 +196,8 @@ pub(super) struct ConversationChanged {
     pub(super) cursor: Cursor,
     /// What changed.
     pub(super) change: ConversationChange,
+    /// Why, where it was closed and a member of the site said so. For members of the site; null for others.
+    pub(super) close_reason: Option<CloseReason>,
     /// The conversation as it is now.
     pub(super) conversation: Conversation,
 }

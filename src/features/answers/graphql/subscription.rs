@@ -291,7 +291,7 @@ async fn events_of(
             if fact.is_internal() && !staff {
                 continue;
             }
-            events.extend(conversation_event(cursor, fact, conversation.id, now.as_ref()));
+            events.extend(conversation_event(cursor, fact, conversation.id, now.as_ref(), staff));
         } else if let Some(fact) = RunFact::read(line) {
             run_event(cx, conversation, watches, cursor, fact, &mut events).await?;
         }
@@ -304,7 +304,10 @@ fn conversation_event(
     fact: ConversationFact,
     id: ConversationId,
     now: Option<&conversation::Model>,
+    staff: bool,
 ) -> Option<ConversationEvent> {
+    let close_reason =
+        if let ConversationFact::Closed { reason, .. } = &fact { reason.filter(|_| staff) } else { None };
     let change = match fact {
         ConversationFact::Started { .. } => ConversationChange::Started,
         ConversationFact::Closed { .. } => ConversationChange::Closed,
@@ -318,6 +321,7 @@ fn conversation_event(
         ConversationFact::AssistantPaused => ConversationChange::AssistantPaused,
         ConversationFact::AssistantResumed => ConversationChange::AssistantResumed,
         ConversationFact::Renamed => ConversationChange::Renamed,
+        ConversationFact::Rated { .. } => ConversationChange::Rated,
         ConversationFact::ReceiptMoved { kind, actor, delivered_seq, read_seq } => {
             let receipt = Receipt { kind, actor, delivered_seq, read_seq };
             return Some(ConversationEvent::ReceiptMoved(ReceiptMoved { cursor, receipt }));
@@ -332,7 +336,7 @@ fn conversation_event(
         | ConversationFact::AnswerRated { .. } => return None,
     };
     let conversation = Conversation::from(now?.clone());
-    Some(ConversationEvent::ConversationChanged(ConversationChanged { cursor, change, conversation }))
+    Some(ConversationEvent::ConversationChanged(ConversationChanged { cursor, change, close_reason, conversation }))
 }
 
 async fn run_event(

@@ -26,10 +26,6 @@ mod of {
     #[derive(Debug)]
     pub(super) struct MarkRead;
     #[derive(Debug)]
-    pub(super) struct CloseConversation;
-    #[derive(Debug)]
-    pub(super) struct ReopenConversation;
-    #[derive(Debug)]
     pub(super) struct RequestHuman;
     #[derive(Debug)]
     pub(super) struct CancelHumanRequest;
@@ -211,8 +207,6 @@ struct SetTypingPayload {
 /// Which conversation.
 #[derive(Debug, InputObject)]
 #[graphql(
-    concrete(name = "CloseConversationInput", params(of::CloseConversation)),
-    concrete(name = "ReopenConversationInput", params(of::ReopenConversation)),
     concrete(name = "RequestHumanInput", params(of::RequestHuman)),
     concrete(name = "CancelHumanRequestInput", params(of::CancelHumanRequest)),
     concrete(name = "PauseAssistantInput", params(of::PauseAssistant)),
@@ -229,8 +223,6 @@ struct ConversationInput<M: Send + Sync> {
 /// A changed conversation.
 #[derive(SimpleObject)]
 #[graphql(
-    concrete(name = "CloseConversationPayload", params(of::CloseConversation)),
-    concrete(name = "ReopenConversationPayload", params(of::ReopenConversation)),
     concrete(name = "RequestHumanPayload", params(of::RequestHuman)),
     concrete(name = "CancelHumanRequestPayload", params(of::CancelHumanRequest)),
     concrete(name = "PauseAssistantPayload", params(of::PauseAssistant)),
@@ -309,8 +301,10 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to send.")] input: SendMessageInput,
     ) -> Result<SendMessagePayload> {
-        let message = send(ctx.cx(), input.conversation_id, &input.body, Audience::Everyone, input.client_id).await?;
-        Ok(SendMessagePayload { message })
+        let cx = ctx.cx();
+        let (id, client) = (input.conversation_id, input.client_id);
+        let row = actions::send(cx, id, &input.body, Audience::Everyone, client).await?;
+        Ok(SendMessagePayload { message: message(cx, row).await? })
     }
 
     /// Writes an internal note that no visitor or customer can ever see. For members of the site.
@@ -319,8 +313,10 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to note.")] input: AddNoteInput,
     ) -> Result<AddNotePayload> {
-        let message = send(ctx.cx(), input.conversation_id, &input.body, Audience::Staff, input.client_id).await?;
-        Ok(AddNotePayload { message })
+        let cx = ctx.cx();
+        let (id, client) = (input.conversation_id, input.client_id);
+        let row = actions::send(cx, id, &input.body, Audience::Staff, client).await?;
+        Ok(AddNotePayload { message: message(cx, row).await? })
     }
 
     /// Changes a message of one's own, within 5 minutes of sending it. Its earlier text is kept for the site's members.
@@ -392,24 +388,6 @@ impl ConversationsMutation {
         let preview = input.preview.as_deref();
         actions::typing(ctx.cx(), input.conversation_id, input.is_typing, preview).await?;
         Ok(SetTypingPayload { conversation_id: input.conversation_id })
-    }
-
-    /// Ends a conversation. Everybody in it may.
-    async fn close_conversation(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: ConversationInput<of::CloseConversation>,
-    ) -> Result<ConversationPayload<of::CloseConversation>> {
-        Ok(payload(actions::close(ctx.cx(), input.conversation_id).await?))
-    }
-
-    /// Brings a closed conversation back. A visitor's new message does so by itself.
-    async fn reopen_conversation(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation.")] input: ConversationInput<of::ReopenConversation>,
-    ) -> Result<ConversationPayload<of::ReopenConversation>> {
-        Ok(payload(actions::reopen(ctx.cx(), input.conversation_id).await?))
     }
 
     /// Gives a conversation to a member of the site, or to nobody. For members of the site.
@@ -489,11 +467,6 @@ impl ConversationsMutation {
 
 fn payload<M: Send + Sync>(row: ::entity::conversation::Model) -> ConversationPayload<M> {
     ConversationPayload { conversation: row.into(), of: PhantomData }
-}
-
-async fn send(cx: &Ctx, id: ConversationId, body: &str, audience: Audience, client: Option<Uuid>) -> Result<Message> {
-    let row = actions::send(cx, id, body, audience, client).await?;
-    message(cx, row).await
 }
 
 /// The message with its conversation, which is remembered: its owner never changes.

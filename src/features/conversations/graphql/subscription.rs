@@ -253,6 +253,7 @@ pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) ->
         ConversationFact::Started { .. }
         | ConversationFact::ReceiptMoved { .. }
         | ConversationFact::Closed { .. }
+        | ConversationFact::Rated { .. }
         | ConversationFact::Reopened { .. }
         | ConversationFact::Assigned { .. }
         | ConversationFact::TagsChanged { .. }

@@ -17,10 +17,12 @@ use super::{
     super::{
         actions,
         answer::Offer,
+        closing::graphql::{Closing, ClosingsKey},
         feedback::graphql::{AnswerFeedback, FeedbackKey},
         handoff::{self, Handoff},
         model,
         model::Citation,
+        satisfaction::graphql::ConversationRating,
         store,
     },
     answer::AssistantAnswer,
@@ -233,6 +235,23 @@ impl Conversation {
     /// When it was closed; null while open.
     async fn closed_at(&self) -> Option<DateTime<Utc>> {
         self.row.closed_at
+    }
+
+    /// Why it was closed, and to whom it was given then. Members of the site only; null while open, and for others.
+    async fn closing(&self, ctx: &Context<'_>) -> Result<Option<Closing>> {
+        let cx = ctx.cx();
+        if self.row.status == Status::Open || !actions::sees_internals(&cx.actor, &self.row) {
+            return Ok(None);
+        }
+        let closings = cx.load(ClosingsKey(self.row.id)).await?.unwrap_or_default();
+        Ok(closings.into_iter().next_back().map(Closing::from))
+    }
+
+    /// How content whoever asked was when it was closed last, or, if they did not say so then, the time before; null when
+    /// they never said.
+    async fn rating(&self, ctx: &Context<'_>) -> Result<Option<ConversationRating>> {
+        let closings = ctx.cx().load(ClosingsKey(self.row.id)).await?.unwrap_or_default();
+        Ok(closings.into_iter().rev().find_map(ConversationRating::of))
     }
 }
 
