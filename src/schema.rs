@@ -16,7 +16,8 @@ use crate::{
         calendars::{CalendarsMutation, CalendarsQuery},
         conversations::{
             ClosingMutation, ConversationsMutation, ConversationsQuery, ConversationsSubscription, FeedbackMutation,
-            FeedbackQuery, SatisfactionMutation, SatisfactionQuery,
+            FeedbackQuery, MentionsMutation, MentionsQuery, MentionsSubscription, SatisfactionMutation,
+            SatisfactionQuery,
         },
         evaluation::{EvaluationMutation, EvaluationQuery},
         knowledge::{KnowledgeMutation, KnowledgeQuery},
@@ -38,9 +39,11 @@ struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery)
 struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery);
 #[derive(MergedObject, Default)]
 struct QualityQuery(FeedbackQuery, SatisfactionQuery, QuestionsQuery, EvaluationQuery);
+#[derive(MergedObject, Default)]
+struct HelpersQuery(MentionsQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
 #[derive(MergedObject, Default)]
-struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, QualityQuery, NodesQuery);
+struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, HelpersQuery, QualityQuery, NodesQuery);
 
 #[derive(MergedObject, Default)]
 struct PeopleMutation(AccountsMutation, SitesMutation, CalendarsMutation, VisitorsMutation);
@@ -50,14 +53,16 @@ struct TalkMutation(AssistantsMutation, ConversationsMutation, ClosingMutation, 
 struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation);
 #[derive(MergedObject, Default)]
 struct QualityMutation(FeedbackMutation, SatisfactionMutation, QuestionsMutation, EvaluationMutation);
+#[derive(MergedObject, Default)]
+struct HelpersMutation(MentionsMutation);
 /// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.
 #[derive(MergedObject, Default)]
-struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, StaffMutation, QualityMutation);
+struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, StaffMutation, HelpersMutation, QualityMutation);
 
 /// What can be followed, over WebSocket (`graphql-transport-ws`) or server-sent events. Events with a `cursor` are kept:
 /// after a lost connection subscribe again with `after` and nothing is missed or repeated.
 #[derive(MergedSubscription, Default)]
-struct Subscription(ConversationsSubscription, AnswersSubscription, PresenceSubscription);
+struct Subscription(ConversationsSubscription, AnswersSubscription, PresenceSubscription, MentionsSubscription);
 
 /// What introspection says of the specification's own scalar, which async-graphql leaves without a word.
 const OF_IDS: &str = "Names one thing of this server, for example `conv_01920000000070008000000000000001`. The part \

@@ -35,6 +35,7 @@ pub mod journal;
 pub mod journal_head;
 pub mod knowledge_settings;
 pub mod membership;
+pub mod mention;
 pub mod message;
 pub mod message_revision;
 pub mod participant;

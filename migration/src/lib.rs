@@ -22,6 +22,7 @@ mod m20261121_2_sites;
 mod m20261121_32_agents;
 mod m20261121_30_calendars;
 mod m20261121_36_closings;
+mod m20261121_37_mentions;
 mod m20261121_3_assistants;
 mod m20261121_4_conversations;
 mod m20261121_5_runs;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_32_agents::Migration),
             Box::new(m20261121_30_calendars::Migration),
             Box::new(m20261121_36_closings::Migration),
+            Box::new(m20261121_37_mentions::Migration),
         ]
     }
 }

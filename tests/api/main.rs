@@ -39,6 +39,7 @@ mod holidays;
 mod knowledge;
 mod knowledge_index;
 mod laws;
+mod mentions;
 mod providers;
 mod questions;
 mod readme;

@@ -346,6 +346,7 @@ async fn post(
         audience: Audience::Everyone,
         body: written.text.clone(),
         // A second attempt to finish meets the message of the first.
+        mentions: vec![],
         client_id: Some(run.id.0),
         run: Some(run.id),
         citations: written.citations.clone(),

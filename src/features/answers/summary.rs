@@ -80,6 +80,7 @@ async fn summarize(cx: &Ctx, job: &SummarizeHandoff) -> Result<()> {
         audience: Audience::Staff,
         body,
         // A second try meets the note of the first.
+        mentions: vec![],
         client_id: Some(note_id(job)),
         run: None,
         citations: vec![],

@@ -16,7 +16,7 @@ use super::{
     facts::{Attributes, ConversationFact},
     handoff,
     lane::{self, Author, Posting},
-    live, model, store,
+    live, mentions, model, store,
 };
 use crate::{
     features::{accounts, assistants, sites, visitors},
@@ -151,6 +151,7 @@ pub(super) async fn send(
     id: ConversationId,
     body: &str,
     audience: Audience,
+    mentions: Vec<UserId>,
     client_id: Option<Uuid>,
 ) -> Result<message::Model> {
     let permission = match audience {
@@ -162,6 +163,7 @@ pub(super) async fn send(
     let conversation = live::place(cx, &reach, id).await?;
     model::may(&cx.actor, permission, &conversation)?;
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;
+    let mentions = mentions::checked(cx, &conversation, mentions).await?;
     lane::post(
         cx,
         conversation.site_id,
@@ -170,6 +172,7 @@ pub(super) async fn send(
             author: Author { kind, id: Some(author) },
             audience,
             body,
+            mentions,
             client_id,
             run: None,
             citations: vec![],
@@ -225,6 +228,9 @@ async fn change_message(cx: &Ctx, id: MessageId, body: Option<String>) -> Result
     .insert(&tx.db())
     .await?;
     let deleted = body.is_none();
+    if deleted {
+        mentions::forget_in(&tx, id).await?;
+    }
     let body = body.unwrap_or_default();
     if conversation.last_message_id == Some(id) {
         let preview = text::first(&body, model::PREVIEW).to_owned();

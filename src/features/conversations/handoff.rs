@@ -87,6 +87,7 @@ pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
         author: Author { kind: AuthorKind::System, id: None },
         audience: Audience::Everyone,
         body: announcement(&language).to_owned(),
+        mentions: vec![],
         client_id: None,
         run: None,
         citations: vec![],

@@ -11,7 +11,7 @@ use std::{
 
 use ::entity::{
     conversation::{self, Status},
-    ids::{ConversationId, MessageId, RunId, SiteId},
+    ids::{ConversationId, MessageId, RunId, SiteId, UserId},
     message::{self, Audience, AuthorKind},
 };
 use exact_index::text::fold;
@@ -23,7 +23,7 @@ use super::{
     answer::Verdict,
     closing,
     facts::ConversationFact,
-    handoff,
+    handoff, mentions,
     model::{self, Citation},
     store,
 };
@@ -52,6 +52,8 @@ pub struct Posting {
     pub audience: Audience,
     /// Markdown.
     pub body: String,
+    /// Who is mentioned in it, for a note; checked, sorted, each once.
+    pub mentions: Vec<UserId>,
     /// The sender's own id of it.
     pub client_id: Option<Uuid>,
     /// The run that wrote it.
@@ -201,6 +203,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
     let mut sent = sent_before(tx, site, postings).await?;
     let now = tx.cx().clock.now();
     let mut rows = Vec::with_capacity(postings.len());
+    let mut mentioned = Vec::new();
     let mut changed: Vec<ConversationId> = Vec::new();
     let mut outcomes = Vec::with_capacity(postings.len());
     for posting in postings {
@@ -208,7 +211,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
             outcomes.push(Outcome::Done(Err(Error::not_found("conversation"))));
             continue;
         };
-        let hash = model::content_hash(conversation, posting.audience, &posting.body);
+        let hash = model::content_hash(conversation, posting);
         let key = posting.client_id.map(|client| (posting.author.id, client));
         if let Some(earlier) = key.and_then(|key| sent.get(&key)) {
             let same = earlier.content_hash.as_deref() == Some(hash.as_slice());
@@ -244,6 +247,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
                 audience: message.audience,
             },
         )?;
+        mentioned.extend(mentions::record_in(tx, &message, &posting.mentions, actor.as_ref())?);
         let takes_over = posting.author.kind == AuthorKind::Agent && posting.audience == Audience::Everyone;
         if takes_over && !conversation.assistant_paused {
             conversation.assistant_paused = true;
@@ -260,6 +264,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
     }
     if !rows.is_empty() {
         message::Entity::insert_many(rows).exec_without_returning(&tx.db()).await?;
+        mentions::insert_in(tx, mentioned).await?;
         let heads: Vec<&conversation::Model> = changed.iter().filter_map(|id| conversations.get(id)).collect();
         let database = tx.cx().database.clone();
         store::write_heads(&database, &tx.db(), &heads).await?;

@@ -8,6 +8,7 @@
 //! - While a conversation waits for a person, or a person has come, its assistant is silent.
 //! - An answer has one rating, of the one who asked (`feedback`); so has each time a conversation was closed
 //!   (`closing`, `satisfaction`).
+//! - Who is mentioned in a note is a member of the site (`mentions`).
 //! - Every change leaves a journal line about the conversation; followers and readers see it in that order.
 
 pub(crate) mod actions;
@@ -19,6 +20,7 @@ pub(crate) mod graphql;
 pub(crate) mod handoff;
 mod lane;
 pub(crate) mod live;
+pub(crate) mod mentions;
 pub(crate) mod model;
 mod receipts;
 pub(crate) mod satisfaction;
@@ -32,6 +34,7 @@ pub use feedback::graphql::{FeedbackMutation, FeedbackQuery};
 pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
 pub(crate) use lane::post_in;
 pub use lane::{Author, Posting};
+pub use mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscription};
 pub use model::Citation;
 pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
 pub(crate) use store::{

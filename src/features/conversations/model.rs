@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::lane::Posting;
 use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, secret, text};
 
 /// Most characters of a message.
@@ -99,12 +100,14 @@ pub(crate) fn may(actor: &Actor, permission: Permission, conversation: &conversa
 }
 
 /// What a repetition of a client id is compared by.
-pub(crate) fn content_hash(conversation: &conversation::Model, audience: Audience, body: &str) -> Vec<u8> {
-    let audience: &[u8] = match audience {
+pub(super) fn content_hash(conversation: &conversation::Model, posting: &Posting) -> Vec<u8> {
+    let audience: &[u8] = match posting.audience {
         Audience::Everyone => b"everyone",
         Audience::Staff => b"staff",
     };
-    secret::hash(&[conversation.id.0.as_bytes(), audience, body.as_bytes()])
+    let mut parts: Vec<&[u8]> = vec![conversation.id.0.as_bytes(), audience, posting.body.as_bytes()];
+    parts.extend(posting.mentions.iter().map(|id| id.0.as_bytes().as_slice()));
+    secret::hash(&parts)
 }
 
 /// The error for a client id that comes again with other content.

@@ -11,7 +11,7 @@
 //!
 //! Later features use: [`reach_in`] and [`reach_to`] to check a caller on one site; [`find`] for a site within reach,
 //! [`find_any`] for one anywhere; [`personal`]; [`by_key`], [`admits`] and [`admits_start`] for visitors; [`roles_of`] for sign-ins; [`insert_in`] and [`join_in`]
-//! to make sites; [`is_member`] to check an assignee.
+//! to make sites; [`is_member`] to check an assignee, [`members`] who is mentioned.
 
 mod actions;
 mod facts;

@@ -75,6 +75,7 @@ entities!(
     journal_head,
     knowledge_settings,
     membership,
+    mention,
     message,
     message_revision,
     participant,

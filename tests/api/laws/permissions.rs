@@ -89,6 +89,8 @@ const RULES: &[Rule] = &[
     ("knowledgeIndex", r#"{"siteId":"$site"}"#, MEMBERS),
     ("knowledgeSettings", r#"{"siteId":"$site"}"#, MEMBERS),
     ("me", "{}", PERSONS),
+    ("mentions", "{}", "U FF F AA AA A"),
+    ("mentions", r#"{"siteId":"$site"}"#, MEMBERS),
     ("myConversations", "{}", "U AA A AA AA A"),
     // The person is the own site's agent; everybody finds themself only.
     ("node", r#"{"id":"$agent"}"#, "0 00 0 A0 00 0"),
@@ -140,6 +142,8 @@ const RULES: &[Rule] = &[
     ("assistantRun", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
     ("conversationEvents", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
     ("inboxEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
+    // The own site's members are mentioned; who is none cannot be.
+    ("mentionEvents", r#"{"siteId":"$site","after":"beginning"}"#, "U FF N AN AN F"),
     ("messages", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
     ("presenceEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
     // Mutations. What takes a thing away is given a new one each time.
@@ -191,6 +195,8 @@ const RULES: &[Rule] = &[
     ("inviteMember", r#"{"siteId":"$site","email":"guest@example.com","role":"AGENT"}"#, ADMINS),
     ("login", r#"{"email":"$email","password":"$password"}"#, ANYBODY),
     ("markDelivered", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
+    // The note mentions the own site's members.
+    ("markMentionsRead", r#"{"messageIds":["$note"]}"#, "U FF N AN AN N"),
     ("markRead", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
     ("pauseAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
     ("proposeArticle", r#"{"groupId":"$group"}"#, MEMBERS),
@@ -330,7 +336,8 @@ impl World {
         app.run(Some(&visitor.token), rate, json!({ "i": { "messageId": answer, "helpful": false } })).await;
         let note = "mutation($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
         let note_body = format!("{MARK} not");
-        let input = json!({ "i": { "conversationId": conversation, "body": note_body } });
+        let mentioned = [&persons["agent own"].id, &own.admin.id];
+        let input = json!({ "i": { "conversationId": conversation, "body": note_body, "mentionIds": mentioned } });
         let noted = app.run(Some(&own.admin.token), note, input).await;
         let slug = "query($a: ID!) { article(articleId: $a) { slug } }";
         let slug = app.run(Some(&own.admin.token), slug, json!({ "a": article })).await;

@@ -143,6 +143,7 @@ async fn send(cx: &Ctx, id: RunId, body: Option<&str>) -> Result<(message::Model
         author: Author { kind: AuthorKind::Agent, id: Some(agent.0) },
         audience: Audience::Everyone,
         body,
+        mentions: vec![],
         client_id: Some(id.0),
         run: None,
         citations: vec![],

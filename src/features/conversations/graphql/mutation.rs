@@ -89,6 +89,10 @@ struct AddNoteInput {
     conversation_id: ConversationId,
     /// Markdown, 1 to 10,000 characters.
     body: String,
+    /// The members of the site it mentions, at most 20; write `@[user_…]` where in the body they stand. They find the note
+    /// in `mentions` and are told with `mentionEvents`.
+    #[graphql(default)]
+    mention_ids: Vec<UserId>,
     /// Your own id of the note, as for `sendMessage`.
     client_id: Option<Uuid>,
 }
@@ -303,11 +307,12 @@ impl ConversationsMutation {
     ) -> Result<SendMessagePayload> {
         let cx = ctx.cx();
         let (id, client) = (input.conversation_id, input.client_id);
-        let row = actions::send(cx, id, &input.body, Audience::Everyone, client).await?;
+        let row = actions::send(cx, id, &input.body, Audience::Everyone, vec![], client).await?;
         Ok(SendMessagePayload { message: message(cx, row).await? })
     }
 
-    /// Writes an internal note that no visitor or customer can ever see. For members of the site.
+    /// Writes an internal note that no visitor or customer can ever see, and tells those it mentions. For members of the
+    /// site.
     async fn add_note(
         &self,
         ctx: &Context<'_>,
@@ -315,7 +320,7 @@ impl ConversationsMutation {
     ) -> Result<AddNotePayload> {
         let cx = ctx.cx();
         let (id, client) = (input.conversation_id, input.client_id);
-        let row = actions::send(cx, id, &input.body, Audience::Staff, client).await?;
+        let row = actions::send(cx, id, &input.body, Audience::Staff, input.mention_ids, client).await?;
         Ok(AddNotePayload { message: message(cx, row).await? })
     }
 

@@ -20,6 +20,7 @@ use super::{
         closing::graphql::{Closing, ClosingsKey},
         feedback::graphql::{AnswerFeedback, FeedbackKey},
         handoff::{self, Handoff},
+        mentions::graphql::MentionedKey,
         model,
         model::Citation,
         satisfaction::graphql::ConversationRating,
@@ -405,6 +406,14 @@ impl Message {
         match self.row.author_kind {
             AuthorKind::Assistant => ctx.cx().load(FeedbackKey(self.row.id)).await,
             AuthorKind::Visitor | AuthorKind::Agent | AuthorKind::System => Ok(None),
+        }
+    }
+
+    /// The members of the site whom an internal note mentions; empty for other messages.
+    async fn mentions(&self, ctx: &Context<'_>) -> Result<Vec<Agent>> {
+        match self.row.audience {
+            Audience::Staff => Ok(ctx.cx().load(MentionedKey(self.row.id)).await?.unwrap_or_default()),
+            Audience::Everyone => Ok(vec![]),
         }
     }
 
