@@ -14,6 +14,7 @@ use crate::{
         answers::{AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery},
         assistants::{AssistantsMutation, AssistantsQuery},
         calendars::{CalendarsMutation, CalendarsQuery},
+        canned_responses::{CannedResponsesMutation, CannedResponsesQuery},
         conversations::{
             ClosingMutation, ConversationsMutation, ConversationsQuery, ConversationsSubscription, FeedbackMutation,
             FeedbackQuery, MentionsMutation, MentionsQuery, MentionsSubscription, SatisfactionMutation,
@@ -40,7 +41,7 @@ struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery);
 #[derive(MergedObject, Default)]
 struct QualityQuery(FeedbackQuery, SatisfactionQuery, QuestionsQuery, EvaluationQuery);
 #[derive(MergedObject, Default)]
-struct HelpersQuery(MentionsQuery);
+struct HelpersQuery(CannedResponsesQuery, MentionsQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
 #[derive(MergedObject, Default)]
 struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, HelpersQuery, QualityQuery, NodesQuery);
@@ -54,7 +55,7 @@ struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation);
 #[derive(MergedObject, Default)]
 struct QualityMutation(FeedbackMutation, SatisfactionMutation, QuestionsMutation, EvaluationMutation);
 #[derive(MergedObject, Default)]
-struct HelpersMutation(MentionsMutation);
+struct HelpersMutation(CannedResponsesMutation, MentionsMutation);
 /// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.
 #[derive(MergedObject, Default)]
 struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, StaffMutation, HelpersMutation, QualityMutation);

@@ -170,6 +170,8 @@ ids! {
     ConversationId "conv",
     /// A message of a conversation.
     MessageId "msg",
+    /// A text that agents send again and again.
+    CannedResponseId "canned",
     /// One attempt of an assistant to answer.
     RunId "run",
     /// A knowledge article.

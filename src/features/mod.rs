@@ -1,12 +1,13 @@
 //! What the product does, a folder each. A feature may call those before it in this order, never those after it:
-//! accounts, sites, spending, visitors, knowledge, assistants, conversations, agents, answers, questions, evaluation, nodes, upkeep.
-//! accounts, sites, calendars, spending, visitors, knowledge, assistants, conversations, answers, questions, evaluation, nodes, upkeep.
+//! accounts, sites, calendars, spending, visitors, knowledge, assistants, conversations, agents, canned_responses,
+//! answers, questions, evaluation, nodes, upkeep.
 
 pub mod accounts;
 pub mod agents;
 pub mod answers;
 pub mod assistants;
 pub mod calendars;
+pub mod canned_responses;
 pub mod conversations;
 pub mod evaluation;
 pub mod knowledge;

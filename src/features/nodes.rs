@@ -115,6 +115,7 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         | AnyId::GoldenQuestionId(_)
         | AnyId::EvaluationId(_)
         | AnyId::SpecialDayId(_)
+        | AnyId::CannedResponseId(_)
         | AnyId::JobId(_) => None,
     })
 }

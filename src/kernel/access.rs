@@ -71,6 +71,10 @@ pub enum Permission {
     ConversationsWrite,
     /// Assign, tag, write internal notes, read histories of edits.
     ConversationsWork,
+    /// Use canned responses, and keep own ones.
+    CannedResponsesUse,
+    /// Write the canned responses of the whole site.
+    CannedResponsesManage,
     /// Delete whole conversations.
     ConversationsDelete,
     /// See assistants.
@@ -108,11 +112,18 @@ fn allows(standing: Standing, permission: Permission) -> bool {
     use Permission::*;
     use Standing::*;
     match permission {
-        SitesManage | MembersManage | CalendarsManage | KnowledgeManage | SpendingRead | FeedbackRead
-        | EvaluationsManage => {
+        SitesManage
+        | MembersManage
+        | CalendarsManage
+        | KnowledgeManage
+        | SpendingRead
+        | FeedbackRead
+        | EvaluationsManage
+        | CannedResponsesManage => {
             matches!(standing, Member(Role::Admin))
         }
-        SitesRead | CalendarsRead | VisitorsRead | ConversationsWork | KnowledgeRead | KnowledgeWrite => {
+        SitesRead | CalendarsRead | VisitorsRead | ConversationsWork | CannedResponsesUse | KnowledgeRead
+        | KnowledgeWrite => {
             matches!(standing, Member(_))
         }
         ConversationsRead | ConversationsWrite | KnowledgeRate => true,

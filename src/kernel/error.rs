@@ -114,6 +114,10 @@ pub enum ErrorReason {
     NothingToAnswer,
     /// The rating cannot be changed any more.
     RatingFinal,
+    /// The shortcut is taken among the responses of its scope.
+    ShortcutTaken,
+    /// A text has a variable that there is not.
+    UnknownVariable,
     /// The slug is taken in this site.
     SlugTaken,
     /// The name is taken in this site.

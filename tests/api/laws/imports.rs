@@ -17,6 +17,7 @@ const FEATURES: &[&str] = &[
     "assistants",
     "conversations",
     "agents",
+    "canned_responses",
     "answers",
     "questions",
     "evaluation",

@@ -56,6 +56,7 @@ entities!(
     article_version,
     assistant,
     business_hours,
+    canned_response,
     chunk,
     conversation,
     conversation_closing,

@@ -53,6 +53,8 @@ const WHERE_MEMBER: &str = "0 00 0 A0 A0 A";
 /// Found through what it belongs to, never alone.
 /// A draft is seen by the agent for whom it was made alone.
 const FOR_ONE_AGENT: &str = "U NN N AN NN N";
+/// The same of what visitors do not have at all.
+const FOR_ONE_MEMBER: &str = "U FF N AN NN N";
 const NO_NODE: &str = "0 00 0 00 00 0";
 
 /// Of oneself as a member; a superadmin is none.
@@ -73,6 +75,7 @@ const RULES: &[Rule] = &[
     ("businessHours", r#"{"siteId":"$site"}"#, MEMBERS),
     ("businessHoursStatus", r#"{"siteId":"$site"}"#, MEMBERS),
     ("businessHoursStatus", r#"{"siteKey":"$key"}"#, ANYBODY),
+    ("cannedResponses", r#"{"siteId":"$site"}"#, MEMBERS),
     ("conversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("conversations", r#"{"siteId":"$site"}"#, MEMBERS),
     ("currentVisitor", "{}", "U AA F FF FF F"),
@@ -96,6 +99,7 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$agent"}"#, "0 00 0 A0 00 0"),
     ("node", r#"{"id":"$article"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$assistant"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$canned"}"#, NO_NODE),
     ("node", r#"{"id":"$chunk"}"#, NO_NODE),
     ("node", r#"{"id":"$conversation"}"#, WHERE_SEEN),
     ("node", r#"{"id":"$draft"}"#, "0 00 0 A0 00 0"),
@@ -166,6 +170,12 @@ const RULES: &[Rule] = &[
     ("createAssistant", r#"{"name":"Benim"}"#, PERSONS),
     ("createDepartment", r#"{"siteId":"$site","name":"$newName"}"#, ADMINS),
     ("createTeam", r#"{"siteId":"$site","name":"$newName"}"#, ADMINS),
+    (
+        "createCannedResponse",
+        r#"{"siteId":"$site","scope":"SITE","shortcut":"/yeni","title":"Yeni","text":"Metin"}"#,
+        ADMINS,
+    ),
+    ("createCannedResponse", r#"{"siteId":"$site","shortcut":"/benim","title":"Benim","text":"Metin"}"#, MEMBERS),
     ("dismissUnansweredQuestions", r#"{"groupIds":["$group"]}"#, MEMBERS),
     (
         "createGoldenQuestion",
@@ -176,6 +186,8 @@ const RULES: &[Rule] = &[
     ("deleteAssistant", r#"{"assistantId":"$newAssistant"}"#, ADMINS),
     ("deleteDepartment", r#"{"departmentId":"$newDepartment"}"#, ADMINS),
     ("deleteTeam", r#"{"teamId":"$newTeam"}"#, ADMINS),
+    ("deleteCannedResponse", r#"{"cannedResponseId":"$newCanned"}"#, "U FF N FN AN A"),
+    ("deleteCannedResponse", r#"{"cannedResponseId":"$newOwnCanned"}"#, FOR_ONE_MEMBER),
     // Of another visitor, so that its own is there for the others.
     ("deleteConversation", r#"{"conversationId":"$newConversation"}"#, "U NN N FN AN A"),
     ("deleteGoldenQuestion", r#"{"goldenQuestionId":"$newGolden"}"#, "U FF N NN AN A"),
@@ -210,6 +222,7 @@ const RULES: &[Rule] = &[
     ("removeMember", r#"{"memberId":"$newMember"}"#, ADMINS),
     ("removeReaction", r#"{"messageId":"$message","emoji":"👍"}"#, PARTICIPANTS),
     ("renameConversation", r#"{"conversationId":"$conversation","title":"Neu"}"#, PARTICIPANTS),
+    ("renderCannedResponse", r#"{"cannedResponseId":"$canned","conversationId":"$conversation"}"#, MEMBERS),
     ("reopenConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("restoreArticleVersion", r#"{"articleId":"$article","version":1}"#, ADMINS),
     ("resumeAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
@@ -239,6 +252,7 @@ const RULES: &[Rule] = &[
     ("updateTeam", r#"{"teamId":"$newTeam","description":"x"}"#, ADMINS),
     ("updateArticle", r#"{"articleId":"$article","language":"tr"}"#, ADMINS),
     ("updateAssistant", r#"{"assistantId":"$assistant","temperature":0.5}"#, ADMINS),
+    ("updateCannedResponse", r#"{"cannedResponseId":"$canned","title":"Anders"}"#, ADMINS),
     ("updateKnowledgeSettings", r#"{"siteId":"$site","minScore":0}"#, ADMINS),
     ("updateBusinessHours", r#"{"siteId":"$site","week":[]}"#, ADMINS),
     ("updateGoldenQuestion", r#"{"goldenQuestionId":"$golden","kind":"x"}"#, "U FF N NN AN A"),
@@ -366,6 +380,8 @@ impl World {
             ("email", own.admin.email.clone()),
             ("password", PASSWORD.to_owned()),
         ]);
+        let canned = self.canned(&self.own.admin.token, "SITE").await;
+        self.things.insert("canned", canned);
         let draft = self.draft().await;
         self.things.insert("draft", draft);
         let golden = self.golden().await;
@@ -405,6 +421,8 @@ impl World {
                 let new = json!({ "siteId": site, "date": "2026-10-29", "name": MARK });
                 text(&self.as_admin(set, json!({ "i": new })).await["setSpecialDay"]["specialDay"]["id"])
             }
+            "newCanned" => self.canned(&self.own.admin.token, "SITE").await,
+            "newOwnCanned" => self.canned(&self.persons["agent own"].token, "OWN").await,
             "newGolden" => self.golden().await,
             "newAssistant" => app.assistant(&self.own, json!({ "name": MARK, "enabled": false })).await,
             "newConversation" => app.conversation(&self.new_visitor().await).await,
@@ -430,6 +448,16 @@ impl World {
             "newRefreshToken" => self.sign_in(&self.own.admin).await.refresh,
             unknown => panic!("nothing is known as ${unknown}"),
         }
+    }
+
+    /// A canned response with a shortcut of its own.
+    async fn canned(&self, token: &str, scope: &str) -> String {
+        let make =
+            "mutation($i: CreateCannedResponseInput!) { createCannedResponse(input: $i) { cannedResponse { id } } }";
+        let shortcut = format!("/{}", uuid::Uuid::from_u128(rand::random()).simple());
+        let new = json!({ "siteId": self.own.id, "scope": scope, "shortcut": shortcut, "title": MARK, "text": MARK });
+        let made = self.app.run(Some(token), make, json!({ "i": new })).await;
+        text(&made["createCannedResponse"]["cannedResponse"]["id"])
     }
 
     /// A golden question of the own site's assistant.

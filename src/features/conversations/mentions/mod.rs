@@ -41,7 +41,8 @@ pub(super) async fn checked(cx: &Ctx, conversation: &conversation::Model, ids: V
     }
     let members = sites::members(&cx.db(), conversation.site_id, &ids).await?;
     // Whoever asks in a conversation must not see its notes, member or not.
-    let may_read = |id: &UserId| members.iter().any(|member| member.user_id == *id) && conversation.customer_id != Some(*id);
+    let may_read =
+        |id: &UserId| members.iter().any(|member| member.user_id == *id) && conversation.customer_id != Some(*id);
     match ids.iter().find(|id| !may_read(id)) {
         Some(stranger) => Err(Error::bad_input(
             "input.mentionIds",

@@ -1,0 +1,8 @@
+//! The feature's part of the API.
+
+mod mutation;
+mod query;
+mod types;
+
+pub use mutation::CannedResponsesMutation;
+pub use query::CannedResponsesQuery;
