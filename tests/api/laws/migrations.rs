@@ -155,6 +155,30 @@ async fn migrations_leave_nothing_when_taken_back_and_can_be_applied_again() {
     assert_eq!(made(&db).await, first);
 }
 
+#[tokio::test]
+async fn what_was_closed_before_closings_were_kept_has_one() {
+    let db = empty().await;
+    let all = migration::Migrator::migrations();
+    let earlier = all.iter().position(|one| one.name().ends_with("_closings")).expect("it is there");
+    migration::Migrator::up(&db, Some(u32::try_from(earlier).unwrap())).await.expect("they go up");
+    let conversation = |id: u8, status: &str, closed_at: &str| {
+        format!(
+            "INSERT INTO conversation (id, site_id, assignee_id, status, assistant_paused, last_seq, last_activity, \
+             unread_by_staff, unread_by_visitor, created_at, closed_at) \
+             VALUES (x'{id:032x}', x'{0:032x}', x'{1:032x}', '{status}', 0, 0, 0, 0, 0, '2026-01-01', {closed_at})",
+            10, 20
+        )
+    };
+    // The site does not matter here.
+    db.execute_unprepared("PRAGMA foreign_keys = OFF").await.unwrap();
+    db.execute_unprepared(&conversation(1, "OPEN", "NULL")).await.unwrap();
+    db.execute_unprepared(&conversation(2, "CLOSED", "'2026-01-02'")).await.unwrap();
+    migration::Migrator::up(&db, None).await.expect("the others go up");
+    let columns = "hex(conversation_id) || number || hex(assignee_id) || closed_at || coalesce(score, '-')";
+    let closings = texts(&db, &format!("SELECT {columns} FROM conversation_closing")).await;
+    assert_eq!(closings, [format!("{:032X}1{:032X}2026-01-02-", 2, 20)]);
+}
+
 /// SQLite has no statistics here, so it reads all of a site where an index leaves it a choice.
 #[tokio::test]
 async fn a_few_articles_and_passages_are_found_without_reading_all_of_a_site() {
