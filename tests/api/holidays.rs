@@ -1,6 +1,6 @@
 //! Holidays from iCalendar files, many hands at once, and what stands in the journal of a calendar.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     calendars::{DELETE, SET, complaint, reason, set_day, set_week, started, status, working_days},

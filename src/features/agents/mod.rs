@@ -14,6 +14,7 @@ mod graphql;
 mod model;
 mod presence;
 mod profiles;
+mod roster;
 mod store;
 mod units;
 

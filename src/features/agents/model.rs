@@ -54,7 +54,7 @@ pub(super) fn changed(profile: agent_profile::Model, changes: ProfileChanges) ->
             .map_or(Ok(profile.priority_level), |it| within("input.priorityLevel", it, TOP_LEVEL))?,
         accepts_calls: accepts_calls.unwrap_or(profile.accepts_calls),
         languages: languages.map_or(Ok(profile.languages), |it| self::languages(&it))?,
-        skills: skills.map_or(Ok(profile.skills), |it| self::skills(it))?,
+        skills: skills.map_or(Ok(profile.skills), self::skills)?,
         ..profile
     })
 }

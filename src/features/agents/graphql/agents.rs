@@ -1,27 +1,26 @@
 //! Agents in the API: who they are, what they can do, whether they are there.
 
-use std::collections::HashMap;
-
 use ::entity::{
-    agent_profile::{self, Skill},
+    agent_profile::Skill,
     agent_state::Availability,
     ids::{DepartmentId, MembershipId, SiteId, UserId},
-    membership::{self, Role},
+    membership::Role,
 };
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 
 use super::super::{
-    model::{self, ProfileChanges},
-    presence::{self, Presence},
-    profiles, store,
+    model::ProfileChanges,
+    presence::Presence,
+    profiles,
+    roster::{RosterAgent, Whom, roster},
+    store,
 };
 use crate::{
     features::{
         accounts::{self, User},
-        conversations,
-        sites::{self, reach_in},
+        sites::reach_in,
     },
     kernel::{
         Ctx, CtxExt, Error, Permission, Result,
@@ -75,27 +74,21 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    fn new(
-        row: membership::Model,
-        user: User,
-        profile: agent_profile::Model,
-        presence: Presence,
-        active_chats: i64,
-    ) -> Self {
-        let at_capacity = active_chats >= i64::from(profile.max_chats);
-        let accepts_chats = presence.is_available() && !at_capacity;
+    fn new(agent: RosterAgent, user: User) -> Self {
+        let (at_capacity, accepts_chats) = (agent.at_capacity(), agent.accepts_chats());
+        let RosterAgent { member, profile, presence, active } = agent;
         let Presence { online, state, text, until, .. } = presence;
         Self {
-            id: row.id,
-            site_id: row.site_id,
+            id: member.id,
+            site_id: member.site_id,
             user,
-            role: row.role,
+            role: member.role,
             max_chats: profile.max_chats,
             priority_level: profile.priority_level,
             accepts_calls: profile.accepts_calls,
             languages: profile.languages.0,
             skills: profile.skills.0,
-            presence: AgentPresence { online, state, text, until, active_chats, at_capacity, accepts_chats },
+            presence: AgentPresence { online, state, text, until, active_chats: active, at_capacity, accepts_chats },
         }
     }
 
@@ -104,31 +97,22 @@ impl Agent {
         self.presence.accepts_chats
     }
 
-    /// Members with everything that is known of them, in five queries.
-    pub(super) async fn load_all(cx: &Ctx, site: SiteId, rows: Vec<membership::Model>) -> Result<Vec<Self>> {
-        let ids: Vec<UserId> = rows.iter().map(|row| row.user_id).collect();
-        let db = cx.db();
-        let mut users = accounts::users_by_ids(cx, ids.clone()).await?;
-        let mut profiles = store::profiles(&db, site, &ids).await?;
-        let mut said = presence::store::said(&db, site, &ids).await?;
-        let online = presence::store::online(&db, site).await?;
-        let active: HashMap<UserId, i64> = conversations::open_by_assignee(&db, site, &ids).await?;
-        let now = cx.clock.now();
-        rows.into_iter()
-            .map(|row| {
-                let id = row.user_id;
-                let user = users.remove(&id).ok_or_else(|| Error::internal("a member who is nobody"))?;
-                let profile = profiles.remove(&id).unwrap_or_else(|| model::usual(site, id));
-                let presence = Presence::of(id, online.contains(&id), said.remove(&id), now);
-                Ok(Self::new(row, user, profile, presence, active.get(&id).copied().unwrap_or_default()))
-            })
-            .collect()
+    /// Members with everything that is known of them, in six queries.
+    pub(crate) async fn load_all(cx: &Ctx, site: SiteId, whom: Whom<'_>) -> Result<Vec<Self>> {
+        let roster = roster(cx, &cx.db(), site, whom).await?;
+        let mut users = accounts::users_by_ids(cx, roster.iter().map(RosterAgent::user).collect()).await?;
+        let mut agents = Vec::with_capacity(roster.len());
+        for agent in roster {
+            let user = users.remove(&agent.user()).ok_or_else(|| Error::internal("a member who is nobody"))?;
+            agents.push(Self::new(agent, user));
+        }
+        Ok(agents)
     }
 
     /// One member.
-    pub(super) async fn load(cx: &Ctx, site: SiteId, user: UserId) -> Result<Self> {
-        let row = sites::member(&cx.db(), site, user).await?.ok_or_else(|| Error::not_found("agent"))?;
-        Self::load_all(cx, site, vec![row]).await?.pop().ok_or_else(|| Error::not_found("agent"))
+    pub(crate) async fn load(cx: &Ctx, site: SiteId, user: UserId) -> Result<Self> {
+        let found = Self::load_all(cx, site, Whom::These(&[user])).await?.pop();
+        found.ok_or_else(|| Error::not_found("agent"))
     }
 }
 
@@ -204,7 +188,8 @@ impl AgentsQuery {
         let page = store::list_members(&cx.db(), &reach, wanted, &paging).await?;
         let places: Vec<Place> =
             page.rows.iter().map(|row| Place(row.created_at.timestamp_micros(), row.id.0)).collect();
-        let agents = Agent::load_all(&cx, site_id, page.rows.clone()).await?;
+        let ids: Vec<UserId> = page.rows.iter().map(|row| row.user_id).collect();
+        let agents = Agent::load_all(&cx, site_id, Whom::These(&ids)).await?;
         let mut shown = places.into_iter().zip(agents);
         let page = page.try_map(|_| shown.next().ok_or_else(|| Error::internal("a page that shrinks")))?;
         Ok(page.connect(

@@ -13,6 +13,7 @@ use super::{
     super::{
         facts::AgentFact,
         presence::{self, Said},
+        roster::Whom,
     },
     agents::Agent,
 };
@@ -54,8 +55,7 @@ impl PresenceQuery {
     ) -> Result<PresenceSummary> {
         let cx = ctx.cx();
         reach_in(cx, Permission::ConversationsWork, site_id)?;
-        let agents = presence::there(cx, site_id).await?;
-        let agents = Agent::load_all(cx, site_id, agents).await?;
+        let agents = Agent::load_all(cx, site_id, Whom::Online).await?;
         let accepting = agents.iter().filter(|agent| agent.accepts_chats()).count();
         Ok(PresenceSummary {
             online: i64::try_from(agents.len()).unwrap_or(i64::MAX),

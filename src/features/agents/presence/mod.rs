@@ -13,7 +13,6 @@ use ::entity::{
     agent_lease,
     agent_state::{self, Availability},
     ids::{LeaseId, SiteId, UserId},
-    membership,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -89,12 +88,6 @@ pub(super) async fn open(cx: &Ctx, site: SiteId) -> Result<Open> {
     }
     tx.commit().await?;
     Ok(Open::new(cx, lease))
-}
-
-/// The members of a site who have an open dashboard, longest members first.
-pub(super) async fn there(cx: &Ctx, site: SiteId) -> Result<Vec<membership::Model>> {
-    let online = store::online(&cx.db(), site).await?;
-    sites::members(&cx.db(), site, &online.into_iter().collect::<Vec<_>>()).await
 }
 
 /// What an agent says about themself.
