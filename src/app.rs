@@ -14,6 +14,7 @@ use crate::{
         evaluation::RunEvaluation,
         knowledge::{self, CheckIndex, FillVectors, ImportArticles, IndexArticle, RebuildIndex},
         questions::{self, EmbedQuestion},
+        routing::{self, DrainQueue},
         upkeep::TrimJournals,
     },
     kernel::{
@@ -126,6 +127,7 @@ impl App {
             api,
             kinds: Kinds::default()
                 .with::<AnswerQuestion>()
+                .with::<DrainQueue>()
                 .with::<OfferPerson>()
                 .with::<SummarizeHandoff>()
                 .with::<EmbedQuestion>()
@@ -136,7 +138,7 @@ impl App {
                 .with::<ImportArticles>()
                 .with::<RunEvaluation>()
                 .with::<TrimJournals>(),
-            readers: vec![answers::reader(), questions::reader()],
+            readers: vec![routing::reader(), answers::reader(), questions::reader()],
         })
     }
 
@@ -151,6 +153,7 @@ impl App {
         tasks.spawn(jobs::work(self.cx(), self.kinds.clone()));
         tasks.spawn(readers::run(self.cx(), self.readers.clone()));
         tasks.spawn(agents::keep_leases(self.cx()));
+        tasks.spawn(routing::keep_queues(self.cx()));
         tasks.spawn(answers::keep_saving(self.cx()));
         tasks.spawn(knowledge::keep_counting(self.cx()));
     }

@@ -24,6 +24,7 @@ use crate::{
         knowledge::{KnowledgeMutation, KnowledgeQuery},
         nodes::NodesQuery,
         questions::{QuestionsMutation, QuestionsQuery},
+        routing::{HandoverMutation, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery},
         sites::{SitesMutation, SitesQuery},
         spending::SpendingQuery,
         visitors::{VisitorsMutation, VisitorsQuery},
@@ -37,7 +38,7 @@ struct PeopleQuery(AccountsQuery, SitesQuery, CalendarsQuery, SpendingQuery, Vis
 #[derive(MergedObject, Default)]
 struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery);
 #[derive(MergedObject, Default)]
-struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery);
+struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery, RoutingQuery, QueueQuery);
 #[derive(MergedObject, Default)]
 struct QualityQuery(FeedbackQuery, SatisfactionQuery, QuestionsQuery, EvaluationQuery);
 #[derive(MergedObject, Default)]
@@ -51,7 +52,7 @@ struct PeopleMutation(AccountsMutation, SitesMutation, CalendarsMutation, Visito
 #[derive(MergedObject, Default)]
 struct TalkMutation(AssistantsMutation, ConversationsMutation, ClosingMutation, AnswersMutation, DraftsMutation);
 #[derive(MergedObject, Default)]
-struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation);
+struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation, RoutingMutation, HandoverMutation);
 #[derive(MergedObject, Default)]
 struct QualityMutation(FeedbackMutation, SatisfactionMutation, QuestionsMutation, EvaluationMutation);
 #[derive(MergedObject, Default)]
@@ -63,7 +64,14 @@ struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, StaffMutation, 
 /// What can be followed, over WebSocket (`graphql-transport-ws`) or server-sent events. Events with a `cursor` are kept:
 /// after a lost connection subscribe again with `after` and nothing is missed or repeated.
 #[derive(MergedSubscription, Default)]
-struct Subscription(ConversationsSubscription, AnswersSubscription, PresenceSubscription, MentionsSubscription);
+struct Subscription(
+    ConversationsSubscription,
+    AnswersSubscription,
+    PresenceSubscription,
+    OffersSubscription,
+    QueueSubscription,
+    MentionsSubscription,
+);
 
 /// What introspection says of the specification's own scalar, which async-graphql leaves without a word.
 const OF_IDS: &str = "Names one thing of this server, for example `conv_01920000000070008000000000000001`. The part \

@@ -8,7 +8,7 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AssistantId, ConversationId, MessageId, SiteId, UserId, VisitorId},
+    ids::{AssistantId, ConversationId, DepartmentId, MessageId, SiteId, UserId, VisitorId},
     message::AuthorKind,
 };
 
@@ -27,6 +27,12 @@ pub struct Model {
     /// The first 45 characters of the first message.
     pub description: Option<String>,
     pub assignee_id: Option<UserId>,
+    /// When it was given to them.
+    pub assigned_at: Option<DateTimeUtc>,
+    /// The department it was handed to, if it was.
+    pub department_id: Option<DepartmentId>,
+    /// How its last wait in the queue ended; null while it waits, and when it never did.
+    pub queue_outcome: Option<QueueOutcome>,
     /// True while an agent has taken over: the assistant stays silent.
     pub assistant_paused: bool,
     /// Since when it waits for a person, or waited.
@@ -77,6 +83,33 @@ pub enum HandoffReason {
     Visitor,
     /// The assistant, because the visitor asked it for a person.
     Assistant,
+    /// The site: people answer first there, or there is no assistant.
+    Site,
+    /// An agent who handed it over to a department or to the queue.
+    Agent,
+    /// Nobody: the agent who had it has been gone for a minute.
+    AgentGone,
+}
+
+/// How a wait in the queue ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum QueueOutcome {
+    /// It was given to an agent.
+    Assigned,
+    /// The visitor would rather not wait.
+    Left,
+    /// The visitor was gone for longer than a minute.
+    Abandoned,
+    /// Nobody came in time: the visitor is offered to leave a message or to be called back.
+    TimedOut,
+    /// The site closed before somebody came: the same is offered.
+    SiteClosed,
+    /// The assistant took it back.
+    Assistant,
+    /// The conversation was closed or deleted.
+    Closed,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -18,6 +18,8 @@ pub struct Model {
     pub site_id: SiteId,
     /// To whom the conversation was given when it was closed.
     pub assignee_id: Option<UserId>,
+    /// Seconds that the assignee had it; null without one.
+    pub handled_seconds: Option<i64>,
     pub reason: Option<CloseReason>,
     /// For members of the site only.
     #[sea_orm(column_type = "Text", nullable)]

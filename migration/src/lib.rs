@@ -25,6 +25,7 @@ mod m20261121_35_canned_responses;
 mod m20261121_36_closings;
 mod m20261121_37_mentions;
 mod m20261121_3_assistants;
+mod m20261121_40_routing;
 mod m20261121_4_conversations;
 mod m20261121_5_runs;
 mod m20261121_6_knowledge;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_35_canned_responses::Migration),
             Box::new(m20261121_36_closings::Migration),
             Box::new(m20261121_37_mentions::Migration),
+            Box::new(m20261121_40_routing::Migration),
         ]
     }
 }

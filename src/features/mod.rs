@@ -1,6 +1,6 @@
 //! What the product does, a folder each. A feature may call those before it in this order, never those after it:
 //! accounts, sites, calendars, spending, visitors, knowledge, assistants, conversations, agents, canned_responses,
-//! answers, questions, evaluation, nodes, upkeep.
+//! routing, answers, questions, evaluation, nodes, upkeep.
 
 pub mod accounts;
 pub mod agents;
@@ -13,6 +13,7 @@ pub mod evaluation;
 pub mod knowledge;
 pub mod nodes;
 pub mod questions;
+pub mod routing;
 pub mod sites;
 pub mod spending;
 pub mod upkeep;

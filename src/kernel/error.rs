@@ -118,6 +118,16 @@ pub enum ErrorReason {
     ShortcutTaken,
     /// A text has a variable that there is not.
     UnknownVariable,
+    /// Nobody offers you the conversation, or not any more.
+    OfferOver,
+    /// You have as many conversations as you may have.
+    AtCapacity,
+    /// Another agent has the conversation.
+    AlreadyAssigned,
+    /// The agent is not there, or has no room.
+    AgentNotAvailable,
+    /// Somebody else changed it since you read it.
+    VersionConflict,
     /// The slug is taken in this site.
     SlugTaken,
     /// The name is taken in this site.

@@ -25,3 +25,7 @@ pub use self::{
     },
     presence::keep_leases,
 };
+pub(crate) use self::{
+    roster::{RosterAgent, Whom, roster},
+    store::{department, departments_of},
+};

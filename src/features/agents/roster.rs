@@ -52,6 +52,8 @@ impl RosterAgent {
 pub(crate) enum Whom<'a> {
     /// Those who have an open dashboard.
     Online,
+    /// Everybody.
+    Everybody,
     /// Those of these who are members.
     These(&'a [UserId]),
 }
@@ -61,6 +63,7 @@ pub(crate) async fn roster(cx: &Ctx, db: &Db<'_>, site: SiteId, whom: Whom<'_>) 
     let online = presence::store::online(db, site).await?;
     let members = match whom {
         Whom::Online => sites::members(db, site, &online.iter().copied().collect::<Vec<_>>()).await?,
+        Whom::Everybody => sites::all_members(db, site).await?,
         Whom::These(users) => sites::members(db, site, users).await?,
     };
     let ids: Vec<UserId> = members.iter().map(|member| member.user_id).collect();

@@ -1,6 +1,6 @@
 //! Queries on departments, teams and what agents can do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ::entity::{
     agent_profile, department, department_member,
@@ -26,7 +26,7 @@ fn departments(reach: &Reach) -> Select<department::Entity> {
     department::Entity::find().filter(reach.site_rows(department::Column::SiteId))
 }
 
-pub(super) async fn department(db: &Db<'_>, reach: &Reach, id: DepartmentId) -> Result<department::Model> {
+pub(crate) async fn department(db: &Db<'_>, reach: &Reach, id: DepartmentId) -> Result<department::Model> {
     let row = departments(reach).filter(department::Column::Id.eq(id)).one(db).await?;
     row.ok_or_else(|| Error::not_found("department"))
 }
@@ -229,4 +229,14 @@ pub(super) async fn put_profile(db: &Db<'_>, row: agent_profile::Model) -> Resul
         .to_owned();
     agent_profile::Entity::insert(row.into_active_model()).on_conflict(replace).exec_without_returning(db).await?;
     Ok(())
+}
+
+/// In which departments of a site its people work.
+pub(crate) async fn departments_of(db: &Db<'_>, site: SiteId) -> Result<HashMap<UserId, HashSet<DepartmentId>>> {
+    let rows = department_member::Entity::find().filter(department_member::Column::SiteId.eq(site)).all(db).await?;
+    let mut found: HashMap<_, HashSet<DepartmentId>> = HashMap::new();
+    for row in rows {
+        found.entry(row.user_id).or_default().insert(row.department_id);
+    }
+    Ok(found)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::entity::{
-    conversation::Status,
+    conversation::{HandoffReason, Status},
     ids::{ConversationId, RunId},
     message::{Audience, AuthorKind},
     run::RunStatus,
@@ -23,6 +23,7 @@ use crate::{
     features::{
         assistants,
         conversations::{self, ConversationFact},
+        routing,
     },
     kernel::{Permission, Result, Tx, journal::Line, readers::Reader},
 };
@@ -46,7 +47,12 @@ fn concern(line: &Line) -> Option<Concern> {
     {
         return Some(Concern::Question(seq));
     }
-    matches!(fact, ConversationFact::HumanRequested { .. }).then_some(Concern::Handoff)
+    match fact {
+        // Nobody has talked to the assistant where people answer first; who had it before knows what was said.
+        ConversationFact::HumanRequested { reason: HandoffReason::Site, .. } => None,
+        ConversationFact::HumanRequested { .. } => Some(Concern::Handoff),
+        _ => None,
+    }
 }
 
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
@@ -72,6 +78,9 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
 async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(conversation) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(()) };
+    if routing::welcome_in(tx, id).await? {
+        return Ok(());
+    }
     let Some(assistant) = conversation.assistant_id else { return Ok(()) };
     if conversation.assistant_paused || conversation.status == Status::Closed {
         return Ok(());

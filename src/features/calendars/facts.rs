@@ -4,7 +4,7 @@ use ::entity::ids::SpecialDayId;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::tx::Fact;
+use crate::kernel::{journal::Line, tx::Fact};
 
 /// Something that happened to a calendar.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,5 +43,12 @@ impl Fact for CalendarFact {
             Self::SpecialDayDeleted { .. } => "calendar.special_day_deleted",
             Self::HolidaysImported { .. } => "calendar.holidays_imported",
         }
+    }
+}
+
+impl CalendarFact {
+    /// Reads a journal line; `None` for another feature's.
+    pub fn read(line: &Line) -> Option<Self> {
+        serde_json::from_str(&line.payload).ok().filter(|fact: &Self| fact.kind() == line.kind)
     }
 }

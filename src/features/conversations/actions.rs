@@ -16,7 +16,7 @@ use super::{
     facts::{Attributes, ConversationFact},
     handoff,
     lane::{self, Author, Posting},
-    live, mentions, model, store,
+    live, mentions, model, store, waiting,
 };
 use crate::{
     features::{accounts, assistants, sites, visitors},
@@ -118,6 +118,9 @@ pub(crate) fn blank(cx: &Ctx) -> conversation::Model {
         title: None,
         description: None,
         assignee_id: None,
+        assigned_at: None,
+        department_id: None,
+        queue_outcome: None,
         assistant_paused: false,
         human_requested_at: None,
         handoff_reason: None,
@@ -339,12 +342,20 @@ pub(super) async fn assign(cx: &Ctx, id: ConversationId, assignee: Option<UserId
     if found.assignee_id == assignee {
         return Ok(found);
     }
-    let before = attributes(&tx, &found).await?;
-    let mut row = found.into_active_model();
-    row.assignee_id = Set(assignee);
-    let assigned = store::update(&tx.db(), row).await?;
-    let after = Attributes { assignee, ..before.clone() };
-    tx.record(assigned.site_id, id.0, &ConversationFact::Assigned { before, after })?;
+    let actor = cx.actor.id();
+    let assigned = match assignee {
+        Some(agent) => waiting::assign_in(&mut tx, found, agent, actor).await?,
+        None => {
+            let before = attributes(&tx, &found).await?;
+            let mut row = found.into_active_model();
+            row.assignee_id = Set(None);
+            row.assigned_at = Set(None);
+            let free = store::update(&tx.db(), row).await?;
+            let after = Attributes { assignee: None, ..before.clone() };
+            tx.record(free.site_id, id.0, &ConversationFact::Assigned { before, after })?;
+            free
+        }
+    };
     tx.commit().await?;
     Ok(assigned)
 }
@@ -419,7 +430,11 @@ pub(super) async fn set_paused(cx: &Ctx, id: ConversationId, paused: bool) -> Re
     Ok(changed)
 }
 
-async fn pause_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
+/// Silences the assistant in a conversation that is locked.
+pub(crate) async fn pause_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
+    if found.assistant_paused {
+        return Ok(found);
+    }
     let mut row = found.into_active_model();
     row.assistant_paused = Set(true);
     let changed = store::update(&tx.db(), row).await?;

@@ -21,7 +21,14 @@ pub(crate) enum Offer {
     WaitForAgent,
     /// To leave the question as a ticket, which is answered by e-mail.
     OpenTicket,
+    /// To leave a message that is answered later: `leaveMessage`.
+    LeaveMessage,
+    /// To be called back: `requestCallback`.
+    RequestCallback,
 }
+
+/// What is left when nobody came.
+pub(crate) const LATER: [Offer; 2] = [Offer::LeaveMessage, Offer::RequestCallback];
 
 /// Both ways to a person.
 pub(crate) const OFFERS: [Offer; 2] = [Offer::WaitForAgent, Offer::OpenTicket];

@@ -1,9 +1,9 @@
 //! What can happen to a conversation.
 
 use ::entity::{
-    conversation::{self, HandoffReason, Status},
+    conversation::{self, HandoffReason, QueueOutcome, Status},
     conversation_closing::CloseReason,
-    ids::{AssistantId, MessageId, UserId},
+    ids::{AssistantId, DepartmentId, MessageId, UserId},
     message::{Audience, AuthorKind},
 };
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,10 @@ pub(crate) enum ConversationFact {
     HumanRequested { reason: HandoffReason, before: Attributes, after: Attributes },
     HumanRequestCancelled { before: Attributes, after: Attributes },
     HumanJoined { before: Attributes, after: Attributes },
+    QueueEntered,
+    QueueLeft { outcome: QueueOutcome, offered_to: Option<UserId> },
+    AgentGone { before: Attributes, after: Attributes },
+    Transferred { department: Option<DepartmentId>, before: Attributes, after: Attributes },
     PersonOffered,
     AssistantPaused,
     AssistantResumed,
@@ -79,6 +83,10 @@ impl Fact for ConversationFact {
             Self::HumanRequested { .. } => "conversation.human_requested",
             Self::HumanRequestCancelled { .. } => "conversation.human_request_cancelled",
             Self::HumanJoined { .. } => "conversation.human_joined",
+            Self::QueueEntered => "conversation.queue_entered",
+            Self::QueueLeft { .. } => "conversation.queue_left",
+            Self::AgentGone { .. } => "conversation.agent_gone",
+            Self::Transferred { .. } => "conversation.transferred",
             Self::PersonOffered => "conversation.person_offered",
             Self::AssistantPaused => "conversation.assistant_paused",
             Self::AssistantResumed => "conversation.assistant_resumed",
@@ -112,6 +120,10 @@ impl ConversationFact {
             | Self::HumanRequested { .. }
             | Self::HumanRequestCancelled { .. }
             | Self::HumanJoined { .. }
+            | Self::QueueEntered
+            | Self::QueueLeft { .. }
+            | Self::AgentGone { .. }
+            | Self::Transferred { .. }
             | Self::PersonOffered
             | Self::AssistantPaused
             | Self::AssistantResumed
@@ -130,6 +142,8 @@ impl ConversationFact {
             | Self::HumanRequested { before, after, .. }
             | Self::HumanRequestCancelled { before, after }
             | Self::HumanJoined { before, after }
+            | Self::AgentGone { before, after }
+            | Self::Transferred { before, after, .. }
             | Self::TagsChanged { before, after } => Some((Some(before), Some(after))),
             Self::Deleted { before } => Some((Some(before), None)),
             Self::MessagePosted { .. }
@@ -139,6 +153,8 @@ impl ConversationFact {
             | Self::AnswerRated { .. }
             | Self::ReceiptMoved { .. }
             | Self::Rated { .. }
+            | Self::QueueEntered
+            | Self::QueueLeft { .. }
             | Self::PersonOffered
             | Self::AssistantPaused
             | Self::AssistantResumed

@@ -4,8 +4,8 @@
 //! visitor would rather go on with the assistant.
 
 use ::entity::{
-    conversation::{self, HandoffReason, Status},
-    ids::ConversationId,
+    conversation::{self, HandoffReason, QueueOutcome, Status},
+    ids::{ConversationId, UserId},
     message::{Audience, AuthorKind},
 };
 use async_graphql::SimpleObject;
@@ -14,15 +14,15 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel};
 
 use super::{
     actions,
-    answer::{OFFERS, Offer},
+    answer::{LATER, OFFERS, Offer},
     closing,
     facts::{Attributes, ConversationFact},
     lane::{self, Author, Posting},
-    model, store,
+    model, store, waiting,
 };
 use crate::{
     features::{assistants, visitors},
-    kernel::{Ctx, Error, Permission, Result, Tx},
+    kernel::{Actor, Ctx, Error, Permission, Result, Tx},
 };
 
 /// How a conversation came to wait for a person.
@@ -53,7 +53,12 @@ pub(crate) fn waits(conversation: &conversation::Model) -> bool {
 /// What the visitor is offered at the moment.
 pub(crate) fn offers(conversation: &conversation::Model) -> &'static [Offer] {
     let silent = conversation.assistant_paused || conversation.status == Status::Closed;
-    if conversation.person_offered_at.is_some() && !silent { &OFFERS } else { &[] }
+    match conversation.queue_outcome {
+        // Nobody came: waiting again is worth less than a message that is read later.
+        Some(QueueOutcome::TimedOut | QueueOutcome::SiteClosed) if !waits(conversation) => &LATER,
+        _ if conversation.person_offered_at.is_some() && !silent => &OFFERS,
+        _ => &[],
+    }
 }
 
 /// What a visitor is told when the conversation goes to a person, in the languages of this product.
@@ -78,23 +83,12 @@ pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
     }
     let open = match found.status {
         Status::Open => found,
-        Status::Closed => closing::reopen_in(&mut tx, found, cx.actor.id()).await?,
+        Status::Closed => closing::reopen_in(&mut tx, found, true, cx.actor.id()).await?,
     };
     let site = open.site_id;
     request_in(&mut tx, open, HandoffReason::Visitor).await?;
-    let told = Posting {
-        conversation: id,
-        author: Author { kind: AuthorKind::System, id: None },
-        audience: Audience::Everyone,
-        body: announcement(&language).to_owned(),
-        mentions: vec![],
-        client_id: None,
-        run: None,
-        citations: vec![],
-        verdict: None,
-        interrupted: false,
-        actor: None,
-    };
+    let system = Author { kind: AuthorKind::System, id: None };
+    let told = Posting::by(system, id, Audience::Everyone, announcement(&language).to_owned());
     lane::post_in(&mut tx, site, &told).await?;
     let waiting = store::find_for_update(&tx.db(), &reach, id).await?;
     tx.commit().await?;
@@ -110,7 +104,9 @@ pub(crate) async fn request_in(
     let before = actions::attributes(tx, &found).await?;
     let paused = found.assistant_paused;
     let mut row = found.into_active_model();
-    row.human_requested_at = Set(Some(tx.cx().clock.now()));
+    // Who has waited once goes on waiting since then.
+    let since = row.human_requested_at.take().flatten().filter(|_| again(reason));
+    row.human_requested_at = Set(Some(since.unwrap_or_else(|| tx.cx().clock.now())));
     row.handoff_reason = Set(Some(reason));
     row.human_joined_at = Set(None);
     row.assistant_paused = Set(true);
@@ -121,6 +117,14 @@ pub(crate) async fn request_in(
         tx.record(waiting.site_id, waiting.id.0, &ConversationFact::AssistantPaused)?;
     }
     Ok(waiting)
+}
+
+/// True for a wait that is the site's doing and not a new wish.
+fn again(reason: HandoffReason) -> bool {
+    match reason {
+        HandoffReason::Agent | HandoffReason::AgentGone => true,
+        HandoffReason::Visitor | HandoffReason::Assistant | HandoffReason::Site => false,
+    }
 }
 
 /// The visitor goes on with the assistant instead of waiting. Where nobody waits, nothing changes.
@@ -138,7 +142,14 @@ pub(super) async fn cancel(cx: &Ctx, id: ConversationId) -> Result<conversation:
 }
 
 /// The assistant takes the conversation back: nobody waits any more, and a person may be offered anew.
-pub(super) async fn resume_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
+pub(crate) async fn resume_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
+    let outcome = match tx.cx().actor {
+        Actor::Visitor { .. } => QueueOutcome::Left,
+        Actor::User(ref person) if found.customer_id == Some(person.user) => QueueOutcome::Left,
+        Actor::Anonymous | Actor::User(_) | Actor::System => QueueOutcome::Assistant,
+    };
+    let actor = tx.cx().actor.id();
+    waiting::leave_in(tx, (found.site_id, found.id), outcome, actor).await?;
     let (waited, before) = (waits(&found), actions::attributes(tx, &found).await?);
     let mut row = found.into_active_model();
     row.human_requested_at = Set(None);
@@ -156,12 +167,24 @@ pub(super) async fn resume_in(tx: &mut Tx, found: conversation::Model) -> Result
     Ok(resumed)
 }
 
-/// An agent wrote to somebody who waits.
-pub(super) async fn join_in(tx: &mut Tx, conversation: &mut conversation::Model, actor: Option<String>) -> Result<()> {
+/// An agent wrote to somebody who waits: who waited in the queue is theirs now.
+pub(super) async fn join_in(
+    tx: &mut Tx,
+    conversation: &mut conversation::Model,
+    agent: UserId,
+    actor: Option<String>,
+) -> Result<()> {
     let before = actions::attributes(tx, conversation).await?;
-    conversation.human_joined_at = Some(tx.cx().clock.now());
+    let now = tx.cx().clock.now();
+    conversation.human_joined_at = Some(now);
+    let waited = (conversation.site_id, conversation.id);
+    if waiting::leave_in(tx, waited, QueueOutcome::Assigned, actor.clone()).await? && conversation.assignee_id.is_none()
+    {
+        conversation.assignee_id = Some(agent);
+        conversation.assigned_at = Some(now);
+    }
     store::set_joined(&tx.db(), conversation).await?;
-    let after = Attributes { waiting: false, ..before.clone() };
+    let after = Attributes { waiting: false, assignee: conversation.assignee_id, ..before.clone() };
     tx.record_by(actor, conversation.site_id, conversation.id.0, &ConversationFact::HumanJoined { before, after })
 }
 

@@ -68,6 +68,25 @@ pub struct Posting {
     pub actor: Option<String>,
 }
 
+impl Posting {
+    /// A message of somebody, without anything that only some have.
+    pub fn by(author: Author, conversation: ConversationId, audience: Audience, body: String) -> Self {
+        Self {
+            conversation,
+            author,
+            audience,
+            body,
+            mentions: vec![],
+            client_id: None,
+            run: None,
+            citations: vec![],
+            verdict: None,
+            interrupted: false,
+            actor: None,
+        }
+    }
+}
+
 type Answer = oneshot::Sender<Result<message::Model>>;
 
 /// The posts that wait, by site. A site is in the map while somebody writes for it.
@@ -224,7 +243,9 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
                 outcomes.push(Outcome::Alone);
                 continue;
             }
-            Ok(true) => *conversation = closing::reopen_in(tx, conversation.clone(), posting.actor.clone()).await?,
+            Ok(true) => {
+                *conversation = closing::reopen_in(tx, conversation.clone(), true, posting.actor.clone()).await?;
+            }
             Err(error) => {
                 outcomes.push(Outcome::Done(Err(error)));
                 continue;
@@ -254,7 +275,8 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
             tx.record_by(actor.clone(), site, subject, &ConversationFact::AssistantPaused)?;
         }
         if takes_over && handoff::waits(conversation) {
-            handoff::join_in(tx, conversation, actor).await?;
+            let agent = posting.author.id.map(UserId).ok_or_else(|| Error::internal("an agent who is nobody"))?;
+            handoff::join_in(tx, conversation, agent, actor).await?;
         }
         if let Some(key) = key {
             sent.insert(key, message.clone());

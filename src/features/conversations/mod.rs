@@ -25,8 +25,9 @@ pub(crate) mod model;
 mod receipts;
 pub(crate) mod satisfaction;
 mod store;
+pub(crate) mod waiting;
 
-pub(crate) use actions::{blank, insert_answer};
+pub(crate) use actions::{blank, insert_answer, pause_in};
 pub use answer::Verdict;
 pub use closing::graphql::ClosingMutation;
 pub(crate) use facts::ConversationFact;
@@ -38,5 +39,6 @@ pub use mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscriptio
 pub use model::Citation;
 pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
 pub(crate) use store::{
-    answered_twice, find, find_for_update, history, lookup, message, names_of, open_by_assignee, place_of, replies,
+    answered_twice, find, find_for_update, had_another, history, lock_all, lookup, message, names_of, of_assignee,
+    open_by_assignee, place_of, replies, tags,
 };

@@ -53,7 +53,7 @@ pub(crate) async fn find_for_update(db: &Db<'_>, reach: &Reach, id: Conversation
 }
 
 /// Locks several, in the order of their ids so that two transactions cannot wait for each other.
-pub(super) async fn lock_all(
+pub(crate) async fn lock_all(
     db: &Db<'_>,
     site: SiteId,
     ids: Vec<ConversationId>,
@@ -300,6 +300,30 @@ pub(crate) async fn open_by_assignee(db: &Db<'_>, site: SiteId, users: &[UserId]
     Ok(rows.into_tuple().all(db).await?.into_iter().collect())
 }
 
+/// The open conversations that somebody has on a site.
+pub(crate) async fn of_assignee(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Vec<ConversationId>> {
+    let rows = conversation::Entity::find()
+        .filter(conversation::Column::SiteId.eq(site))
+        .filter(conversation::Column::Status.eq(conversation::Status::Open))
+        .filter(conversation::Column::AssigneeId.eq(user))
+        .order_by_asc(conversation::Column::Id)
+        .select_only()
+        .column(conversation::Column::Id);
+    Ok(rows.into_tuple().all(db).await?)
+}
+
+/// True when whoever asks here had another conversation on the site before.
+pub(crate) async fn had_another(db: &Db<'_>, than: &conversation::Model) -> Result<bool> {
+    use conversation::Column::{CustomerId, Id, SiteId, VisitorId};
+    let by = match (than.visitor_id, than.customer_id) {
+        (Some(visitor), _) => VisitorId.eq(visitor),
+        (None, Some(customer)) => CustomerId.eq(customer),
+        (None, None) => return Ok(false),
+    };
+    let other = conversation::Entity::find().filter(SiteId.eq(than.site_id)).filter(by).filter(Id.ne(than.id));
+    Ok(other.select_only().column(Id).into_tuple::<ConversationId>().one(db).await?.is_some())
+}
+
 /// A message of a conversation.
 pub(crate) async fn message(db: &Db<'_>, conversation: ConversationId, id: MessageId) -> Result<message::Model> {
     let found = messages_by_ids(db, conversation, vec![id]).await?.remove(&id);
@@ -394,7 +418,7 @@ pub(super) async fn by_ids(
 }
 
 /// Tags by conversation, sorted.
-pub(super) async fn tags(db: &Db<'_>, ids: Vec<ConversationId>) -> Result<HashMap<ConversationId, Vec<String>>> {
+pub(crate) async fn tags(db: &Db<'_>, ids: Vec<ConversationId>) -> Result<HashMap<ConversationId, Vec<String>>> {
     let mut found: HashMap<_, Vec<String>> = HashMap::new();
     let rows = conversation_tag::Entity::find()
         .filter(conversation_tag::Column::ConversationId.is_in(ids))
@@ -500,6 +524,8 @@ pub(super) async fn set_joined(db: &Db<'_>, row: &conversation::Model) -> Result
     let joined = conversation::ActiveModel {
         id: sea_orm::ActiveValue::Unchanged(row.id),
         human_joined_at: Set(row.human_joined_at),
+        assignee_id: Set(row.assignee_id),
+        assigned_at: Set(row.assigned_at),
         ..Default::default()
     };
     conversation::Entity::update(joined).exec(db).await?;

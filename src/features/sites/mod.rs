@@ -105,6 +105,11 @@ pub async fn members(db: &Db<'_>, site: SiteId, users: &[UserId]) -> Result<Vec<
     store::members_among(db, site, users).await
 }
 
+/// Every member of a site, longest members first.
+pub async fn all_members(db: &Db<'_>, site: SiteId) -> Result<Vec<membership::Model>> {
+    store::all_members(db, site).await
+}
+
 /// A person's roles, sorted by site.
 pub async fn roles_of(db: &Db<'_>, user: UserId) -> Result<Vec<(SiteId, Role)>> {
     store::roles_of(db, user).await

@@ -138,6 +138,11 @@ pub(super) async fn members_among(db: &Db<'_>, site: SiteId, users: &[UserId]) -
     Ok(rows.all(db).await?)
 }
 
+pub(super) async fn all_members(db: &Db<'_>, site: SiteId) -> Result<Vec<membership::Model>> {
+    let rows = membership::Entity::find().filter(membership::Column::SiteId.eq(site));
+    Ok(rows.order_by_asc(membership::Column::CreatedAt).order_by_asc(membership::Column::Id).all(db).await?)
+}
+
 pub(super) async fn lookup_member(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Option<membership::Model>> {
     let of_site = membership::Entity::find().filter(membership::Column::SiteId.eq(site));
     Ok(of_site.filter(membership::Column::UserId.eq(user)).one(db).await?)

@@ -75,6 +75,7 @@ pub async fn ensure_in(tx: &mut Tx, site: SiteId, id: VisitorId) -> Result<visit
         email: None,
         phone: None,
         locale: None,
+        vip: false,
         custom_data: model::nothing(),
         created_at: now,
         last_seen_at: now,
@@ -102,4 +103,17 @@ pub(super) async fn update(cx: &Ctx, profile: Profile) -> Result<visitor::Model>
     }
     tx.commit().await?;
     Ok(row)
+}
+
+/// Marks a visitor as important, or no longer.
+pub(super) async fn set_vip(cx: &Ctx, id: VisitorId, vip: bool) -> Result<visitor::Model> {
+    let reach = sites::reach_to(cx, Permission::ConversationsWork, "visitor")?;
+    let found = store::find(&cx.db(), &reach, id).await?;
+    let mut tx = cx.begin().await?;
+    if found.vip != vip {
+        store::set_vip(&tx.db(), id, vip).await?;
+        tx.record(found.site_id, id.0, &VisitorFact::Updated { changed: vec!["vip".into()] })?;
+    }
+    tx.commit().await?;
+    Ok(visitor::Model { vip, ..found })
 }

@@ -37,6 +37,8 @@ pub struct Visitor {
     pub phone: Option<String>,
     /// The language they prefer (BCP 47).
     pub locale: Option<String>,
+    /// Members of the site marked them as important: they come earlier in the queue.
+    pub vip: bool,
     /// What the site's page told about them: a flat JSON object.
     pub custom_data: Json<JsonValue>,
     /// When they did something for the first time.
@@ -54,6 +56,7 @@ impl From<visitor::Model> for Visitor {
             email: row.email,
             phone: row.phone,
             locale: row.locale,
+            vip: row.vip,
             custom_data: Json(row.custom_data),
             created_at: row.created_at,
             last_seen_at: row.last_seen_at,
@@ -134,6 +137,22 @@ pub(super) struct UpdateVisitorPayload {
     visitor: Visitor,
 }
 
+/// How important a visitor is.
+#[derive(InputObject)]
+pub(super) struct SetVisitorVipInput {
+    /// The visitor.
+    visitor_id: VisitorId,
+    /// Whether they come earlier in the queue than others.
+    vip: bool,
+}
+
+/// The visitor who was marked.
+#[derive(SimpleObject)]
+pub(super) struct SetVisitorVipPayload {
+    /// The visitor as they are known now.
+    visitor: Visitor,
+}
+
 /// Questions about visitors.
 #[derive(Default)]
 pub struct VisitorsQuery;
@@ -209,6 +228,17 @@ impl VisitorsMutation {
         #[graphql(desc = "What to write down.")] input: UpdateVisitorInput,
     ) -> Result<UpdateVisitorPayload> {
         Ok(UpdateVisitorPayload { visitor: actions::update(ctx.cx(), input.into()).await?.into() })
+    }
+
+    /// Marks a visitor as important, or no longer: from the next time that they wait they come earlier in the queue, and
+    /// the rules of routing know. For members of the site.
+    async fn set_visitor_vip(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who, and how.")] input: SetVisitorVipInput,
+    ) -> Result<SetVisitorVipPayload> {
+        let visitor = actions::set_vip(ctx.cx(), input.visitor_id, input.vip).await?;
+        Ok(SetVisitorVipPayload { visitor: visitor.into() })
     }
 }
 

@@ -17,19 +17,27 @@ mod store;
 
 use std::collections::HashMap;
 
-use ::entity::ids::VisitorId;
+use ::entity::{ids::VisitorId, visitor};
 
 pub use self::{
     actions::ensure_in,
     facts::VisitorFact,
     graphql::{Visitor, VisitorsMutation, VisitorsQuery},
 };
-use crate::kernel::{Ctx, Result};
+use crate::{
+    kernel::{Ctx, Result},
+    ports::db::Db,
+};
 
 /// The visitors with these ids, in one query. That the caller may see them is decided by the row that names them.
 pub async fn by_ids(cx: &Ctx, ids: Vec<VisitorId>) -> Result<HashMap<VisitorId, Visitor>> {
     let rows = store::by_ids(&cx.db(), ids).await?;
     Ok(rows.into_iter().map(|(id, row)| (id, Visitor::from(row))).collect())
+}
+
+/// A visitor as they are stored, if they did anything.
+pub(crate) async fn lookup(db: &Db<'_>, id: VisitorId) -> Result<Option<visitor::Model>> {
+    Ok(store::by_ids(db, vec![id]).await?.remove(&id))
 }
 
 /// A visitor of a site that the caller is a member of, for `node(id:)`.

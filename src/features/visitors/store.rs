@@ -77,6 +77,15 @@ pub(super) async fn set_seen(db: &Db<'_>, id: VisitorId, now: DateTime<Utc>) -> 
     Ok(())
 }
 
+pub(super) async fn set_vip(db: &Db<'_>, id: VisitorId, vip: bool) -> Result<()> {
+    visitor::Entity::update_many()
+        .col_expr(visitor::Column::Vip, Expr::value(vip))
+        .filter(visitor::Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn save_profile(db: &Db<'_>, row: &visitor::Model) -> Result<()> {
     visitor::Entity::update_many()
         .set(visitor::ActiveModel {

@@ -1,6 +1,7 @@
 //! What tests stand on: a whole server, and clients that speak to it as users do.
 
 pub(crate) mod app;
+pub(crate) mod desk;
 pub(crate) mod embedder;
 pub(crate) mod live;
 pub(crate) mod openai;

@@ -18,6 +18,7 @@ const FEATURES: &[&str] = &[
     "conversations",
     "agents",
     "canned_responses",
+    "routing",
     "answers",
     "questions",
     "evaluation",

@@ -44,6 +44,8 @@ const ADMINS: &str = "U FF N FN AN A";
 const PARTICIPANTS: &str = "U AN N AN AN A";
 /// Work on a conversation: its visitor sees it and may not; to everybody outside there is none.
 const STAFF: &str = "U FN N AN AN A";
+/// The same, and a superadmin, who is no agent of the site, may not do it either.
+const AGENTS_OF_IT: &str = "U FN N AN AN F";
 /// The message is the visitor's: who else sees it, may not change it.
 const AUTHOR: &str = "U AN N FN FN F";
 /// A wish of the visitor: who else sees the conversation, may not have it.
@@ -120,6 +122,11 @@ const RULES: &[Rule] = &[
     ("nodes", r#"{"ids":["$conversation","$message","$run"]}"#, WHERE_SEEN),
     ("nodes", r#"{"ids":["$article","$assistant","$site","$visitor"]}"#, WHERE_MEMBER),
     ("presence", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("previewRouting", r#"{"input":{"siteId":"$site"}}"#, MEMBERS),
+    ("queue", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("queuePosition", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
+    ("routingDecision", r#"{"conversationId":"$conversation"}"#, STAFF),
+    ("routingSettings", r#"{"siteId":"$site"}"#, MEMBERS),
     ("previewPublish", r#"{"articleId":"$article"}"#, "U FF N NN AN A"),
     ("publicArticle", r#"{"siteKey":"$key","slug":"$slug"}"#, ANYBODY),
     ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
@@ -142,6 +149,9 @@ const RULES: &[Rule] = &[
     ("visitors", r#"{"siteId":"$site"}"#, MEMBERS),
     // Subscriptions, from the beginning, so that each has something to say.
     ("agentSession", r#"{"siteId":"$site"}"#, ONESELF),
+    ("chatOffers", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("queueEvents", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("queuePosition", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("assistantRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
     ("assistantRun", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
     ("conversationEvents", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
@@ -159,6 +169,7 @@ const RULES: &[Rule] = &[
     // archived.
     ("rateArticle", r#"{"articleId":"$article","helpful":true}"#, "U AN A AA AA A"),
     ("archiveArticle", r#"{"articleId":"$article"}"#, ADMINS),
+    ("acceptOffer", r#"{"conversationId":"$conversation"}"#, AGENTS_OF_IT),
     ("assignConversation", r#"{"conversationId":"$conversation","assigneeId":"$agent"}"#, STAFF),
     ("changeMemberRole", r#"{"memberId":"$newMember","role":"AGENT"}"#, ADMINS),
     ("cancelHumanRequest", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
@@ -226,6 +237,11 @@ const RULES: &[Rule] = &[
     ("reopenConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("restoreArticleVersion", r#"{"articleId":"$article","version":1}"#, ADMINS),
     ("resumeAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
+    ("declineOffer", r#"{"conversationId":"$conversation"}"#, AGENTS_OF_IT),
+    ("setVisitorVip", r#"{"visitorId":"$visitor","vip":true}"#, MEMBERS),
+    ("takeConversation", r#"{"conversationId":"$conversation"}"#, AGENTS_OF_IT),
+    ("transferConversation", r#"{"conversationId":"$conversation","to":{"queue":true}}"#, AGENTS_OF_IT),
+    ("updateRoutingSettings", r#"{"siteId":"$site","expectedVersion":0}"#, ADMINS),
     ("requestHuman", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
     ("revokeInvitation", r#"{"invitationId":"$newInvitation"}"#, ADMINS),
     // The session is the own admin's.

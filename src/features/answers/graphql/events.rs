@@ -177,6 +177,14 @@ pub(super) enum ConversationChange {
     HumanRequestCancelled,
     /// An agent wrote to the visitor who waited.
     HumanJoined,
+    /// It entered the queue: `queuePosition` shows its place.
+    QueueEntered,
+    /// Its wait in the queue is over; `queueOutcome` of the conversation tells how.
+    QueueLeft,
+    /// The agent who had it has been gone for a minute: another one is looked for, else the assistant goes on.
+    AgentGone,
+    /// It was handed over to a department or to the queue.
+    Transferred,
     /// The visitor is offered a person: see `offers` of the conversation.
     PersonOffered,
     /// An agent took over: the assistant is silent.

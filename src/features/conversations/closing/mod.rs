@@ -7,7 +7,7 @@ pub(crate) mod graphql;
 pub(super) mod store;
 
 use ::entity::{
-    conversation::{self, Status},
+    conversation::{self, QueueOutcome, Status},
     conversation_closing::{self, CloseReason},
     ids::ConversationId,
 };
@@ -16,7 +16,7 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel};
 use super::{
     actions,
     facts::{Attributes, ConversationFact},
-    model, store as conversations,
+    model, store as conversations, waiting,
 };
 use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, error::ErrorCode, text};
 
@@ -48,6 +48,7 @@ async fn close(
     if found.status == Status::Closed {
         return Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed already."));
     }
+    waiting::leave_in(&mut tx, (found.site_id, id), QueueOutcome::Closed, cx.actor.id()).await?;
     let before = actions::attributes(&tx, &found).await?;
     let now = cx.clock.now();
     let mut row = found.into_active_model();
@@ -61,6 +62,7 @@ async fn close(
         number: earlier.map_or(0, |earlier| earlier.number) + 1,
         site_id: closed.site_id,
         assignee_id: closed.assignee_id,
+        handled_seconds: closed.assigned_at.filter(|_| closed.assignee_id.is_some()).map(|at| (now - at).num_seconds()),
         reason,
         note,
         closed_at: now,
@@ -83,7 +85,8 @@ async fn reopen(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     if found.status == Status::Open {
         return Err(Error::conflict(ErrorReason::ConversationOpen, "The conversation is open already."));
     }
-    let reopened = reopen_in(&mut tx, found, cx.actor.id()).await?;
+    let by_who_asks = !actions::sees_internals(&cx.actor, &found);
+    let reopened = reopen_in(&mut tx, found, by_who_asks, cx.actor.id()).await?;
     tx.commit().await?;
     Ok(reopened)
 }
@@ -92,6 +95,7 @@ async fn reopen(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
 pub(super) async fn reopen_in(
     tx: &mut Tx,
     found: conversation::Model,
+    by_who_asks: bool,
     actor: Option<String>,
 ) -> Result<conversation::Model> {
     let before = actions::attributes(tx, &found).await?;
@@ -105,9 +109,15 @@ pub(super) async fn reopen_in(
     row.status = Set(Status::Open);
     row.closed_at = Set(None);
     row.open_key = Set(key);
+    // Who had it may be gone, or have no room. Whether it goes back to them is decided like for everybody who waits;
+    // a member of the site who opens it again knows what they do.
+    if by_who_asks {
+        row.assignee_id = Set(None);
+        row.assigned_at = Set(None);
+    }
     let reopened = conversations::update(&tx.db(), row).await.map_err(|error| error.or_taken(another_open))?;
     store::forget_unrated(&tx.db(), reopened.id).await?;
-    let after = Attributes { status: Status::Open, ..before.clone() };
+    let after = Attributes { status: Status::Open, assignee: reopened.assignee_id, ..before.clone() };
     tx.record_by(actor, reopened.site_id, reopened.id.0, &ConversationFact::Reopened { before, after })?;
     Ok(reopened)
 }

@@ -260,6 +260,10 @@ pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) ->
         | ConversationFact::HumanRequested { .. }
         | ConversationFact::HumanRequestCancelled { .. }
         | ConversationFact::HumanJoined { .. }
+        | ConversationFact::QueueEntered
+        | ConversationFact::QueueLeft { .. }
+        | ConversationFact::AgentGone { .. }
+        | ConversationFact::Transferred { .. }
         | ConversationFact::PersonOffered
         | ConversationFact::AssistantPaused
         | ConversationFact::AssistantResumed

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    conversation::{self, Status},
-    ids::{AssistantId, ConversationId, MessageId, RunId, SiteId, UserId, VisitorId},
+    conversation::{self, QueueOutcome, Status},
+    ids::{AssistantId, ConversationId, DepartmentId, MessageId, RunId, SiteId, UserId, VisitorId},
     message::{self, Audience, AuthorKind},
     participant, reaction,
 };
@@ -141,6 +141,21 @@ impl Conversation {
     /// True while an agent has taken over and the assistant stays silent.
     async fn assistant_paused(&self) -> bool {
         self.row.assistant_paused
+    }
+
+    /// When it was given to its assignee; null without one.
+    async fn assigned_at(&self) -> Option<DateTime<Utc>> {
+        self.row.assigned_at
+    }
+
+    /// The department it was handed to; null when it was not.
+    async fn department_id(&self) -> Option<DepartmentId> {
+        self.row.department_id
+    }
+
+    /// How its last wait in the queue ended; null while it waits, and when it never did.
+    async fn queue_outcome(&self) -> Option<QueueOutcome> {
+        self.row.queue_outcome
     }
 
     /// Since when and why it waits for a person; null when it does not and no person has come.

@@ -1,0 +1,349 @@
+//! The queue in the API: a place in it for visitors, all of it for members of the site.
+
+use std::time::Duration;
+
+use ::entity::{
+    conversation::QueueOutcome,
+    ids::{ConversationId, DepartmentId, SiteId, UserId},
+};
+use async_graphql::{ComplexObject, Context, Object, SimpleObject, Subscription};
+use async_stream::try_stream;
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+
+use super::super::{
+    board::{self, Board, Line, Spot},
+    keep::Watching,
+    store,
+};
+use crate::{
+    features::{
+        conversations::{
+            self,
+            graphql::types::{Agent, AgentKey},
+        },
+        sites::reach_in,
+    },
+    kernel::{Actor, Ctx, CtxExt, Permission, Result},
+};
+
+/// Most who wait that `queue` lists.
+const LISTED: usize = 100;
+
+/// Where a conversation stands in the queue.
+#[derive(Clone, Debug, PartialEq, SimpleObject)]
+#[graphql(complex)]
+struct QueuePosition {
+    /// Which conversation.
+    conversation_id: ConversationId,
+    /// It waits for an agent.
+    is_waiting: bool,
+    /// Its place, from 1: how many are ahead of it and itself, of those who wait for the same agents. Null when it does not
+    /// wait.
+    position: Option<i32>,
+    /// How many wait for the same agents in all.
+    waiting: Option<i32>,
+    /// How long it will take, in seconds, rounded up to whole half minutes: place × the median time agents have a
+    /// conversation ÷ the conversations that those who are there may have together. Null when nobody is there.
+    estimated_wait_seconds: Option<i32>,
+    /// Since when it waits.
+    entered_at: Option<DateTime<Utc>>,
+    /// When it will have waited long enough, and the visitor is offered to leave a message. Moves on during a break.
+    waits_until: Option<DateTime<Utc>>,
+    /// How its last wait ended; null while it waits, and when it never did.
+    outcome: Option<QueueOutcome>,
+    #[graphql(skip)]
+    assignee_id: Option<UserId>,
+}
+
+#[ComplexObject]
+impl QueuePosition {
+    /// The agent who has the conversation; null while it waits.
+    async fn assignee(&self, ctx: &Context<'_>) -> Result<Option<Agent>> {
+        match self.assignee_id {
+            Some(id) => ctx.cx().load(AgentKey(id)).await,
+            None => Ok(None),
+        }
+    }
+}
+
+fn count(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}
+
+/// The place on a board; `None` where it does not stand there.
+fn on_board(board: &Board, id: ConversationId) -> Option<QueuePosition> {
+    let spot = board.spots.get(&id)?;
+    Some(QueuePosition {
+        conversation_id: id,
+        is_waiting: true,
+        position: Some(count(spot.position)),
+        waiting: board.lines.get(&spot.entry.line).map(|line| count(line.waiting)),
+        estimated_wait_seconds: spot.wait.map(seconds),
+        entered_at: Some(spot.entry.entered_at),
+        waits_until: Some(spot.entry.deadline_at),
+        outcome: None,
+        assignee_id: None,
+    })
+}
+
+/// The place as it is now, whatever a board says that may be a moment old. `None` when a newer board will say it.
+async fn beside_board(cx: &Ctx, id: ConversationId) -> Result<Option<QueuePosition>> {
+    if store::entry(&cx.db(), id).await?.is_some() {
+        return Ok(None);
+    }
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let row = conversations::find(&cx.db(), &reach, id).await?;
+    Ok(Some(QueuePosition {
+        conversation_id: id,
+        is_waiting: false,
+        position: None,
+        waiting: None,
+        estimated_wait_seconds: None,
+        entered_at: None,
+        waits_until: None,
+        outcome: row.queue_outcome,
+        assignee_id: row.assignee_id,
+    }))
+}
+
+async fn now(cx: &Ctx, site: SiteId, id: ConversationId) -> Result<QueuePosition> {
+    if let Some(position) = beside_board(cx, id).await? {
+        return Ok(position);
+    }
+    if let Some(position) = on_board(board::current(cx, site).await?.as_ref(), id) {
+        return Ok(position);
+    }
+    // It began to wait a moment ago.
+    match on_board(&board::read(cx, site).await?, id) {
+        Some(position) => Ok(position),
+        None => Ok(beside_board(cx, id).await?.unwrap_or(QueuePosition {
+            conversation_id: id,
+            is_waiting: true,
+            position: None,
+            waiting: None,
+            estimated_wait_seconds: None,
+            entered_at: None,
+            waits_until: None,
+            outcome: None,
+            assignee_id: None,
+        })),
+    }
+}
+
+/// A conversation that waits.
+#[derive(Clone, Debug, SimpleObject)]
+struct QueueEntry {
+    /// Which conversation.
+    conversation_id: ConversationId,
+    /// Its place, from 1, among those who wait for the same agents.
+    position: i32,
+    /// 1 to 10: 1, and 4 for important visitors, 2 for those who came back, 1 for those about to buy, 1 for each two
+    /// minutes of waiting.
+    priority: i32,
+    /// How long it will take, in seconds; null when nobody is there.
+    estimated_wait_seconds: Option<i32>,
+    /// Since when it waits.
+    entered_at: DateTime<Utc>,
+    /// When it will have waited long enough.
+    waits_until: DateTime<Utc>,
+    /// The department outside of which nobody may get it.
+    department_id: Option<DepartmentId>,
+    /// The rule that says what is asked for.
+    rule: Option<String>,
+    /// The agent to whom it is offered.
+    offered_to_id: Option<UserId>,
+    /// Until when they can accept.
+    offer_expires_at: Option<DateTime<Utc>>,
+}
+
+impl QueueEntry {
+    fn new(spot: &Spot) -> Self {
+        let entry = &spot.entry;
+        Self {
+            conversation_id: entry.conversation_id,
+            position: count(spot.position),
+            priority: i32::try_from(spot.priority).unwrap_or(i32::MAX),
+            estimated_wait_seconds: spot.wait.map(seconds),
+            entered_at: entry.entered_at,
+            waits_until: entry.deadline_at,
+            department_id: entry.line,
+            rule: entry.demand.rule.clone(),
+            offered_to_id: entry.offered_to,
+            offer_expires_at: entry.offer_expires_at,
+        }
+    }
+}
+
+/// Those who wait for the same agents.
+#[derive(Clone, Debug, SimpleObject)]
+struct QueueLine {
+    /// The department that they wait for; null for those whom everybody may have.
+    department_id: Option<DepartmentId>,
+    /// How many wait.
+    waiting: i32,
+    /// Since when the one waits who has waited longest.
+    waiting_since: Option<DateTime<Utc>>,
+    /// Agents who are there for them and get new conversations, full or not.
+    agents: i32,
+    /// Conversations that these may have together.
+    capacity: i32,
+    /// How many more they can have at the moment.
+    free: i32,
+}
+
+impl QueueLine {
+    fn new(line: &Line) -> Self {
+        Self {
+            department_id: line.department,
+            waiting: count(line.waiting),
+            waiting_since: line.longest_since,
+            agents: count(line.agents),
+            capacity: count(line.slots),
+            free: count(line.free),
+        }
+    }
+}
+
+/// All queues of a site at a moment.
+#[derive(Clone, Debug, SimpleObject)]
+struct QueueOverview {
+    /// The site.
+    site_id: SiteId,
+    /// When it was so.
+    at: DateTime<Utc>,
+    /// How many wait in all.
+    waiting: i32,
+    /// Agents with an open dashboard.
+    agents_online: i32,
+    /// The median of how long agents had the last conversations, in seconds; 600 where nothing is known yet.
+    median_handling_seconds: i32,
+    /// By whom they wait for: those whom everybody may have first.
+    lines: Vec<QueueLine>,
+    /// Those who come next, in order, at most 100.
+    entries: Vec<QueueEntry>,
+}
+
+impl QueueOverview {
+    fn new(site_id: SiteId, board: &Board) -> Self {
+        Self {
+            site_id,
+            at: board.at,
+            waiting: i32::try_from(board.order.len()).unwrap_or(i32::MAX),
+            agents_online: count(board.online),
+            median_handling_seconds: seconds(board.handling),
+            lines: board.lines.values().map(QueueLine::new).collect(),
+            entries: board
+                .order
+                .iter()
+                .take(LISTED)
+                .filter_map(|id| board.spots.get(id))
+                .map(QueueEntry::new)
+                .collect(),
+        }
+    }
+}
+
+/// Questions about the queue.
+#[derive(Default)]
+pub struct QueueQuery;
+
+#[Object]
+impl QueueQuery {
+    /// Where a conversation stands in the queue: for its visitor or customer, and for members of the site.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn queue_position(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] conversation_id: ConversationId,
+    ) -> Result<QueuePosition> {
+        let cx = ctx.cx();
+        let reach = cx.reach(Permission::ConversationsRead)?;
+        let found = conversations::find(&cx.db(), &reach, conversation_id).await?;
+        now(cx, found.site_id, conversation_id).await
+    }
+
+    /// All queues of a site: who waits for whom, and how many agents are there for them. For members of the site.
+    #[graphql(complexity = "50 + child_complexity")]
+    async fn queue(&self, ctx: &Context<'_>, #[graphql(desc = "The site.")] site_id: SiteId) -> Result<QueueOverview> {
+        let cx = ctx.cx();
+        reach_in(cx, Permission::ConversationsWork, site_id)?;
+        Ok(QueueOverview::new(site_id, &board::read(cx, site_id).await?))
+    }
+}
+
+/// Subscriptions about the queue.
+#[derive(Default)]
+pub struct QueueSubscription;
+
+#[Subscription]
+impl QueueSubscription {
+    /// Where a conversation stands in the queue, now and after each change: positions, estimates, and how the wait ended.
+    /// While its visitor follows it, and for a minute after the connection was lost, the place is kept; after that the
+    /// visitor counts as gone. For its visitor or customer, and for members of the site.
+    async fn queue_position(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation.")] conversation_id: ConversationId,
+    ) -> Result<impl Stream<Item = Result<QueuePosition>> + use<>> {
+        let cx = ctx.cx().clone();
+        let reach = cx.reach(Permission::ConversationsRead)?;
+        let found = conversations::find(&cx.db(), &reach, conversation_id).await?;
+        let asks = match &cx.actor {
+            Actor::Visitor { visitor, .. } => found.visitor_id == Some(*visitor),
+            Actor::User(person) => found.customer_id == Some(person.user),
+            Actor::Anonymous | Actor::System => false,
+        };
+        let mut board = board::watch(&cx, found.site_id);
+        let watching = if asks { Some(Watching::new(&cx, conversation_id).await?) } else { None };
+        Ok(try_stream! {
+            let mut last: Option<QueuePosition> = None;
+            loop {
+                let known = board.borrow_and_update().clone();
+                if let Some(known) = known {
+                    let position = match on_board(&known, conversation_id) {
+                        Some(position) => Some(position),
+                        None => beside_board(&cx, conversation_id).await?,
+                    };
+                    if let Some(position) = position.filter(|position| last.as_ref() != Some(position)) {
+                        let begins = position.is_waiting && !last.as_ref().is_some_and(|last| last.is_waiting);
+                        if let Some(watching) = watching.as_ref().filter(|_| begins) {
+                            watching.say().await?;
+                        }
+                        last = Some(position.clone());
+                        yield position;
+                    }
+                }
+                if board.changed().await.is_err() {
+                    break;
+                }
+            }
+        })
+    }
+
+    /// All queues of a site, now and after each change. For members of the site.
+    async fn queue_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The site.")] site_id: SiteId,
+    ) -> Result<impl Stream<Item = Result<QueueOverview>> + use<>> {
+        let cx = ctx.cx().clone();
+        reach_in(&cx, Permission::ConversationsWork, site_id)?;
+        let mut board = board::watch(&cx, site_id);
+        Ok(try_stream! {
+            loop {
+                let known = board.borrow_and_update().clone();
+                if let Some(known) = known {
+                    yield QueueOverview::new(site_id, &known);
+                }
+                if board.changed().await.is_err() {
+                    break;
+                }
+            }
+        })
+    }
+}
