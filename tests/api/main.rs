@@ -48,6 +48,7 @@ mod readme;
 mod retrieval;
 mod routing;
 mod satisfaction;
+mod simulation;
 mod sites;
 mod transport_http;
 mod transport_limits;

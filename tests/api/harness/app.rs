@@ -36,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) models: Option<Models>,
     /// Time stands still until the test moves it.
     pub(crate) manual_clock: bool,
+    /// The time of another server.
+    pub(crate) clock: Option<Clock>,
 }
 
 /// One place to keep data, which several servers may share.
@@ -148,10 +150,10 @@ impl TestApp {
         let listener = server::listen(config.listen).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         config.listen = address;
-        let clock = if options.manual_clock {
-            Clock::manual("2026-01-05T09:00:00Z".parse().expect("a time"))
-        } else {
-            Clock::system()
+        let clock = match options.clock {
+            Some(clock) => clock,
+            None if options.manual_clock => Clock::manual("2026-01-05T09:00:00Z".parse().expect("a time")),
+            None => Clock::system(),
         };
         let program = Some(PathBuf::from(env!("CARGO_BIN_EXE_yanit")));
         let overrides = Overrides { clock: clock.clone(), models: options.models, program };

@@ -1,0 +1,459 @@
+//! Arrivals, agents who come and go, crashes and transfers in random order on two nodes: after each step the queue is as
+//! the rules say, and in the end each wait has one outcome.
+//!
+//! `YANIT_SIMULATION_STEPS` runs it longer, `YANIT_SIMULATION_SEED` runs it again.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use entity::{agent_lease, conversation, department_member, queue_entry};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter};
+use serde_json::{Value, json};
+use yanit::kernel::journal::{self, Cursor, Scope};
+
+use crate::harness::{
+    app::{Options, Storage, TestApp},
+    people::{Person, Site, Visitor, text},
+    ws::Ws,
+};
+
+/// Steps where nothing else is asked for.
+const STEPS: u64 = 160;
+/// A site is simulated for so long at most: tokens last for a quarter of an hour.
+const EPISODE: i64 = 13 * 60;
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct Agent {
+    person: Person,
+    most: usize,
+    desk: Option<Ws>,
+    state: &'static str,
+}
+
+/// A conversation as the journal tells of it.
+#[derive(Clone, Debug, Default)]
+struct Talk {
+    vip: bool,
+    since: Option<DateTime<Utc>>,
+    waiting: bool,
+    offered: bool,
+    assignee: Option<String>,
+    department: Option<String>,
+    without: Option<String>,
+    waits: usize,
+    outcomes: usize,
+}
+
+impl Talk {
+    /// The rule of the queue, written down a second time.
+    fn rank(&self, now: DateTime<Utc>) -> (i64, DateTime<Utc>) {
+        let since = self.since.expect("it waits");
+        let priority = 1 + if self.vip { 4 } else { 0 } + (now - since).num_seconds() / 120;
+        (-std::cmp::min(priority, 10), since)
+    }
+}
+
+struct Simulation {
+    nodes: [TestApp; 2],
+    rng: StdRng,
+    site: Site,
+    offers: bool,
+    agents: Vec<Agent>,
+    department: String,
+    inside: HashSet<String>,
+    visitors: Vec<(Visitor, String)>,
+    talks: HashMap<String, Talk>,
+    read: Cursor,
+    /// What is done, for whoever has to find out why.
+    log: Vec<String>,
+}
+
+impl Simulation {
+    async fn new(nodes: [TestApp; 2], mut rng: StdRng) -> Self {
+        let site = nodes[0].site("acme").await;
+        let offers = rng.random_bool(0.3);
+        let mut agents = vec![];
+        for number in 0..rng.random_range(2..6) {
+            let most = rng.random_range(1..4);
+            let person = nodes[0].limited(&site, &format!("A{number}"), most).await;
+            agents.push(Agent { person, most: most as usize, desk: None, state: "AVAILABLE" });
+        }
+        let inside: Vec<&str> = agents.iter().take(2).map(|agent| agent.person.id.as_str()).collect();
+        let make = "mutation C($i: CreateDepartmentInput!) { createDepartment(input: $i) { department { id } } }";
+        let input = json!({ "i": { "siteId": site.id, "name": "Teknik", "memberIds": inside } });
+        let made = nodes[0].run(Some(&site.admin.token), make, input).await;
+        let department = text(&made["createDepartment"]["department"]["id"]);
+        let inside = inside.iter().map(|id| (*id).to_owned()).collect();
+        let strategy = ["LEAST_BUSY", "ROUND_ROBIN", "VIP_PRIORITY", "LANGUAGE"].choose(&mut rng).expect("one");
+        let assignment = if offers { "OFFER" } else { "AUTOMATIC" };
+        nodes[0].rules(&site, json!({ "strategy": strategy, "assignment": assignment })).await;
+        let (visitors, talks, read) = (vec![], HashMap::new(), Cursor(0));
+        Self { nodes, rng, site, offers, agents, department, inside, visitors, talks, read, log: vec![] }
+    }
+
+    fn node(&mut self) -> usize {
+        self.rng.random_range(0..2)
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.nodes[0].clock.now()
+    }
+
+    async fn pass(&mut self, by: Duration) {
+        self.nodes[0].clock.advance(by);
+    }
+
+    /// A random thing happens. Refusals are fine: agents and visitors try what is no longer possible, too.
+    async fn step(&mut self) {
+        let node = self.node();
+        let roll = self.rng.random_range(0..100);
+        match roll {
+            0..34 => self.arrive(node).await,
+            34..46 => self.open_desk(node).await,
+            46..52 => self.close_desk().await,
+            52..58 => self.say(node).await,
+            58..78 => self.end_one(node).await,
+            78..83 => self.leave(node).await,
+            83..88 => self.transfer(node).await,
+            88..92 => self.take(node).await,
+            _ => {}
+        }
+        if self.offers {
+            self.answer_offers(node).await;
+        }
+        let seconds = if self.rng.random_bool(0.04) { 75 } else { self.rng.random_range(0..8) };
+        let millis = self.rng.random_range(1..1_000);
+        self.log.push(format!("{roll} on {node}, then {seconds} s"));
+        // Nodes notice in steps what a beat is for.
+        for _ in 0..seconds / 15 {
+            self.pass(Duration::from_secs(15)).await;
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+        self.pass(Duration::from_millis(seconds % 15 * 1_000 + millis)).await;
+    }
+
+    async fn arrive(&mut self, node: usize) {
+        let visitor = self.nodes[node].visitor(&self.site).await;
+        let conversation = self.nodes[node].conversation(&visitor).await;
+        let vip = self.rng.random_bool(0.2);
+        if vip {
+            let mark = "mutation V($i: SetVisitorVipInput!) { setVisitorVip(input: $i) { visitor { id } } }";
+            let input = json!({ "i": { "visitorId": visitor.id, "vip": true } });
+            self.nodes[node].run(Some(&self.site.admin.token), mark, input).await;
+        }
+        self.talks.insert(conversation.clone(), Talk { vip, ..Talk::default() });
+        self.nodes[node].ask_for_person(&visitor, &conversation).await;
+        self.visitors.push((visitor, conversation));
+    }
+
+    async fn open_desk(&mut self, node: usize) {
+        let at = self.rng.random_range(0..self.agents.len());
+        if self.agents[at].desk.is_none() {
+            let desk = self.nodes[node].dashboard(&self.site, &self.agents[at].person).await;
+            self.agents[at].desk = Some(desk);
+        }
+    }
+
+    async fn close_desk(&mut self) {
+        let at = self.rng.random_range(0..self.agents.len());
+        if let Some(desk) = self.agents[at].desk.take() {
+            // Politely, or by a connection that is simply gone.
+            if self.rng.random_bool(0.5) {
+                desk.close().await;
+            }
+        }
+    }
+
+    async fn say(&mut self, node: usize) {
+        let at = self.rng.random_range(0..self.agents.len());
+        let state = *["AVAILABLE", "AVAILABLE", "BUSY", "AWAY", "ON_BREAK"].choose(&mut self.rng).expect("one");
+        let set = "mutation S($i: SetPresenceInput!) { setPresence(input: $i) { agent { id } } }";
+        let input = json!({ "i": { "siteId": self.site.id, "state": state } });
+        self.nodes[node].run(Some(&self.agents[at].person.token), set, input).await;
+        self.agents[at].state = state;
+    }
+
+    /// Somebody's conversation, chosen at random among those that are waiting, or among those that are somebody's.
+    fn some(&mut self, waiting: bool) -> Option<String> {
+        let mut fits: Vec<&String> = self
+            .talks
+            .iter()
+            .filter(|(_, talk)| if waiting { talk.waiting } else { talk.assignee.is_some() })
+            .map(|(id, _)| id)
+            .collect();
+        fits.sort();
+        fits.choose(&mut self.rng).map(|id| (*id).clone())
+    }
+
+    async fn end_one(&mut self, node: usize) {
+        let Some(conversation) = self.some(false) else { return };
+        let agent = self.talks[&conversation].assignee.clone();
+        let person = self.agents.iter().find(|one| Some(&one.person.id) == agent.as_ref()).expect("it is one of us");
+        self.nodes[node].close(&person.person, &conversation).await;
+    }
+
+    async fn leave(&mut self, node: usize) {
+        let Some(conversation) = self.some(true) else { return };
+        let visitor = self.visitors.iter().find(|(_, id)| *id == conversation).expect("it is somebody's").0.clone();
+        let leave =
+            "mutation L($i: CancelHumanRequestInput!) { cancelHumanRequest(input: $i) { conversation { id } } }";
+        self.nodes[node].run(Some(&visitor.token), leave, json!({ "i": { "conversationId": conversation } })).await;
+    }
+
+    async fn transfer(&mut self, node: usize) {
+        let waiting = self.rng.random_bool(0.3);
+        let Some(conversation) = self.some(waiting) else { return };
+        let by = self.rng.random_range(0..self.agents.len());
+        let to = match self.rng.random_range(0..3) {
+            0 => json!({ "queue": true }),
+            1 => json!({ "departmentId": self.department }),
+            _ => {
+                let to = self.rng.random_range(0..self.agents.len());
+                json!({ "agentId": self.agents[to].person.id })
+            }
+        };
+        let hand =
+            "mutation T($i: TransferConversationInput!) { transferConversation(input: $i) { conversation { id } } }";
+        let input = json!({ "i": { "conversationId": conversation, "to": to } });
+        self.nodes[node].post(Some(&self.agents[by].person.token), hand, input).await;
+    }
+
+    async fn take(&mut self, node: usize) {
+        let Some(conversation) = self.some(true) else { return };
+        let by = self.rng.random_range(0..self.agents.len());
+        let take = "mutation T($i: TakeConversationInput!) { takeConversation(input: $i) { conversation { id } } }";
+        let input = json!({ "i": { "conversationId": conversation } });
+        // Two at once, on two nodes.
+        let other = (by + 1) % self.agents.len();
+        let (one, two) = (&self.agents[by].person.token, &self.agents[other].person.token);
+        let (first, second) = (&self.nodes[node], &self.nodes[1 - node]);
+        tokio::join!(first.post(Some(one), take, input.clone()), second.post(Some(two), take, input));
+    }
+
+    async fn answer_offers(&mut self, node: usize) {
+        for entry in self.entries().await {
+            let Some(user) = entry.offered_to.map(|user| user.to_string()) else { continue };
+            let agent = self.agents.iter().find(|agent| agent.person.id == user).expect("it is one of us");
+            let what = match self.rng.random_range(0..10) {
+                0..6 => "mutation A($i: AcceptOfferInput!) { acceptOffer(input: $i) { conversation { id } } }",
+                6 => "mutation A($i: DeclineOfferInput!) { declineOffer(input: $i) { conversation { id } } }",
+                _ => continue,
+            };
+            let input = json!({ "i": { "conversationId": entry.conversation_id.to_string() } });
+            self.nodes[node].post(Some(&agent.person.token), what, input).await;
+        }
+    }
+
+    async fn entries(&self) -> Vec<queue_entry::Model> {
+        let cx = self.nodes[0].app.cx();
+        let site = self.site.id.parse::<entity::ids::SiteId>().expect("an id");
+        queue_entry::Entity::find().filter(queue_entry::Column::SiteId.eq(site)).all(&cx.db()).await.expect("it reads")
+    }
+
+    /// Waits until nothing is left to be done at this moment.
+    async fn settle(&self) {
+        for _ in 0..2_000 {
+            if self.nothing_is_due().await {
+                self.nodes[0].app.drain().await.expect("it is done");
+                if self.nothing_is_due().await {
+                    return;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it never comes to rest");
+    }
+
+    /// True when time has done to leases and waits what it does by now.
+    async fn nothing_is_due(&self) -> bool {
+        let (cx, now) = (self.nodes[0].app.cx(), self.now());
+        let leases = agent_lease::Entity::find().filter(agent_lease::Column::ExpiresAt.lte(now));
+        let due = queue_entry::Column::DeadlineAt.lte(now).or(queue_entry::Column::OfferExpiresAt.lte(now));
+        leases.all(&cx.db()).await.expect("it reads").is_empty()
+            && queue_entry::Entity::find().filter(due).all(&cx.db()).await.expect("it reads").is_empty()
+    }
+
+    /// Reads what happened, and checks each step of it.
+    async fn follow(&mut self) {
+        let cx = self.nodes[0].app.cx();
+        let site = self.site.id.parse::<entity::ids::SiteId>().expect("an id");
+        loop {
+            let lines = journal::read(&cx.db(), site, Scope::Site, self.read, 500).await.expect("it reads");
+            let Some(last) = lines.last() else { return };
+            self.read = Cursor(last.seq);
+            for line in &lines {
+                let payload: Value = serde_json::from_str(&line.payload).expect("it is JSON");
+                let id = entity::ids::ConversationId(line.subject).to_string();
+                match line.kind.as_str() {
+                    "offer.made" => self.talk(&text(&payload["conversation"])).offered = true,
+                    "offer.declined" | "offer.expired" => self.talk(&text(&payload["conversation"])).offered = false,
+                    kind if kind.starts_with("conversation.") => {
+                        self.turn(&id, kind, &payload, line.actor.as_deref(), line.at);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn talk(&mut self, id: &str) -> &mut Talk {
+        self.talks.get_mut(id).unwrap_or_else(|| panic!("nobody started {id}"))
+    }
+
+    fn turn(&mut self, id: &str, kind: &str, payload: &Value, actor: Option<&str>, at: DateTime<Utc>) {
+        let after = payload["after"]["assignee"].as_str().map(str::to_owned);
+        match kind {
+            "conversation.human_requested" => {
+                let again = payload["reason"] == "AGENT" || payload["reason"] == "AGENT_GONE";
+                let talk = self.talk(id);
+                talk.since = talk.since.filter(|_| again).or(Some(at));
+            }
+            "conversation.queue_entered" => {
+                let talk = self.talk(id);
+                assert!(!talk.waiting && talk.assignee.is_none(), "{id} enters the queue twice: {talk:?}");
+                (talk.waiting, talk.offered) = (true, false);
+                talk.waits += 1;
+            }
+            "conversation.queue_left" => {
+                let talk = self.talk(id);
+                assert!(talk.waiting, "{id} leaves the queue twice: {talk:?}");
+                talk.waiting = false;
+                talk.outcomes += 1;
+            }
+            "conversation.assigned" => {
+                let before = self.talk(id).clone();
+                assert!(!before.waiting, "{id} is given away while it waits");
+                if actor.is_none() {
+                    let agent = after.clone().expect("to somebody");
+                    assert_eq!(before.assignee, None, "{id} is given to two agents");
+                    self.nobody_comes_before(id, &before, &agent, at);
+                }
+                self.talk(id).assignee = after;
+            }
+            "conversation.agent_gone" => {
+                let talk = self.talk(id);
+                (talk.assignee, talk.without) = (None, None);
+            }
+            "conversation.transferred" => {
+                let talk = self.talk(id);
+                // One that waited waits anew, with another wish.
+                if talk.waiting {
+                    (talk.waiting, talk.waits) = (false, talk.waits - 1);
+                }
+                talk.assignee = None;
+                talk.department = payload["department"].as_str().map(str::to_owned);
+                talk.without = actor.map(str::to_owned);
+            }
+            "conversation.closed" => self.talk(id).assignee = None,
+            "conversation.human_request_cancelled" => self.talk(id).since = None,
+            _ => {}
+        }
+    }
+
+    /// Of those whom the agent could have had, nobody has a better place.
+    fn nobody_comes_before(&self, id: &str, given: &Talk, agent: &str, at: DateTime<Utc>) {
+        for (other, talk) in self.talks.iter().filter(|(_, talk)| talk.waiting && !talk.offered) {
+            let can =
+                (talk.department.is_none() || self.inside.contains(agent)) && talk.without.as_deref() != Some(agent);
+            assert!(
+                !can || talk.rank(at) >= given.rank(at),
+                "{agent} got {id} {given:?} before {other} {talk:?} at {at}"
+            );
+        }
+    }
+
+    /// What must hold whenever nothing is left to be done.
+    async fn check(&mut self) {
+        self.follow().await;
+        let cx = self.nodes[0].app.cx();
+        let site = self.site.id.parse::<entity::ids::SiteId>().expect("an id");
+        let rows = conversation::Entity::find().filter(conversation::Column::SiteId.eq(site));
+        let rows = rows.all(&cx.db()).await.expect("it reads");
+        let entries = self.entries().await;
+        let mut load: HashMap<String, usize> = HashMap::new();
+        for row in &rows {
+            let id = row.id.to_string();
+            let open = row.status == conversation::Status::Open;
+            let assignee = row.assignee_id.filter(|_| open).map(|user| user.to_string());
+            let talk = &self.talks[&id];
+            assert_eq!(talk.assignee, assignee, "{id}: {talk:?}");
+            let waits = entries.iter().any(|entry| entry.conversation_id == row.id);
+            assert_eq!(talk.waiting, waits, "{id}: {talk:?}");
+            assert!(talk.outcomes + usize::from(talk.waiting) == talk.waits, "{id}: {talk:?}");
+            if let Some(user) = assignee {
+                *load.entry(user).or_default() += 1;
+            }
+        }
+        for user in entries.iter().filter_map(|entry| entry.offered_to) {
+            *load.entry(user.to_string()).or_default() += 1;
+        }
+        let leases = agent_lease::Entity::find().filter(agent_lease::Column::SiteId.eq(site));
+        let online: HashSet<String> =
+            leases.all(&cx.db()).await.expect("it reads").iter().map(|lease| lease.user_id.to_string()).collect();
+        let members = department_member::Entity::find().all(&cx.db()).await.expect("it reads");
+        for agent in &self.agents {
+            let user = &agent.person.id;
+            let has = load.get(user).copied().unwrap_or_default();
+            assert!(has <= agent.most, "{user} has {has} of {}", agent.most);
+            let eligible = online.contains(user) && matches!(agent.state, "AVAILABLE" | "BUSY") && has < agent.most;
+            for entry in entries.iter().filter(|entry| eligible && entry.offered_to.is_none()) {
+                let inside =
+                    |line| members.iter().any(|one| one.department_id == line && one.user_id.to_string() == *user);
+                let can = entry.line.is_none_or(inside) && !entry.declined.0.iter().any(|one| one.to_string() == *user);
+                assert!(!can, "{user} has nothing to do ({has} of {}) while {entry:?} waits", agent.most);
+            }
+        }
+    }
+
+    /// Everybody goes home: nobody waits in the end.
+    async fn end(mut self) -> ([TestApp; 2], StdRng) {
+        for agent in &mut self.agents {
+            agent.desk = None;
+        }
+        for _ in 0..30 {
+            self.pass(Duration::from_secs(15)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.settle().await;
+        self.check().await;
+        for (id, talk) in &self.talks {
+            assert!(!talk.waiting && talk.waits == talk.outcomes && talk.waits > 0, "{id}: {talk:?}");
+        }
+        (self.nodes, self.rng)
+    }
+}
+
+#[tokio::test]
+async fn whatever_happens_the_queue_is_fair_and_nobody_is_forgotten() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seed = number("YANIT_SIMULATION_SEED").unwrap_or_else(rand::random);
+    let steps = number("YANIT_SIMULATION_STEPS").unwrap_or(STEPS);
+    println!("YANIT_SIMULATION_SEED={seed}");
+    let storage = std::sync::Arc::new(Storage::new().await);
+    let first = TestApp::on(storage.clone(), Options { manual_clock: true, ..Options::default() }).await;
+    let same = Options { clock: Some(first.clock.clone()), ..Options::default() };
+    let mut nodes = [first, TestApp::on(storage, same).await];
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut done = 0;
+    while done < steps {
+        let mut simulation = Simulation::new(nodes, rng).await;
+        let end = simulation.now() + chrono::TimeDelta::seconds(EPISODE);
+        while done < steps && simulation.now() < end {
+            simulation.step().await;
+            simulation.settle().await;
+            simulation.check().await;
+            done += 1;
+            if done % 1_000 == 0 {
+                println!("{done} steps");
+            }
+        }
+        (nodes, rng) = simulation.end().await;
+        // A new site, and new tokens.
+        nodes[0].clock.advance(MINUTE);
+    }
+    println!("{done} steps, and all was as it should be");
+}
