@@ -195,3 +195,18 @@ async fn who_has_as_many_as_they_may_have_gets_no_more() {
     assert_eq!(text(&present(&app, &site).await["agents"][0]["user"]["id"]), agent.id);
     assert_eq!(present(&app, &site).await["accepting"], 1);
 }
+
+#[tokio::test]
+async fn who_signs_out_is_gone_at_once() {
+    let (app, site, agent) = site().await;
+    let _open = dashboard(&app, &site, &agent).await;
+    assert_eq!(present(&app, &site).await["online"], 1);
+    app.run(Some(&agent.token), "mutation { logout(input: {}) { __typename } }", json!({})).await;
+    for _ in 0..600 {
+        if present(&app, &site).await["online"] == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("they are still there");
+}

@@ -414,11 +414,11 @@ impl Simulation {
         for agent in &mut self.agents {
             agent.desk = None;
         }
+        // A minute until they count as gone, and as long again as visitors are patient.
         for _ in 0..30 {
             self.pass(Duration::from_secs(15)).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.settle().await;
         }
-        self.settle().await;
         self.check().await;
         for (id, talk) in &self.talks {
             assert!(!talk.waiting && talk.waits == talk.outcomes && talk.waits > 0, "{id}: {talk:?}");

@@ -47,12 +47,9 @@ fn concern(line: &Line) -> Option<Concern> {
     {
         return Some(Concern::Question(seq));
     }
-    match fact {
-        // Nobody has talked to the assistant where people answer first; who had it before knows what was said.
-        ConversationFact::HumanRequested { reason: HandoffReason::Site, .. } => None,
-        ConversationFact::HumanRequested { .. } => Some(Concern::Handoff),
-        _ => None,
-    }
+    // Where people answer first, nobody has talked to the assistant yet.
+    let asked = if let ConversationFact::HumanRequested { reason, .. } = fact { Some(reason) } else { None };
+    asked.filter(|reason| *reason != HandoffReason::Site).map(|_| Concern::Handoff)
 }
 
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {

@@ -55,7 +55,7 @@ pub(crate) enum ConversationFact {
     HumanRequestCancelled { before: Attributes, after: Attributes },
     HumanJoined { before: Attributes, after: Attributes },
     QueueEntered,
-    QueueLeft { outcome: QueueOutcome, offered_to: Option<UserId> },
+    QueueLeft { outcome: QueueOutcome },
     AgentGone { before: Attributes, after: Attributes },
     Transferred { department: Option<DepartmentId>, before: Attributes, after: Attributes },
     PersonOffered,

@@ -23,14 +23,15 @@ pub(crate) async fn leave_in(
     outcome: QueueOutcome,
     actor: Option<String>,
 ) -> Result<bool> {
-    let Some(entry) = queue_entry::Entity::find_by_id(id).one(&tx.db()).await? else { return Ok(false) };
-    queue_entry::Entity::delete_by_id(id).exec(&tx.db()).await?;
+    if queue_entry::Entity::delete_by_id(id).exec(&tx.db()).await?.rows_affected == 0 {
+        return Ok(false);
+    }
     conversation::Entity::update_many()
         .col_expr(conversation::Column::QueueOutcome, Expr::value(outcome))
         .filter(conversation::Column::Id.eq(id))
         .exec(&tx.db())
         .await?;
-    tx.record_by(actor, site, id.0, &ConversationFact::QueueLeft { outcome, offered_to: entry.offered_to })?;
+    tx.record_by(actor, site, id.0, &ConversationFact::QueueLeft { outcome })?;
     Ok(true)
 }
 

@@ -165,11 +165,9 @@ pub(super) fn choose<'a>(
     site_language: &str,
     last: Option<Uuid>,
 ) -> Choice<'a> {
-    let strategy = match demand.strategy {
-        Strategy::SkillBased if demand.skills.is_empty() => Strategy::LeastBusy,
-        Strategy::Department if demand.department.is_none() => Strategy::LeastBusy,
-        other => other,
-    };
+    let nothing_to_go_by = (demand.strategy == Strategy::SkillBased && demand.skills.is_empty())
+        || (demand.strategy == Strategy::Department && demand.department.is_none());
+    let strategy = if nothing_to_go_by { Strategy::LeastBusy } else { demand.strategy };
     let mut considered: Vec<Considered<'a>> = agents
         .iter()
         .map(|agent| Considered {

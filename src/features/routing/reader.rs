@@ -21,7 +21,7 @@ use crate::{
         assistants,
         calendars::CalendarFact,
         conversations::{self, ConversationFact, handoff, waiting},
-        sites,
+        sites::{self, SiteFact},
     },
     kernel::{
         Ctx, Permission, Result, Tx,
@@ -41,7 +41,13 @@ fn concerns(line: &Line) -> bool {
     ConversationFact::read(line).is_some_and(|fact| enter::moves_queue(&fact))
         || AgentFact::read(line).is_some()
         || CalendarFact::read(line).is_some()
+        || removed(line).is_some()
         || RoutingFact::read(line).is_some()
+}
+
+/// Who is no member of the site any more.
+fn removed(line: &Line) -> Option<UserId> {
+    if let Some(SiteFact::MemberRemoved { user }) = SiteFact::read(line) { Some(user) } else { None }
 }
 
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
@@ -50,6 +56,7 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     let mut gone: BTreeSet<UserId> = BTreeSet::new();
     for line in lines {
         let id = ConversationId(line.subject);
+        gone.extend(removed(line));
         match (ConversationFact::read(line), AgentFact::read(line)) {
             (Some(ConversationFact::HumanRequested { .. }), _) => {
                 begin.entry(id).or_default();

@@ -43,12 +43,6 @@ pub(super) async fn last(db: &Db<'_>, site: SiteId) -> Result<Option<MembershipI
     Ok(routing_turn::Entity::find_by_id(site).one(db).await?.and_then(|found| found.last))
 }
 
-/// Offers to somebody on a site.
-pub(super) async fn offers(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Vec<queue_entry::Model>> {
-    let theirs = Entity::find().filter(Column::SiteId.eq(site)).filter(Column::OfferedTo.eq(user));
-    Ok(theirs.order_by_asc(Column::OfferExpiresAt).all(db).await?)
-}
-
 pub(super) async fn put_turn(db: &Db<'_>, site: SiteId, last: Option<MembershipId>) -> Result<()> {
     let row = routing_turn::Model { site_id: site, last }.into_active_model().reset_all();
     routing_turn::Entity::update(row).exec(db).await?;

@@ -6,7 +6,7 @@ use ::entity::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::tx::Fact;
+use crate::kernel::{journal::Line, tx::Fact};
 
 /// Something that happened to a site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,5 +71,12 @@ impl Fact for SiteFact {
             Self::MemberRoleChanged { .. } => "member.role_changed",
             Self::MemberRemoved { .. } => "member.removed",
         }
+    }
+}
+
+impl SiteFact {
+    /// Reads a journal line; `None` for another feature's.
+    pub fn read(line: &Line) -> Option<Self> {
+        serde_json::from_str(&line.payload).ok().filter(|fact: &Self| fact.kind() == line.kind)
     }
 }

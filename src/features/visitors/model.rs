@@ -206,6 +206,7 @@ mod tests {
             email: Some("ada@example.com".into()),
             phone: None,
             locale: None,
+            vip: false,
             custom_data: json!({ "plan": "pro" }),
             created_at: now(),
             last_seen_at: now(),

@@ -5,10 +5,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use ::entity::{agent_lease, agent_state::Availability, ids::LeaseId};
+use ::entity::{
+    agent_lease,
+    agent_state::Availability,
+    ids::{LeaseId, SessionId, SiteId, UserId},
+};
+use chrono::{DateTime, Utc};
 
 use super::{super::facts::AgentFact, BEAT, GRACE, store};
-use crate::kernel::{Ctx, Result};
+use crate::{
+    features::accounts,
+    kernel::{Ctx, Result},
+};
 
 /// The dashboards that are connected to this node.
 #[derive(Default)]
@@ -24,15 +32,17 @@ impl Held {
 pub(crate) struct Open {
     cx: Ctx,
     held: Arc<Held>,
+    /// The sign-in by which it was opened.
+    session: SessionId,
     /// Its lease.
     pub(crate) lease: agent_lease::Model,
 }
 
 impl Open {
-    pub(super) fn new(cx: &Ctx, lease: agent_lease::Model) -> Self {
+    pub(super) fn new(cx: &Ctx, session: SessionId, lease: agent_lease::Model) -> Self {
         let held = cx.shared.get::<Held>();
         held.with(|leases| leases.insert(lease.id));
-        Self { cx: cx.as_system(), held, lease }
+        Self { cx: cx.as_system(), held, session, lease }
     }
 }
 
@@ -40,14 +50,39 @@ impl Drop for Open {
     fn drop(&mut self) {
         let id = self.lease.id;
         self.held.with(|leases| leases.remove(&id));
-        let cx = self.cx.clone();
-        // The minute begins now and not when the lease was last moved on.
+        let (cx, session) = (self.cx.clone(), self.session);
+        let (site, user) = (self.lease.site_id, self.lease.user_id);
         self.cx.tasks.spawn(async move {
-            if let Err(error) = store::extend(&cx.db(), &[id], cx.clock.now() + GRACE).await {
-                tracing::warn!(error = ?error, "the lease of a closed dashboard was not moved on; it runs out earlier");
+            if let Err(error) = closed(&cx, (site, user), session, id).await {
+                tracing::warn!(error = ?error, "the lease of a closed dashboard was not moved on; it runs out by itself");
             }
         });
     }
+}
+
+/// A connection is gone. Whoever signed out is gone with it; everybody else has a minute to come back, which begins now
+/// and not when the lease was last moved on.
+async fn closed(cx: &Ctx, (site, user): (SiteId, UserId), session: SessionId, id: LeaseId) -> Result<()> {
+    let now = cx.clock.now();
+    let signed_in = match accounts::session_person(cx, user, session).await {
+        Ok(_) => true,
+        Err(error) if error.is_transient() => true,
+        Err(_) => false,
+    };
+    store::extend(&cx.db(), &[id], if signed_in { now + GRACE } else { now }).await?;
+    if signed_in { Ok(()) } else { end_run_out(cx, site, user, now).await }
+}
+
+/// Ends the leases of an agent that have run out. The last one takes them offline.
+async fn end_run_out(cx: &Ctx, site: SiteId, user: UserId, now: DateTime<Utc>) -> Result<()> {
+    let mut tx = cx.begin().await?;
+    store::lock(&tx.db(), site, user).await?;
+    let ended = store::delete_run_out(&tx.db(), site, user, now).await?;
+    if ended > 0 && store::count_leases(&tx.db(), site, user).await? == 0 {
+        tx.record(site, user.0, &AgentFact::WentOffline { user })?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Moves the leases of this node on and ends those that have run out, of whatever node, until shutdown.
@@ -66,7 +101,7 @@ pub async fn keep_leases(cx: Ctx) {
 }
 
 /// When there is something to do again: at the next beat, or earlier when a lease or what an agent said runs out.
-async fn next(cx: &Ctx) -> chrono::DateTime<chrono::Utc> {
+async fn next(cx: &Ctx) -> DateTime<Utc> {
     let beat = cx.clock.now() + BEAT;
     let soonest = store::next_end(&cx.db()).await.ok().flatten();
     soonest.map_or(beat, |at| at.clamp(cx.clock.now(), beat))
@@ -79,13 +114,7 @@ async fn beat(cx: &Ctx) -> Result<()> {
         store::extend(&cx.db(), &mine, now + GRACE).await?;
     }
     for (site, user) in store::run_out(&cx.db(), now).await? {
-        let mut tx = cx.begin().await?;
-        store::lock(&tx.db(), site, user).await?;
-        let ended = store::delete_run_out(&tx.db(), site, user, now).await?;
-        if ended > 0 && store::count_leases(&tx.db(), site, user).await? == 0 {
-            tx.record(site, user.0, &AgentFact::WentOffline { user })?;
-        }
-        tx.commit().await?;
+        end_run_out(cx, site, user, now).await?;
     }
     for (site, user) in store::over(&cx.db(), now).await? {
         let mut tx = cx.begin().await?;

@@ -67,7 +67,8 @@ impl Presence {
 /// Opens a dashboard of the caller's on a site.
 pub(super) async fn open(cx: &Ctx, site: SiteId) -> Result<Open> {
     sites::reach_in(cx, Permission::ConversationsWork, site)?;
-    let user = accounts::signed_in(&cx.actor)?.user;
+    let person = accounts::signed_in(&cx.actor)?;
+    let (user, session) = (person.user, person.session);
     let now = cx.clock.now();
     let lease = agent_lease::Model {
         id: cx.id(LeaseId),
@@ -87,7 +88,7 @@ pub(super) async fn open(cx: &Ctx, site: SiteId) -> Result<Open> {
         tx.record(site, user.0, &AgentFact::CameOnline { user })?;
     }
     tx.commit().await?;
-    Ok(Open::new(cx, lease))
+    Ok(Open::new(cx, session, lease))
 }
 
 /// What an agent says about themself.
