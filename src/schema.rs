@@ -34,11 +34,11 @@ use crate::{
 // A flat merge of many roots overflows the compiler's query depth, so they are merged in groups.
 
 #[derive(MergedObject, Default)]
-struct PeopleQuery(AccountsQuery, SitesQuery, CalendarsQuery, SpendingQuery, VisitorsQuery);
+struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery);
 #[derive(MergedObject, Default)]
 struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery);
 #[derive(MergedObject, Default)]
-struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery, RoutingQuery, QueueQuery);
+struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery, RoutingQuery, QueueQuery, CalendarsQuery);
 #[derive(MergedObject, Default)]
 struct QualityQuery(FeedbackQuery, SatisfactionQuery, QuestionsQuery, EvaluationQuery);
 #[derive(MergedObject, Default)]
@@ -48,11 +48,11 @@ struct HelpersQuery(CannedResponsesQuery, MentionsQuery);
 struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, HelpersQuery, QualityQuery, NodesQuery);
 
 #[derive(MergedObject, Default)]
-struct PeopleMutation(AccountsMutation, SitesMutation, CalendarsMutation, VisitorsMutation);
+struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
 #[derive(MergedObject, Default)]
 struct TalkMutation(AssistantsMutation, ConversationsMutation, ClosingMutation, AnswersMutation, DraftsMutation);
 #[derive(MergedObject, Default)]
-struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation, RoutingMutation, HandoverMutation);
+struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation, RoutingMutation, HandoverMutation, CalendarsMutation);
 #[derive(MergedObject, Default)]
 struct QualityMutation(FeedbackMutation, SatisfactionMutation, QuestionsMutation, EvaluationMutation);
 #[derive(MergedObject, Default)]

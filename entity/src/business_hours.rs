@@ -1,9 +1,10 @@
-//! The hours of a site, or of one of its departments, in an ordinary week. Who has no row is open always.
+//! The hours of a site, or of one of its departments, in an ordinary week. A site without a row is open always, a department
+//! has the hours of its site.
 
 use sea_orm::{FromJsonQueryResult, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::SiteId;
+use crate::ids::{DepartmentId, SiteId};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "business_hours")]
@@ -12,6 +13,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub owner_id: Uuid,
     pub site_id: SiteId,
+    /// The department whose hours these are; null for the site's.
+    pub department_id: Option<DepartmentId>,
     /// IANA name of the time zone of the hours; null for the site's.
     pub time_zone: Option<String>,
     pub week: Week,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     business_hours::Hours,
-    ids::{SiteId, SpecialDayId},
+    ids::{DepartmentId, SiteId, SpecialDayId},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -16,6 +16,8 @@ pub struct Model {
     /// Whose day it is: the id of the site itself, or of a department.
     pub owner_id: Uuid,
     pub site_id: SiteId,
+    /// The department whose day it is; null for the site's.
+    pub department_id: Option<DepartmentId>,
     /// `2026-10-29`, or `10-29` for each year. Unique for an owner.
     pub falls_on: String,
     /// The day, or the first of those of each year.
@@ -41,6 +43,8 @@ pub enum SpecialHours {
     ClosedFrom(u16),
     /// These instead of those of its weekday.
     Own(Hours),
+    /// Those of its weekday: no special day after all, whatever else falls on it.
+    Usual,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

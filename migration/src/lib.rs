@@ -20,6 +20,7 @@ mod m20261121_28_drafts;
 mod m20261121_29_knowledge_lookup;
 mod m20261121_2_sites;
 mod m20261121_30_calendars;
+mod m20261121_31_department_calendars;
 mod m20261121_32_agents;
 mod m20261121_35_canned_responses;
 mod m20261121_36_closings;
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_28_drafts::Migration),
             Box::new(m20261121_29_knowledge_lookup::Migration),
             Box::new(m20261121_30_calendars::Migration),
+            Box::new(m20261121_31_department_calendars::Migration),
             Box::new(m20261121_32_agents::Migration),
             Box::new(m20261121_35_canned_responses::Migration),
             Box::new(m20261121_36_closings::Migration),

@@ -10,7 +10,7 @@ use crate::{
 const DAYS: &str =
     "query($s: ID!, $first: Int, $after: String) { specialDays(siteId: $s, first: $first, after: $after) {
     totalCount nodes { id date yearly name kind imported } pageInfo { hasNextPage endCursor } } }";
-const IMPORT: &str = "mutation($i: ImportHolidaysInput!) { importHolidays(input: $i) {
+pub(crate) const IMPORT: &str = "mutation($i: ImportHolidaysInput!) { importHolidays(input: $i) {
     created updated unchanged specialDays { date yearly name kind imported }
     problems { event line uid summary reason message } } }";
 

@@ -28,6 +28,7 @@ mod article_files;
 mod articles;
 mod assistants;
 mod calendars;
+mod calendars_of_departments;
 mod canned_responses;
 mod conversations;
 mod credits;

@@ -7,7 +7,7 @@
 //! - What agents say about their availability outlives their dashboards, until its time is over.
 //! - Every change of presence is a journal line about the agent.
 //!
-//! `app.rs` starts [`keep_leases`] on each node.
+//! Later features use: [`department_of`] and [`lock_department_of`]. `app.rs` starts [`keep_leases`] on each node.
 
 mod facts;
 mod graphql;
@@ -27,5 +27,5 @@ pub use self::{
 };
 pub(crate) use self::{
     roster::{RosterAgent, Whom, roster},
-    store::{department, departments_of},
+    store::{department, department_of, departments_of, lock_department_of},
 };

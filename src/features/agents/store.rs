@@ -36,6 +36,20 @@ pub(super) async fn department_for_update(db: &Db<'_>, reach: &Reach, id: Depart
     row.ok_or_else(|| Error::not_found("department"))
 }
 
+/// A department of a site, whoever asks.
+pub(crate) async fn department_of(db: &Db<'_>, site: SiteId, id: DepartmentId) -> Result<department::Model> {
+    of_site(site, id).one(db).await?.ok_or_else(|| Error::not_found("department"))
+}
+
+/// The same, which stays as it is until the transaction ends.
+pub(crate) async fn lock_department_of(db: &Db<'_>, site: SiteId, id: DepartmentId) -> Result<department::Model> {
+    for_update(of_site(site, id)).one(db).await?.ok_or_else(|| Error::not_found("department"))
+}
+
+fn of_site(site: SiteId, id: DepartmentId) -> Select<department::Entity> {
+    department::Entity::find_by_id(id).filter(department::Column::SiteId.eq(site))
+}
+
 pub(super) async fn list_departments(
     db: &Db<'_>,
     reach: &Reach,

@@ -2,47 +2,89 @@
 
 use ::entity::{
     business_hours::{self, Week},
-    ids::{SiteId, SpecialDayId},
+    ids::{DepartmentId, SiteId, SpecialDayId},
     site, special_day,
 };
 
 use super::{
+    Owner,
     facts::CalendarFact,
+    hours_of,
     model::{self, NewSpecialDay},
-    owner_of, store,
+    store,
 };
 use crate::{
-    features::sites::{self, reach_in, reach_to},
-    kernel::{Ctx, Error, Permission, Result},
+    features::{
+        agents,
+        sites::{self, reach_in, reach_to},
+    },
+    kernel::{Ctx, Error, Permission, Result, Tx},
 };
 
-/// Replaces a site's hours; without a time zone they are in the site's.
+/// Whose calendar is changed: the site's or, where one is given, that of a department of it, which stays until the
+/// transaction ends.
+pub(super) async fn owner(tx: &Tx, site: SiteId, department: Option<DepartmentId>) -> Result<Owner> {
+    if let Some(id) = department {
+        let locked = agents::lock_department_of(&tx.db(), site, id).await;
+        locked.map_err(|error| error.at("input.departmentId"))?;
+    }
+    Ok(Owner { site, department })
+}
+
+/// Replaces hours; without a time zone they are in the site's.
 pub(super) async fn update_hours(
     cx: &Ctx,
-    id: SiteId,
+    (id, department): (SiteId, Option<DepartmentId>),
     time_zone: Option<String>,
     week: Week,
 ) -> Result<(site::Model, business_hours::Model)> {
     let reach = reach_in(cx, Permission::CalendarsManage, id)?;
     let site = sites::find(&cx.db(), &reach, id).await?;
-    let owner_id = owner_of(id);
-    let row = business_hours::Model { owner_id, site_id: id, time_zone, week, updated_at: cx.clock.now() };
     let mut tx = cx.begin().await?;
+    let owner_id = owner(&tx, id, department).await?.id();
+    let updated_at = cx.clock.now();
+    let row = business_hours::Model { owner_id, site_id: id, department_id: department, time_zone, week, updated_at };
     store::save_hours(&tx.db(), row.clone()).await?;
     tx.record(id, owner_id, &CalendarFact::HoursUpdated)?;
     tx.commit().await?;
     Ok((site, row))
 }
 
-/// Makes a day of a site special, or changes the special day that falls on it.
-pub(super) async fn set_special_day(cx: &Ctx, site: SiteId, day: NewSpecialDay) -> Result<special_day::Model> {
+/// Takes hours away, and tells which count from then on: a department has its site's again, a site is open always. Where
+/// there are none nothing happens.
+pub(super) async fn delete_hours(
+    cx: &Ctx,
+    id: SiteId,
+    department: Option<DepartmentId>,
+) -> Result<(site::Model, Option<business_hours::Model>)> {
+    let reach = reach_in(cx, Permission::CalendarsManage, id)?;
+    let site = sites::find(&cx.db(), &reach, id).await?;
+    let mut tx = cx.begin().await?;
+    let owner = owner(&tx, id, department).await?.id();
+    if store::delete_hours(&tx.db(), owner).await? {
+        tx.record(id, owner, &CalendarFact::HoursDeleted)?;
+    }
+    let left = hours_of(&tx.db(), id, department).await?;
+    tx.commit().await?;
+    Ok((site, left))
+}
+
+/// Makes a day special, or changes the special day that falls on it.
+pub(super) async fn set_special_day(
+    cx: &Ctx,
+    site: SiteId,
+    department: Option<DepartmentId>,
+    day: NewSpecialDay,
+) -> Result<special_day::Model> {
     let reach = reach_in(cx, Permission::CalendarsManage, site)?;
     sites::find(&cx.db(), &reach, site).await?;
-    let owner_id = owner_of(site);
+    let mut tx = cx.begin().await?;
+    let owner_id = owner(&tx, site, department).await?.id();
     let row = special_day::Model {
         id: cx.id(SpecialDayId),
         owner_id,
         site_id: site,
+        department_id: department,
         falls_on: model::falls_on(day.date, day.yearly),
         date: day.date,
         yearly: day.yearly,
@@ -52,9 +94,8 @@ pub(super) async fn set_special_day(cx: &Ctx, site: SiteId, day: NewSpecialDay) 
         imported: false,
         updated_at: cx.clock.now(),
     };
-    let mut tx = cx.begin().await?;
     if store::lookup(&tx.db(), owner_id, &row.falls_on).await?.is_none() {
-        model::check_count("input.siteId", store::count_of_owner(&tx.db(), owner_id).await? + 1)?;
+        model::check_count("input.date", store::count_of_owner(&tx.db(), owner_id).await? + 1)?;
     }
     store::save(&tx.db(), std::slice::from_ref(&row), false).await?;
     // The id is that of the first who set it.

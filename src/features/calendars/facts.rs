@@ -1,4 +1,4 @@
-//! What can happen to a site's calendar. The owner of the calendar is the subject of a line.
+//! What can happen to a calendar. Its owner, the site or a department, is the subject of a line.
 
 use ::entity::ids::SpecialDayId;
 use chrono::NaiveDate;
@@ -12,6 +12,8 @@ use crate::kernel::{journal::Line, tx::Fact};
 pub enum CalendarFact {
     /// The hours of the week or their time zone were changed.
     HoursUpdated,
+    /// The hours were taken away: a department has its site's again, a site is open always.
+    HoursDeleted,
     /// A special day was made or changed.
     SpecialDaySet {
         /// The special day.
@@ -39,6 +41,7 @@ impl Fact for CalendarFact {
     fn kind(&self) -> &'static str {
         match self {
             Self::HoursUpdated => "calendar.hours_updated",
+            Self::HoursDeleted => "calendar.hours_deleted",
             Self::SpecialDaySet { .. } => "calendar.special_day_set",
             Self::SpecialDayDeleted { .. } => "calendar.special_day_deleted",
             Self::HolidaysImported { .. } => "calendar.holidays_imported",

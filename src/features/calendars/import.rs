@@ -3,15 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use ::entity::{
-    ids::{SiteId, SpecialDayId},
+    ids::{DepartmentId, SiteId, SpecialDayId},
     special_day::{self, SpecialHours},
 };
 
 use super::{
+    Owner, actions,
     facts::CalendarFact,
     ical::{self, Event, HolidayProblem, Problem},
     model::{self, NAME_MAX},
-    owner_of, store,
+    store,
 };
 use crate::{
     features::sites::{self, reach_in},
@@ -32,9 +33,9 @@ pub(super) struct Imported {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Makes the holidays of an iCalendar file special days of a site, closed all day. An event that cannot be taken over is
+/// Makes the holidays of an iCalendar file special days of a site or a department, closed all day. An event that cannot be taken over is
 /// told and stops no other.
-pub(super) async fn run(cx: &Ctx, site: SiteId, file: &str) -> Result<Imported> {
+pub(super) async fn run(cx: &Ctx, site: SiteId, department: Option<DepartmentId>, file: &str) -> Result<Imported> {
     let reach = reach_in(cx, Permission::CalendarsManage, site)?;
     sites::find(&cx.db(), &reach, site).await?;
     let file = text::body("input.ics", file, FILE_MAX)?;
@@ -48,23 +49,23 @@ pub(super) async fn run(cx: &Ctx, site: SiteId, file: &str) -> Result<Imported> 
         let message = format!("`input.ics` has {} events; at most {} are allowed.", events.len(), ical::EVENTS);
         return Err(Error::bad_input("input.ics", ErrorReason::TooLong, message));
     }
-    let owner = owner_of(site);
     let mut tx = cx.begin().await?;
-    let known = store::special_days(&tx.db(), owner).await?;
+    let owner = actions::owner(&tx, site, department).await?;
+    let known = store::special_days(&tx.db(), &[owner.id()]).await?;
     let before = known.len();
-    let imported = merge(cx, site, known, events);
+    let imported = merge(cx, owner, known, events);
     model::check_count("input.ics", (before + imported.created) as u64)?;
     if !imported.days.is_empty() {
         store::save(&tx.db(), &imported.days, true).await?;
         let (created, updated) = (imported.created, imported.updated);
-        tx.record(site, owner, &CalendarFact::HolidaysImported { created, updated })?;
+        tx.record(site, owner.id(), &CalendarFact::HolidaysImported { created, updated })?;
     }
     tx.commit().await?;
     Ok(imported)
 }
 
 /// What events change in the special days that are there.
-fn merge(cx: &Ctx, site: SiteId, known: Vec<special_day::Model>, events: Vec<Result<Event, Problem>>) -> Imported {
+fn merge(cx: &Ctx, owner: Owner, known: Vec<special_day::Model>, events: Vec<Result<Event, Problem>>) -> Imported {
     let known: HashMap<String, special_day::Model> = known.into_iter().map(|row| (row.falls_on.clone(), row)).collect();
     let mut imported = Imported::default();
     let mut taken = HashSet::new();
@@ -86,8 +87,9 @@ fn merge(cx: &Ctx, site: SiteId, known: Vec<special_day::Model>, events: Vec<Res
             }
             let row = special_day::Model {
                 id: there.map_or_else(|| cx.id(SpecialDayId), |row| row.id),
-                owner_id: owner_of(site),
-                site_id: site,
+                owner_id: owner.id(),
+                site_id: owner.site,
+                department_id: owner.department,
                 falls_on,
                 date,
                 yearly: event.yearly,

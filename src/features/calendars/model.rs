@@ -44,6 +44,7 @@ pub(super) struct SpecialDraft {
     pub(super) name: String,
     pub(super) message: Option<String>,
     pub(super) closed_from: Option<String>,
+    pub(super) usual: bool,
     pub(super) hours: HoursDraft,
 }
 
@@ -196,7 +197,7 @@ pub(super) fn check_week(drafts: &[(Weekday, HoursDraft)]) -> Result<Week> {
     Ok(week)
 }
 
-/// A special day: closed, closed from a time on, or with hours of its own.
+/// A special day: closed, closed from a time on, with hours of its own, or like any other.
 pub(super) fn check_special(draft: SpecialDraft) -> Result<NewSpecialDay> {
     if !YEARS.contains(&draft.date.year()) {
         let message = format!("`input.date` must be in the years {} to {}.", YEARS.start(), YEARS.end());
@@ -204,6 +205,11 @@ pub(super) fn check_special(draft: SpecialDraft) -> Result<NewSpecialDay> {
     }
     let hours = check_hours("input", &draft.hours)?;
     let hours = match draft.closed_from {
+        closed_from if draft.usual && (closed_from.is_some() || !hours.intervals.is_empty()) => {
+            let message = "`usual` leaves the day its usual hours; give neither `closedFrom` nor `intervals` with it.";
+            return Err(Error::bad_input("input.usual", ErrorReason::InvalidCombination, message));
+        }
+        _ if draft.usual => SpecialHours::Usual,
         Some(_) if !hours.intervals.is_empty() => {
             let message = "Give either `closedFrom` or `intervals`: the day's usual hours cut short, or others.";
             return Err(Error::bad_input("input.closedFrom", ErrorReason::InvalidCombination, message));

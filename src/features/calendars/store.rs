@@ -1,10 +1,6 @@
 //! Queries on business hours and special days.
 
-use ::entity::{
-    business_hours,
-    ids::{SiteId, SpecialDayId},
-    special_day,
-};
+use ::entity::{business_hours, ids::SpecialDayId, special_day};
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Select, sea_query::OnConflict};
 use uuid::Uuid;
@@ -17,8 +13,15 @@ use crate::{
     ports::db::{Db, for_update},
 };
 
-pub(super) async fn lookup_hours(db: &Db<'_>, owner: Uuid) -> Result<Option<business_hours::Model>> {
-    Ok(business_hours::Entity::find_by_id(owner).one(db).await?)
+/// The hours of some owners.
+pub(super) async fn hours(db: &Db<'_>, owners: &[Uuid]) -> Result<Vec<business_hours::Model>> {
+    let of_owners = business_hours::Column::OwnerId.is_in(owners.iter().copied());
+    Ok(business_hours::Entity::find().filter(of_owners).all(db).await?)
+}
+
+/// Takes the hours of an owner away; false where there were none.
+pub(super) async fn delete_hours(db: &Db<'_>, owner: Uuid) -> Result<bool> {
+    Ok(business_hours::Entity::delete_by_id(owner).exec(db).await?.rows_affected > 0)
 }
 
 /// Writes the hours of an owner, whether there were any or not.
@@ -29,29 +32,25 @@ pub(super) async fn save_hours(db: &Db<'_>, row: business_hours::Model) -> Resul
     Ok(())
 }
 
-/// All special days of an owner; an owner has a limited number of them.
-pub(super) async fn special_days(db: &Db<'_>, owner: Uuid) -> Result<Vec<special_day::Model>> {
-    Ok(special_day::Entity::find().filter(special_day::Column::OwnerId.eq(owner)).all(db).await?)
+/// All special days of some owners; an owner has a limited number of them.
+pub(super) async fn special_days(db: &Db<'_>, owners: &[Uuid]) -> Result<Vec<special_day::Model>> {
+    let of_owners = special_day::Column::OwnerId.is_in(owners.iter().copied());
+    Ok(special_day::Entity::find().filter(of_owners).all(db).await?)
 }
 
 pub(super) async fn count_of_owner(db: &Db<'_>, owner: Uuid) -> Result<u64> {
     Ok(special_day::Entity::find().filter(special_day::Column::OwnerId.eq(owner)).count(db).await?)
 }
 
-fn of_site(reach: &Reach, site: SiteId) -> Select<special_day::Entity> {
+fn of_owner(reach: &Reach, owner: Uuid) -> Select<special_day::Entity> {
     let within = special_day::Entity::find().filter(reach.site_rows(special_day::Column::SiteId));
-    within.filter(special_day::Column::SiteId.eq(site))
+    within.filter(special_day::Column::OwnerId.eq(owner))
 }
 
-/// Special days of a site by date.
-pub(super) async fn list(
-    db: &Db<'_>,
-    reach: &Reach,
-    site: SiteId,
-    paging: &Paging,
-) -> Result<Page<special_day::Model>> {
+/// Special days of an owner by date.
+pub(super) async fn list(db: &Db<'_>, reach: &Reach, owner: Uuid, paging: &Paging) -> Result<Page<special_day::Model>> {
     let columns = (special_day::Column::Date, special_day::Column::Id);
-    paging.read(db, of_site(reach, site), columns, false, date).await
+    paging.read(db, of_owner(reach, owner), columns, false, date).await
 }
 
 /// The sort key of a date in a list.
@@ -64,8 +63,8 @@ fn date(key: i64) -> sea_orm::Value {
     date.unwrap_or_default().into()
 }
 
-pub(super) async fn count(db: &Db<'_>, reach: &Reach, site: SiteId) -> Result<u64> {
-    Ok(of_site(reach, site).count(db).await?)
+pub(super) async fn count(db: &Db<'_>, reach: &Reach, owner: Uuid) -> Result<u64> {
+    Ok(of_owner(reach, owner).count(db).await?)
 }
 
 pub(super) async fn find(db: &Db<'_>, reach: &Reach, id: SpecialDayId) -> Result<special_day::Model> {
@@ -82,7 +81,7 @@ pub(super) async fn lookup(db: &Db<'_>, owner: Uuid, falls_on: &str) -> Result<O
 /// `imported_only` one that was set by hand stays as it is.
 pub(super) async fn save(db: &Db<'_>, rows: &[special_day::Model], imported_only: bool) -> Result<()> {
     use special_day::Column::{Date, FallsOn, Hours, Imported, Message, Name, OwnerId, UpdatedAt};
-    // Eleven values a row; SQLite binds at most 32,766 values to a statement.
+    // Twelve values a row; SQLite binds at most 32,766 values to a statement.
     for rows in rows.chunks(500) {
         let mut replace = OnConflict::columns([OwnerId, FallsOn]);
         replace.update_columns([Date, Name, Message, Hours, Imported, UpdatedAt]);

@@ -55,9 +55,32 @@ pub struct Calendar {
     zone: Tz,
     /// Monday first.
     week: [Vec<Segment>; 7],
+    /// Those that count first come first.
+    special: Vec<SpecialDays>,
+}
+
+/// Special days of which there is one for a date and one for a day of each year.
+#[derive(Clone, Debug)]
+struct SpecialDays {
     dates: HashMap<NaiveDate, SpecialDay>,
     /// By month and day.
     yearly: HashMap<(u32, u32), SpecialDay>,
+}
+
+impl SpecialDays {
+    fn new(days: impl IntoIterator<Item = SpecialDay>) -> Self {
+        let (yearly, dates): (Vec<_>, Vec<_>) = days.into_iter().partition(|day| day.yearly);
+        Self {
+            dates: dates.into_iter().map(|day| (day.date, day)).collect(),
+            yearly: yearly.into_iter().map(|day| ((day.date.month(), day.date.day()), day)).collect(),
+        }
+    }
+
+    /// The one on a date. That of the date wins over the yearly one.
+    fn on(&self, date: NaiveDate) -> Option<&SpecialDay> {
+        let each_year = || self.yearly.get(&(date.month(), date.day())).filter(|day| day.date <= date);
+        self.dates.get(&date).or_else(each_year)
+    }
 }
 
 /// What a moment is.
@@ -99,13 +122,13 @@ struct Stretch {
 impl Calendar {
     /// A calendar of a week and special days. Of two special days on one day that of the date wins over the yearly one.
     pub fn new(zone: Tz, week: &Week, special: impl IntoIterator<Item = SpecialDay>) -> Self {
-        let (yearly, dates): (Vec<_>, Vec<_>) = special.into_iter().partition(|day| day.yearly);
-        Self {
-            zone,
-            week: week.0.each_ref().map(segments::of),
-            dates: dates.into_iter().map(|day| (day.date, day)).collect(),
-            yearly: yearly.into_iter().map(|day| ((day.date.month(), day.date.day()), day)).collect(),
-        }
+        Self { zone, week: week.0.each_ref().map(segments::of), special: vec![SpecialDays::new(special)] }
+    }
+
+    /// The same with more special days, which count where there are others on the same day.
+    pub fn with(mut self, special: impl IntoIterator<Item = SpecialDay>) -> Self {
+        self.special.insert(0, SpecialDays::new(special));
+        self
     }
 
     /// The time zone of the hours.
@@ -113,10 +136,10 @@ impl Calendar {
         self.zone
     }
 
-    /// The special day on a date.
+    /// The special day on a date, unless it says that the day is like any other.
     pub fn special(&self, date: NaiveDate) -> Option<&SpecialDay> {
-        let each_year = || self.yearly.get(&(date.month(), date.day())).filter(|day| day.date <= date);
-        self.dates.get(&date).or_else(each_year)
+        let first = self.special.iter().find_map(|days| days.on(date));
+        first.filter(|day| day.hours != SpecialHours::Usual)
     }
 
     /// The first moment at which the clock on the wall shows `minute` minutes after the midnight of `day`, or more.
@@ -153,7 +176,7 @@ impl Calendar {
     fn segments_on(&self, day: NaiveDate) -> Vec<Segment> {
         let ordinary = &self.week[day.weekday().num_days_from_monday() as usize];
         match self.special(day).map(|special| &special.hours) {
-            None => ordinary.clone(),
+            None | Some(SpecialHours::Usual) => ordinary.clone(),
             Some(SpecialHours::Closed) => vec![],
             Some(SpecialHours::ClosedFrom(minute)) => segments::until(ordinary, *minute),
             Some(SpecialHours::Own(hours)) => segments::of(hours),

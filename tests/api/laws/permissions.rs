@@ -193,6 +193,7 @@ const RULES: &[Rule] = &[
         r#"{"assistantId":"$assistant","question":"İade?","language":"tr","answerContains":"14"}"#,
         ADMINS,
     ),
+    ("deleteBusinessHours", r#"{"siteId":"$site"}"#, ADMINS),
     ("deleteArticle", r#"{"articleId":"$newArticle"}"#, ADMINS),
     ("deleteAssistant", r#"{"assistantId":"$newAssistant"}"#, ADMINS),
     ("deleteDepartment", r#"{"departmentId":"$newDepartment"}"#, ADMINS),

@@ -290,7 +290,7 @@ impl UnitsMutation {
         Ok(UpdateDepartmentPayload { department: row.into() })
     }
 
-    /// Deletes a department and its teams; its people stay members of the site. For admins of the site.
+    /// Deletes a department, its teams and its calendar; its people stay members of the site. For admins of the site.
     async fn delete_department(
         &self,
         ctx: &Context<'_>,

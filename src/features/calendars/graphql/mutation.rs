@@ -1,6 +1,6 @@
-//! Changing when a site is open.
+//! Changing when a site and its departments are open.
 
-use ::entity::ids::{SiteId, SpecialDayId};
+use ::entity::ids::{DepartmentId, SiteId, SpecialDayId};
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::NaiveDate;
 
@@ -27,11 +27,13 @@ struct WeekdayHoursInput {
     breaks: Vec<TimeIntervalInput>,
 }
 
-/// The hours of a site, in place of all earlier ones.
+/// The hours of a site or a department, in place of all earlier ones.
 #[derive(Debug, InputObject)]
 struct UpdateBusinessHoursInput {
     /// The site.
     site_id: SiteId,
+    /// A department of it that is to have hours of its own; without it the hours are the site's.
+    department_id: Option<DepartmentId>,
     /// The time zone of the hours by its IANA name, like `Europe/Berlin`; the site's own without it.
     time_zone: Option<String>,
     /// The weekdays, each at most once. Those that are left out are closed.
@@ -45,11 +47,30 @@ struct UpdateBusinessHoursPayload {
     business_hours: BusinessHours,
 }
 
-/// A day that differs. Without `closedFrom` and `intervals` it is closed.
+/// Which hours are to go.
+#[derive(Debug, InputObject)]
+struct DeleteBusinessHoursInput {
+    /// The site.
+    site_id: SiteId,
+    /// A department of it, which then has the site's hours again; without it the site, which is open always then.
+    department_id: Option<DepartmentId>,
+}
+
+/// The hours that count now.
+#[derive(SimpleObject)]
+struct DeleteBusinessHoursPayload {
+    /// The hours that count now: of a department its site's.
+    business_hours: BusinessHours,
+}
+
+/// A day that differs. Without `closedFrom`, `intervals` and `usual` it is closed.
 #[derive(Debug, InputObject)]
 struct SetSpecialDayInput {
     /// The site.
     site_id: SiteId,
+    /// A department of it, for which alone the day is special; it counts before the site's special day on that day.
+    /// Without it the day is special for the site and all departments that have none of their own on it.
+    department_id: Option<DepartmentId>,
     /// The day, in the years 1970 to 2100.
     date: NaiveDate,
     /// True for this day of this and each later year; the 29th of February is one in leap years alone. Where a year has a
@@ -62,6 +83,10 @@ struct SetSpecialDayInput {
     message: Option<String>,
     /// Makes it half a day: the hours of its weekday up to this time, like `13:00`. Not together with `intervals`.
     closed_from: Option<String>,
+    /// True leaves it the usual hours of its weekday: for a department that works on a holiday of the site, or a year in
+    /// which a yearly day is none. Not together with `closedFrom` or `intervals`.
+    #[graphql(default)]
+    usual: bool,
     /// Its own hours in place of those of its weekday, up to 12.
     #[graphql(default)]
     intervals: Vec<TimeIntervalInput>,
@@ -96,6 +121,8 @@ struct DeleteSpecialDayPayload {
 struct ImportHolidaysInput {
     /// The site.
     site_id: SiteId,
+    /// A department of it that alone has the holidays; without it the site has them.
+    department_id: Option<DepartmentId>,
     /// The text of an iCalendar file (`.ics`), up to 500,000 characters and 1,000 events.
     ics: String,
 }
@@ -121,7 +148,8 @@ pub struct CalendarsMutation;
 
 #[Object]
 impl CalendarsMutation {
-    /// Replaces the hours of a site's ordinary week. They count at once. For its admins.
+    /// Replaces the hours of the ordinary week of a site or of one of its departments. They count at once. For the site's
+    /// admins.
     async fn update_business_hours(
         &self,
         ctx: &Context<'_>,
@@ -131,21 +159,36 @@ impl CalendarsMutation {
         let days = input.week.into_iter().map(|day| (day.day.into(), hours(day.intervals, day.breaks)));
         let week = model::check_week(&days.collect::<Vec<_>>())?;
         let zone = zone.map(|zone| zone.name().to_owned());
-        let (site, row) = actions::update_hours(ctx.cx(), input.site_id, zone, week).await?;
-        Ok(UpdateBusinessHoursPayload { business_hours: BusinessHours::new(&site, Some(row)) })
+        let whose = (input.site_id, input.department_id);
+        let (site, row) = actions::update_hours(ctx.cx(), whose, zone, week).await?;
+        let business_hours = BusinessHours::new(&site, input.department_id, Some(row));
+        Ok(UpdateBusinessHoursPayload { business_hours })
     }
 
-    /// Makes a day of a site a special one, in place of the special day that falls on it, if there is one. For its
-    /// admins. A site has up to 1,000.
+    /// Takes the hours of a department away, so that it has its site's again, or those of a site, which is open always
+    /// then. Where there are none nothing changes. For the site's admins.
+    async fn delete_business_hours(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which hours.")] input: DeleteBusinessHoursInput,
+    ) -> Result<DeleteBusinessHoursPayload> {
+        let DeleteBusinessHoursInput { site_id, department_id } = input;
+        let (site, left) = actions::delete_hours(ctx.cx(), site_id, department_id).await?;
+        Ok(DeleteBusinessHoursPayload { business_hours: BusinessHours::new(&site, department_id, left) })
+    }
+
+    /// Makes a day of a site or a department a special one, in place of its special day that falls on it, if there is one.
+    /// For the site's admins. A site has up to 1,000, and so has each department.
     async fn set_special_day(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The special day.")] input: SetSpecialDayInput,
     ) -> Result<SetSpecialDayPayload> {
-        let SetSpecialDayInput { site_id, date, yearly, name, message, closed_from, intervals, breaks } = input;
-        let hours = hours(intervals, breaks);
-        let day = model::check_special(SpecialDraft { date, yearly, name, message, closed_from, hours })?;
-        Ok(SetSpecialDayPayload { special_day: actions::set_special_day(ctx.cx(), site_id, day).await?.into() })
+        let SetSpecialDayInput { site_id, department_id, date, yearly, name, message, closed_from, .. } = input;
+        let (usual, hours) = (input.usual, hours(input.intervals, input.breaks));
+        let day = model::check_special(SpecialDraft { date, yearly, name, message, closed_from, usual, hours })?;
+        let row = actions::set_special_day(ctx.cx(), site_id, department_id, day).await?;
+        Ok(SetSpecialDayPayload { special_day: row.into() })
     }
 
     /// Makes a special day an ordinary one again. For the admins of its site.
@@ -158,7 +201,7 @@ impl CalendarsMutation {
         Ok(DeleteSpecialDayPayload { special_day: row.into() })
     }
 
-    /// Makes the holidays of an iCalendar file special days of a site, closed all day and named like their events: all-day
+    /// Makes the holidays of an iCalendar file special days of a site or a department, closed all day and named like their events: all-day
     /// events of one or several days, once or yearly. What was set by hand stays as it is; what an earlier import brought
     /// is changed, and never deleted. For the site's admins.
     async fn import_holidays(
@@ -166,7 +209,7 @@ impl CalendarsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The holidays.")] input: ImportHolidaysInput,
     ) -> Result<ImportHolidaysPayload> {
-        let imported = import::run(ctx.cx(), input.site_id, &input.ics).await?;
+        let imported = import::run(ctx.cx(), input.site_id, input.department_id, &input.ics).await?;
         Ok(ImportHolidaysPayload {
             special_days: imported.days.into_iter().map(SpecialDay::from).collect(),
             created: imported.created,

@@ -1,6 +1,9 @@
-//! Asking when a site is open.
+//! Asking when a site and its departments are open.
 
-use ::entity::{ids::SiteId, site, special_day};
+use ::entity::{
+    ids::{DepartmentId, SiteId},
+    site, special_day,
+};
 use async_graphql::{Context, Object};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
@@ -8,7 +11,8 @@ use futures_util::FutureExt;
 use super::types::{BusinessHours, BusinessHoursReason, BusinessHoursStatus, SpecialDay, week};
 use crate::{
     features::{
-        calendars::{self, State, model, owner_of, store, texts},
+        agents,
+        calendars::{self, Owner, State, hours_of, model, store, texts},
         sites::{self, reach_in},
     },
     kernel::{
@@ -24,25 +28,31 @@ pub struct CalendarsQuery;
 
 #[Object]
 impl CalendarsQuery {
-    /// When a site is open in an ordinary week. For its members.
+    /// When a site or a department is open in an ordinary week. For the site's members.
     async fn business_hours(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The site.")] site_id: SiteId,
+        #[graphql(desc = "A department of it, with hours of its own or the site's; without it the site.")]
+        department_id: Option<DepartmentId>,
     ) -> Result<BusinessHours> {
         let cx = ctx.cx();
         let reach = reach_in(cx, Permission::CalendarsRead, site_id)?;
         let site = sites::find(&cx.db(), &reach, site_id).await?;
-        let hours = store::lookup_hours(&cx.db(), owner_of(site_id)).await?;
-        Ok(BusinessHours::new(&site, hours))
+        checked(cx, site_id, department_id).await?;
+        let hours = hours_of(&cx.db(), site_id, department_id).await?;
+        Ok(BusinessHours::new(&site, department_id, hours))
     }
 
-    /// The days of a site that differ from ordinary ones, by date. For its members.
+    /// The days of a site or a department that differ from ordinary ones, by date. For the site's members.
+    #[expect(clippy::too_many_arguments, reason = "the four Relay arguments and two places")]
     #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn special_days(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The site.")] site_id: SiteId,
+        #[graphql(desc = "A department of it, for its own special days; without it those of the site.")]
+        department_id: Option<DepartmentId>,
         #[graphql(desc = "How many to show from the start, 1 to 100; 20 without it.")] first: Option<i32>,
         #[graphql(desc = "Show those after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many to show from the end, 1 to 100. Not together with `first`.")] last: Option<i32>,
@@ -52,15 +62,17 @@ impl CalendarsQuery {
         let paging = Paging::new(first, after, last, before)?;
         let reach = reach_in(&cx, Permission::CalendarsRead, site_id)?;
         sites::find(&cx.db(), &reach, site_id).await?;
-        let page = store::list(&cx.db(), &reach, site_id, &paging).await?;
+        checked(&cx, site_id, department_id).await?;
+        let owner = Owner { site: site_id, department: department_id }.id();
+        let page = store::list(&cx.db(), &reach, owner, &paging).await?;
         let place = |row: &special_day::Model| Place(store::key_of(row.date), row.id.0);
         Ok(page.connect(place, SpecialDay::from, move || {
             let (cx, reach) = (cx.clone(), reach.clone());
-            async move { store::count(&cx.db(), &reach, site_id).await }.boxed()
+            async move { store::count(&cx.db(), &reach, owner).await }.boxed()
         }))
     }
 
-    /// Whether a site is open, why or why not, and when that changes: now, or at any other moment. Nothing is changed by
+    /// Whether a site or a department is open, why or why not, and when that changes: now, or at any other moment. Nothing is changed by
     /// asking. Give `siteKey` without signing in, or `siteId` as a member of the site.
     #[graphql(complexity = "10 + child_complexity")]
     async fn business_hours_status(
@@ -68,6 +80,9 @@ impl CalendarsQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The site, for its members. Not together with `siteKey`.")] site_id: Option<SiteId>,
         #[graphql(desc = "The site's public key, for everybody. Not together with `siteId`.")] site_key: Option<String>,
+        #[graphql(desc = "A department of the site; without it the site as a whole.")] department_id: Option<
+            DepartmentId,
+        >,
         #[graphql(desc = "The moment, in the years 1970 to 2100; now without it.")] at: Option<DateTime<Utc>>,
         #[graphql(desc = "The language of `text`, like `tr`; the site's without it. English where it is not spoken.")]
         language: Option<String>,
@@ -76,7 +91,8 @@ impl CalendarsQuery {
         let at = model::check_at(at.unwrap_or_else(|| cx.clock.now()))?;
         let language = language.map(|tag| text::language("language", &tag)).transpose()?;
         let site = asked(cx, site_id, site_key.as_deref()).await?;
-        let found = calendars::of_site(&cx.db(), &site).await?;
+        checked(cx, site.id, department_id).await?;
+        let found = calendars::of(&cx.db(), &site, department_id).await?;
         let status = calendars::status(&found.calendar, at);
         let is_open = status.state == State::Open;
         let reason = match status.state {
@@ -104,6 +120,15 @@ impl CalendarsQuery {
             week: week(&found.week),
         })
     }
+}
+
+/// Whether a department, if one is given, is of the site.
+async fn checked(cx: &Ctx, site: SiteId, department: Option<DepartmentId>) -> Result<()> {
+    if let Some(id) = department {
+        let found = agents::department_of(&cx.db(), site, id).await;
+        found.map_err(|error| error.at("departmentId"))?;
+    }
+    Ok(())
 }
 
 /// The site that is asked about.

@@ -2,7 +2,7 @@
 
 use ::entity::{
     business_hours::{self, Hours, Span, Week},
-    ids::{SiteId, SpecialDayId},
+    ids::{DepartmentId, SiteId, SpecialDayId},
     site,
     special_day::{self, SpecialHours},
 };
@@ -101,14 +101,18 @@ pub(super) fn week(week: &Week) -> Vec<WeekdayHours> {
     WEEKDAYS.into_iter().zip(&week.0).map(day).collect()
 }
 
-/// When a site is open in an ordinary week. Special days differ.
+/// When a site or a department is open in an ordinary week. Special days differ.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct BusinessHours {
     /// The site.
     pub site_id: SiteId,
+    /// The department. Null for the site itself.
+    pub department_id: Option<DepartmentId>,
+    /// True for a department that has no hours of its own: these are the site's.
+    pub inherited: bool,
     /// The IANA name of the time zone of all times, like `Europe/Istanbul`.
     pub time_zone: String,
-    /// False until hours are set: the site is open always then, but for its special days.
+    /// False until hours are set for the site or the department: open always then, but for special days.
     pub has_hours: bool,
     /// Each weekday, Monday first.
     pub week: Vec<WeekdayHours>,
@@ -117,13 +121,18 @@ pub(super) struct BusinessHours {
 }
 
 impl BusinessHours {
-    /// The hours of a site, or what counts where there are none.
-    pub(super) fn new(site: &site::Model, hours: Option<business_hours::Model>) -> Self {
+    /// The hours that count for a site or one of its departments, or what counts where there are none.
+    pub(super) fn new(
+        site: &site::Model,
+        department_id: Option<DepartmentId>,
+        hours: Option<business_hours::Model>,
+    ) -> Self {
+        let inherited = department_id.is_some() && hours.as_ref().is_none_or(|hours| hours.department_id.is_none());
         let has_hours = hours.is_some();
         let updated_at = hours.as_ref().map(|hours| hours.updated_at);
         let (zone, hours) = hours.map_or_else(|| (None, open_always()), |hours| (hours.time_zone, hours.week));
         let time_zone = zone.unwrap_or_else(|| site.time_zone.clone());
-        Self { site_id: site.id, time_zone, has_hours, week: week(&hours), updated_at }
+        Self { site_id: site.id, department_id, inherited, time_zone, has_hours, week: week(&hours), updated_at }
     }
 }
 
@@ -144,7 +153,7 @@ pub(super) enum BusinessHoursReason {
     NoWorkingTime,
 }
 
-/// Whether a site is open at a moment, and what comes next.
+/// Whether a site or a department is open at a moment, and what comes next.
 #[derive(Clone, Debug, SimpleObject)]
 pub(super) struct BusinessHoursStatus {
     /// The moment that this is about.
@@ -181,6 +190,8 @@ pub(super) enum SpecialDayKind {
     HalfDay,
     /// Hours of its own.
     OwnHours,
+    /// The usual hours of its weekday, though another special day falls on it.
+    Usual,
 }
 
 /// A day that differs from an ordinary one: a holiday, half a day, other hours.
@@ -190,6 +201,8 @@ pub(super) struct SpecialDay {
     id: SpecialDayId,
     /// The site.
     site_id: SiteId,
+    /// The department whose special day it is. Null for one of the site.
+    department_id: Option<DepartmentId>,
     /// The day or, of a yearly one, the first.
     date: NaiveDate,
     /// True when it is on this day of each later year, too.
@@ -218,10 +231,12 @@ impl From<special_day::Model> for SpecialDay {
             SpecialHours::Closed => (SpecialDayKind::Closed, None, Hours::default()),
             SpecialHours::ClosedFrom(minute) => (SpecialDayKind::HalfDay, Some(clock(minute)), Hours::default()),
             SpecialHours::Own(hours) => (SpecialDayKind::OwnHours, None, hours),
+            SpecialHours::Usual => (SpecialDayKind::Usual, None, Hours::default()),
         };
         Self {
             id: row.id,
             site_id: row.site_id,
+            department_id: row.department_id,
             date: row.date,
             yearly: row.yearly,
             name: row.name,

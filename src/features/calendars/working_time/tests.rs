@@ -232,6 +232,25 @@ fn yearly_days_come_each_year_and_give_way_to_a_date() {
 }
 
 #[test]
+fn special_days_on_top_count_first_and_may_make_a_day_an_ordinary_one() {
+    let yearly = |hours| SpecialDay { yearly: true, ..special("2026-01-09", hours) };
+    let morning = SpecialHours::Own(hours(&[span(9, 12)], &[]));
+    let of_site =
+        istanbul(&[], vec![special("2026-01-09", SpecialHours::Closed), special("2026-01-08", SpecialHours::Closed)]);
+    let state = |calendar: &Calendar, moment| status(calendar, at(moment)).state;
+    // A yearly one on top counts before the date below, and what is not on top stays.
+    let own = of_site.clone().with(vec![yearly(morning)]);
+    assert_eq!(state(&of_site, "2026-01-09 10:00"), State::Holiday);
+    assert_eq!(state(&own, "2026-01-09 10:00"), State::Open);
+    assert_eq!(state(&own, "2026-01-09 13:00"), State::Holiday);
+    assert_eq!(state(&own, "2026-01-08 10:00"), State::Holiday);
+    let usual = of_site.with(vec![special("2026-01-09", SpecialHours::Usual)]);
+    assert_eq!(state(&usual, "2026-01-09 17:59"), State::Open);
+    let evening = status(&usual, at("2026-01-09 20:00"));
+    assert_eq!((evening.state, evening.special), (State::Closed, None));
+}
+
+#[test]
 fn a_time_that_does_not_exist_is_the_moment_of_the_change() {
     let calendar = Calendar::new(Europe::Berlin, &every_day(hours(&[Span { from: 150, to: 240 }], &[])), vec![]);
     // 02:30 to 04:00 on a day that goes from 02:00 to 03:00: one hour.
@@ -343,6 +362,7 @@ fn some_special() -> impl Strategy<Value = SpecialDay> {
         Just(SpecialHours::Closed),
         (0..=DAY).prop_map(SpecialHours::ClosedFrom),
         some_hours().prop_map(SpecialHours::Own),
+        Just(SpecialHours::Usual),
     ];
     (0..400u64, any::<bool>(), hours).prop_map(|(day, yearly, hours)| SpecialDay {
         date: date("2026-01-01") + chrono::Days::new(day),
@@ -355,8 +375,9 @@ fn some_special() -> impl Strategy<Value = SpecialDay> {
 
 fn calendar() -> impl Strategy<Value = Calendar> {
     let week = prop::array::uniform7(some_hours());
-    let special = prop::collection::vec(some_special(), 0..6);
-    (zone(), week, special).prop_map(|(zone, week, special)| Calendar::new(zone, &Week(week), special))
+    let special = || prop::collection::vec(some_special(), 0..6);
+    (zone(), week, special(), special())
+        .prop_map(|(zone, week, special, on_top)| Calendar::new(zone, &Week(week), special).with(on_top))
 }
 
 /// A moment around the days on which clocks change, to the second.
