@@ -15,6 +15,7 @@ use crate::{
         assistants::{AssistantsMutation, AssistantsQuery},
         calendars::{CalendarsMutation, CalendarsQuery},
         canned_responses::{CannedResponsesMutation, CannedResponsesQuery},
+        contact_requests::{ContactRequestsMutation, ContactRequestsQuery, ContactRequestsSubscription},
         conversations::{
             ClosingMutation, ConversationsMutation, ConversationsQuery, ConversationsSubscription, FeedbackMutation,
             FeedbackQuery, MentionsMutation, MentionsQuery, MentionsSubscription, SatisfactionMutation,
@@ -42,7 +43,7 @@ struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery, RoutingQuery, QueueQue
 #[derive(MergedObject, Default)]
 struct QualityQuery(FeedbackQuery, SatisfactionQuery, QuestionsQuery, EvaluationQuery);
 #[derive(MergedObject, Default)]
-struct HelpersQuery(CannedResponsesQuery, MentionsQuery);
+struct HelpersQuery(CannedResponsesQuery, MentionsQuery, ContactRequestsQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
 #[derive(MergedObject, Default)]
 struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, HelpersQuery, QualityQuery, NodesQuery);
@@ -52,11 +53,18 @@ struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
 #[derive(MergedObject, Default)]
 struct TalkMutation(AssistantsMutation, ConversationsMutation, ClosingMutation, AnswersMutation, DraftsMutation);
 #[derive(MergedObject, Default)]
-struct StaffMutation(AgentsMutation, UnitsMutation, PresenceMutation, RoutingMutation, HandoverMutation, CalendarsMutation);
+struct StaffMutation(
+    AgentsMutation,
+    UnitsMutation,
+    PresenceMutation,
+    RoutingMutation,
+    HandoverMutation,
+    CalendarsMutation,
+);
 #[derive(MergedObject, Default)]
 struct QualityMutation(FeedbackMutation, SatisfactionMutation, QuestionsMutation, EvaluationMutation);
 #[derive(MergedObject, Default)]
-struct HelpersMutation(CannedResponsesMutation, MentionsMutation);
+struct HelpersMutation(CannedResponsesMutation, MentionsMutation, ContactRequestsMutation);
 /// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.
 #[derive(MergedObject, Default)]
 struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, StaffMutation, HelpersMutation, QualityMutation);
@@ -71,6 +79,8 @@ struct Subscription(
     OffersSubscription,
     QueueSubscription,
     MentionsSubscription,
+    MentionsSubscription,
+    ContactRequestsSubscription,
 );
 
 /// What introspection says of the specification's own scalar, which async-graphql leaves without a word.

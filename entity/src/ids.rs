@@ -172,6 +172,8 @@ ids! {
     MessageId "msg",
     /// A text that agents send again and again.
     CannedResponseId "canned",
+    /// A wish of a visitor or customer that somebody gets in touch with them.
+    ContactRequestId "contact",
     /// One attempt of an assistant to answer.
     RunId "run",
     /// A knowledge article.

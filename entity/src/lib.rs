@@ -17,6 +17,7 @@ pub mod assistant;
 pub mod business_hours;
 pub mod canned_response;
 pub mod chunk;
+pub mod contact_request;
 pub mod conversation;
 pub mod conversation_closing;
 pub mod conversation_tag;

@@ -20,11 +20,12 @@ mod m20261121_28_drafts;
 mod m20261121_29_knowledge_lookup;
 mod m20261121_2_sites;
 mod m20261121_30_calendars;
-mod m20261121_31_department_calendars;
 mod m20261121_32_agents;
 mod m20261121_35_canned_responses;
 mod m20261121_36_closings;
 mod m20261121_37_mentions;
+mod m20261121_38_contact_requests;
+mod m20261121_39_department_calendars;
 mod m20261121_3_assistants;
 mod m20261121_40_routing;
 mod m20261121_4_conversations;
@@ -64,11 +65,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_28_drafts::Migration),
             Box::new(m20261121_29_knowledge_lookup::Migration),
             Box::new(m20261121_30_calendars::Migration),
-            Box::new(m20261121_31_department_calendars::Migration),
             Box::new(m20261121_32_agents::Migration),
             Box::new(m20261121_35_canned_responses::Migration),
             Box::new(m20261121_36_closings::Migration),
             Box::new(m20261121_37_mentions::Migration),
+            Box::new(m20261121_38_contact_requests::Migration),
+            Box::new(m20261121_39_department_calendars::Migration),
             Box::new(m20261121_40_routing::Migration),
         ]
     }

@@ -1,6 +1,6 @@
 //! What the product does, a folder each. A feature may call those before it in this order, never those after it:
-//! accounts, sites, spending, visitors, knowledge, assistants, conversations, agents, calendars, widgets,
-//! contact_requests, canned_responses, routing, answers, questions, evaluation, nodes, upkeep.
+//! accounts, sites, spending, visitors, knowledge, assistants, conversations, agents, calendars, contact_requests,
+//! canned_responses, routing, answers, questions, evaluation, nodes, upkeep.
 
 pub mod accounts;
 pub mod agents;
@@ -8,6 +8,7 @@ pub mod answers;
 pub mod assistants;
 pub mod calendars;
 pub mod canned_responses;
+pub mod contact_requests;
 pub mod conversations;
 pub mod evaluation;
 pub mod knowledge;

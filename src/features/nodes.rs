@@ -116,6 +116,7 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         | AnyId::EvaluationId(_)
         | AnyId::SpecialDayId(_)
         | AnyId::CannedResponseId(_)
+        | AnyId::ContactRequestId(_)
         | AnyId::JobId(_) => None,
     })
 }

@@ -75,6 +75,10 @@ pub enum Permission {
     CannedResponsesUse,
     /// Write the canned responses of the whole site.
     CannedResponsesManage,
+    /// Leave a message, or ask for a call.
+    ContactRequestsSend,
+    /// See and work on what was left and asked for.
+    ContactRequestsWork,
     /// Delete whole conversations.
     ConversationsDelete,
     /// See assistants.
@@ -122,11 +126,11 @@ fn allows(standing: Standing, permission: Permission) -> bool {
         | CannedResponsesManage => {
             matches!(standing, Member(Role::Admin))
         }
-        SitesRead | CalendarsRead | VisitorsRead | ConversationsWork | CannedResponsesUse | KnowledgeRead
-        | KnowledgeWrite => {
+        SitesRead | CalendarsRead | VisitorsRead | ConversationsWork | CannedResponsesUse | ContactRequestsWork
+        | KnowledgeRead | KnowledgeWrite => {
             matches!(standing, Member(_))
         }
-        ConversationsRead | ConversationsWrite | KnowledgeRate => true,
+        ConversationsRead | ConversationsWrite | ContactRequestsSend | KnowledgeRate => true,
         ConversationsDelete => matches!(standing, Member(Role::Admin) | Customer),
         AssistantsRead => matches!(standing, Member(_) | Customer),
         AssistantsManage => matches!(standing, Member(Role::Admin) | Customer),

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// The server's own keys.
 #[derive(Clone)]
@@ -40,4 +41,12 @@ pub fn hash(parts: &[&[u8]]) -> Vec<u8> {
         hasher.update(part);
     }
     hasher.finalize().to_vec()
+}
+
+/// An id that the same parts always give: what is made twice for one client id meets its own primary key.
+pub fn id(parts: &[&[u8]]) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash(parts)[..16]);
+    // UUID version 8 (RFC 9562): made by the application.
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }

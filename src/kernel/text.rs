@@ -86,6 +86,17 @@ pub fn email(field: &'static str, value: &str) -> Result<String> {
     }
 }
 
+/// A phone number as people write it, up to 40 characters.
+pub fn phone(field: &'static str, value: &str) -> Result<String> {
+    let value = line(field, value, 40)?;
+    let digits = value.chars().filter(char::is_ascii_digit).count();
+    if digits >= 3 && value.chars().all(|c| c.is_ascii_digit() || " +-()/.".contains(c)) {
+        return Ok(value);
+    }
+    let what = "must be a phone number: at least three digits, and besides them only spaces and `+ - ( ) / .`";
+    Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` {what}.")))
+}
+
 /// A language tag such as `tr` or `en-GB` (BCP 47: letters, then alphanumeric subtags).
 pub fn language(field: &'static str, value: &str) -> Result<String> {
     let value = line(field, value, 35)?;

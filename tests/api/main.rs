@@ -30,6 +30,7 @@ mod assistants;
 mod calendars;
 mod calendars_of_departments;
 mod canned_responses;
+mod contact_requests;
 mod conversations;
 mod credits;
 mod drafts;

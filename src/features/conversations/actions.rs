@@ -59,7 +59,8 @@ pub(super) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model
         fresh.customer_id = Some(user);
         fresh.assistant_id = Some(assistant.id);
         if let Some(client) = start.client_id {
-            fresh.id = ConversationId(derived(user, client));
+            // A repetition meets the same primary key.
+            fresh.id = ConversationId(secret::id(&[b"conversation", user.0.as_bytes(), client.as_bytes()]));
         }
     }
     begin(cx, &reach, fresh, pays).await
@@ -137,15 +138,6 @@ pub(crate) fn blank(cx: &Ctx) -> conversation::Model {
         created_at: now,
         closed_at: None,
     }
-}
-
-/// The id of the conversation that a customer started with this client id: a repetition meets the same primary key.
-fn derived(user: UserId, client: Uuid) -> Uuid {
-    let hash = secret::hash(&[b"conversation", user.0.as_bytes(), client.as_bytes()]);
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash[..16]);
-    // UUID version 8 (RFC 9562): made by the application.
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// Sends a message; exactly once for one client id.

@@ -18,7 +18,6 @@ const RETURN_WITHIN: TimeDelta = TimeDelta::days(180);
 const SEEN_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(60);
 
 const NAME_MAX: usize = 120;
-const PHONE_MAX: usize = 40;
 const KEYS_MAX: usize = 50;
 const KEY_MAX: usize = 64;
 const BYTES_MAX: usize = 8 * 1024;
@@ -55,7 +54,7 @@ impl Profile {
         Ok(Self {
             name: each(self.name, |name| text::line("input.name", &name, NAME_MAX))?,
             email: each(self.email, |email| text::email("input.email", &email))?,
-            phone: each(self.phone, |phone| check_phone(&phone))?,
+            phone: each(self.phone, |phone| text::phone("input.phone", &phone))?,
             locale: each(self.locale, |locale| text::language("input.locale", &locale))?,
             custom_data: each(self.custom_data, check_custom_data)?,
         })
@@ -98,16 +97,6 @@ fn each<T>(value: MaybeUndefined<T>, check: impl FnOnce(T) -> Result<T>) -> Resu
         MaybeUndefined::Null => MaybeUndefined::Null,
         MaybeUndefined::Undefined => MaybeUndefined::Undefined,
     })
-}
-
-fn check_phone(phone: &str) -> Result<String> {
-    let phone = text::line("input.phone", phone, PHONE_MAX)?;
-    let digits = phone.chars().filter(char::is_ascii_digit).count();
-    if digits >= 3 && phone.chars().all(|c| c.is_ascii_digit() || " +-()/.".contains(c)) {
-        return Ok(phone);
-    }
-    let message = "A phone number has digits, spaces and `+ - ( ) / .` only, and at least three digits.";
-    Err(Error::bad_input("input.phone", ErrorReason::InvalidFormat, message))
 }
 
 /// Custom data is a flat object: up to 50 keys, texts, numbers, booleans and nulls, 8 KiB in all.

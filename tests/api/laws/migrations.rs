@@ -58,6 +58,7 @@ entities!(
     business_hours,
     canned_response,
     chunk,
+    contact_request,
     conversation,
     conversation_closing,
     conversation_tag,

@@ -39,6 +39,8 @@ type Rule = (&'static str, &'static str, &'static str);
 
 const ANYBODY: &str = "A AA A AA AA A";
 const PERSONS: &str = "U FF A AA AA A";
+/// Visitors and all who have an account.
+const SIGNED_IN: &str = "U AA A AA AA A";
 const MEMBERS: &str = "U FF N AN AN A";
 const ADMINS: &str = "U FF N FN AN A";
 const PARTICIPANTS: &str = "U AN N AN AN A";
@@ -78,6 +80,7 @@ const RULES: &[Rule] = &[
     ("businessHoursStatus", r#"{"siteId":"$site"}"#, MEMBERS),
     ("businessHoursStatus", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("cannedResponses", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("contactRequests", r#"{"siteId":"$site"}"#, MEMBERS),
     ("conversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("conversations", r#"{"siteId":"$site"}"#, MEMBERS),
     ("currentVisitor", "{}", "U AA F FF FF F"),
@@ -103,6 +106,7 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$assistant"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$canned"}"#, NO_NODE),
     ("node", r#"{"id":"$chunk"}"#, NO_NODE),
+    ("node", r#"{"id":"$newContact"}"#, NO_NODE),
     ("node", r#"{"id":"$conversation"}"#, WHERE_SEEN),
     ("node", r#"{"id":"$draft"}"#, "0 00 0 A0 00 0"),
     ("node", r#"{"id":"$import"}"#, NO_NODE),
@@ -154,6 +158,7 @@ const RULES: &[Rule] = &[
     ("queuePosition", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("assistantRun", r#"{"runId":"$run"}"#, PARTICIPANTS),
     ("assistantRun", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
+    ("contactRequestEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
     ("conversationEvents", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
     ("inboxEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
     // The own site's members are mentioned; who is none cannot be.
@@ -170,6 +175,7 @@ const RULES: &[Rule] = &[
     ("rateArticle", r#"{"articleId":"$article","helpful":true}"#, "U AN A AA AA A"),
     ("archiveArticle", r#"{"articleId":"$article"}"#, ADMINS),
     ("acceptOffer", r#"{"conversationId":"$conversation"}"#, AGENTS_OF_IT),
+    ("assignContactRequest", r#"{"contactRequestId":"$newContact","assigneeId":"$agent"}"#, MEMBERS),
     ("assignConversation", r#"{"conversationId":"$conversation","assigneeId":"$agent"}"#, STAFF),
     ("changeMemberRole", r#"{"memberId":"$newMember","role":"AGENT"}"#, ADMINS),
     ("cancelHumanRequest", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
@@ -217,6 +223,13 @@ const RULES: &[Rule] = &[
     ),
     ("importHolidays", r#"{"siteId":"$site","ics":"BEGIN:VCALENDAR"}"#, ADMINS),
     ("inviteMember", r#"{"siteId":"$site","email":"guest@example.com","role":"AGENT"}"#, ADMINS),
+    ("leaveMessage", r#"{"siteKey":"$key","message":"Merhaba","email":"a@example.com"}"#, SIGNED_IN),
+    // Only about a conversation of one's own.
+    (
+        "leaveMessage",
+        r#"{"conversationId":"$conversation","message":"Merhaba","email":"a@example.com"}"#,
+        "U AN N NN NN N",
+    ),
     ("login", r#"{"email":"$email","password":"$password"}"#, ANYBODY),
     ("markDelivered", r#"{"conversationId":"$conversation","seq":0}"#, PARTICIPANTS),
     // The note mentions the own site's members.
@@ -237,12 +250,15 @@ const RULES: &[Rule] = &[
     ("renderCannedResponse", r#"{"cannedResponseId":"$canned","conversationId":"$conversation"}"#, MEMBERS),
     ("reopenConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("restoreArticleVersion", r#"{"articleId":"$article","version":1}"#, ADMINS),
+    ("resolveContactRequest", r#"{"contactRequestId":"$newContact"}"#, MEMBERS),
     ("resumeAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
     ("declineOffer", r#"{"conversationId":"$conversation"}"#, AGENTS_OF_IT),
     ("setVisitorVip", r#"{"visitorId":"$visitor","vip":true}"#, MEMBERS),
     ("takeConversation", r#"{"conversationId":"$conversation"}"#, AGENTS_OF_IT),
     ("transferConversation", r#"{"conversationId":"$conversation","to":{"queue":true}}"#, AGENTS_OF_IT),
     ("updateRoutingSettings", r#"{"siteId":"$site","expectedVersion":0}"#, ADMINS),
+    ("reopenContactRequest", r#"{"contactRequestId":"$newContact"}"#, MEMBERS),
+    ("requestCallback", r#"{"siteKey":"$key","phone":"+90 212 555 00 00"}"#, SIGNED_IN),
     ("requestHuman", r#"{"conversationId":"$conversation"}"#, OF_THE_VISITOR),
     ("revokeInvitation", r#"{"invitationId":"$newInvitation"}"#, ADMINS),
     // The session is the own admin's.
@@ -399,6 +415,7 @@ impl World {
         ]);
         let canned = self.canned(&self.own.admin.token, "SITE").await;
         self.things.insert("canned", canned);
+        self.contact().await;
         let draft = self.draft().await;
         self.things.insert("draft", draft);
         let golden = self.golden().await;
@@ -438,6 +455,7 @@ impl World {
                 let new = json!({ "siteId": site, "date": "2026-10-29", "name": MARK });
                 text(&self.as_admin(set, json!({ "i": new })).await["setSpecialDay"]["specialDay"]["id"])
             }
+            "newContact" => self.contact().await,
             "newCanned" => self.canned(&self.own.admin.token, "SITE").await,
             "newOwnCanned" => self.canned(&self.persons["agent own"].token, "OWN").await,
             "newGolden" => self.golden().await,
@@ -475,6 +493,15 @@ impl World {
         let new = json!({ "siteId": self.own.id, "scope": scope, "shortcut": shortcut, "title": MARK, "text": MARK });
         let made = self.app.run(Some(token), make, json!({ "i": new })).await;
         text(&made["createCannedResponse"]["cannedResponse"]["id"])
+    }
+
+    /// A contact request of a new visitor of the own site.
+    async fn contact(&self) -> String {
+        let leave = "mutation($i: LeaveMessageInput!) { leaveMessage(input: $i) { contactRequest { id } } }";
+        let visitor = self.new_visitor().await;
+        let input = json!({ "name": MARK, "email": format!("{MARK}@example.com"), "message": MARK });
+        let left = self.app.run(Some(&visitor.token), leave, json!({ "i": input })).await;
+        text(&left["leaveMessage"]["contactRequest"]["id"])
     }
 
     /// A golden question of the own site's assistant.

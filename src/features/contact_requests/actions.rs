@@ -1,0 +1,241 @@
+//! Every write on contact requests.
+
+use std::time::Duration;
+
+use ::entity::{
+    contact_request::{self, Status},
+    ids::{ContactRequestId, SiteId, UserId, VisitorId},
+};
+use uuid::Uuid;
+
+use super::{
+    facts::ContactRequestFact,
+    model::{self, Draft},
+    store,
+};
+use crate::{
+    features::{
+        accounts, agents, conversations,
+        sites::{self, reach_to},
+        visitors,
+    },
+    kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, secret, text},
+    ports::scratch::Rate,
+};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Requests of one visitor or customer.
+const PER_SENDER: Rate = Rate { burst: 10, per: HOUR };
+/// Requests from one address, whoever sends them: new visitors cost nothing.
+const PER_ADDRESS: Rate = Rate { burst: 60, per: HOUR };
+
+/// Who asks, and whom.
+#[derive(Clone, Copy, Debug)]
+struct Sender {
+    site: SiteId,
+    visitor: Option<VisitorId>,
+    customer: Option<UserId>,
+}
+
+impl Sender {
+    fn id(&self) -> Uuid {
+        self.visitor.map(|id| id.0).or(self.customer.map(|id| id.0)).unwrap_or_default()
+    }
+}
+
+/// Sends a request; exactly once for one client id.
+///
+/// # Errors
+/// `BAD_USER_INPUT` for what is wrong with it, `NOT_FOUND` for a site, conversation or department that is not there or not
+/// theirs, `CONFLICT` for a client id with other content, `RATE_LIMITED` for too many.
+pub(super) async fn send(
+    cx: &Ctx,
+    site_key: Option<&str>,
+    draft: Draft,
+    client_id: Option<Uuid>,
+) -> Result<contact_request::Model> {
+    let reach = cx.reach(Permission::ContactRequestsSend)?;
+    let draft = draft.tidied()?;
+    let sender = sender(cx, &reach, site_key, &draft).await?;
+    let id = match client_id {
+        Some(client) => ContactRequestId(secret::id(&[
+            b"contact request",
+            sender.site.0.as_bytes(),
+            sender.id().as_bytes(),
+            client.as_bytes(),
+        ])),
+        None => cx.id(ContactRequestId),
+    };
+    let hash = draft.hash();
+    if let Some(found) = sent_before(cx, id, &hash).await? {
+        return Ok(found);
+    }
+    draft.check_window(cx.clock.now())?;
+    accounts::limit(cx, &format!("contact:{}", sender.id()), PER_SENDER, 1).await?;
+    accounts::limit(cx, &format!("contact:{}", accounts::neighbourhood(cx)), PER_ADDRESS, 1).await?;
+    match insert(cx, sender, id, draft, &hash).await {
+        // Another node was faster with the same client id.
+        Err(error) if error.unique_violation() => sent_before(cx, id, &hash).await?.ok_or(error),
+        inserted => inserted,
+    }
+}
+
+/// Visitors ask the site of their session, people with an account the site that they name or that of their conversation.
+async fn sender(cx: &Ctx, reach: &Reach, site_key: Option<&str>, draft: &Draft) -> Result<Sender> {
+    if let Some((site, visitor)) = reach.visitor() {
+        if site_key.is_some() {
+            let message = "Leave `siteKey` out: a visitor's request is for the site of their session.";
+            return Err(Error::bad_input("input.siteKey", ErrorReason::InvalidCombination, message));
+        }
+        return Ok(Sender { site, visitor: Some(visitor), customer: None });
+    }
+    let user = cx.actor.user().ok_or_else(Error::unauthenticated)?;
+    let site = match (site_key, draft.conversation) {
+        (Some(key), None) => sites::by_key(&cx.db(), key).await.map_err(|error| error.at("input.siteKey"))?.id,
+        (None, Some(id)) => {
+            let read = cx.reach(Permission::ConversationsRead)?;
+            let theirs = conversations::lookup(&cx.db(), &read, id).await?;
+            let theirs = theirs.filter(|conversation| conversation.customer_id == Some(user));
+            let about = theirs.ok_or_else(|| Error::not_found("conversation of yours").at("input.conversationId"))?;
+            if sites::find_any(&cx.db(), about.site_id).await?.owner_id.is_some() {
+                let message = "Nobody but you works where this conversation is; there is nobody to ask.";
+                return Err(Error::bad_input("input.conversationId", ErrorReason::InvalidCombination, message));
+            }
+            about.site_id
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            let message = "Say which site is asked: give either `siteKey` or `conversationId`.";
+            return Err(Error::bad_input("input.siteKey", ErrorReason::InvalidCombination, message));
+        }
+    };
+    Ok(Sender { site, visitor: None, customer: Some(user) })
+}
+
+async fn sent_before(cx: &Ctx, id: ContactRequestId, hash: &[u8]) -> Result<Option<contact_request::Model>> {
+    match store::lookup_sent(&cx.db(), id).await? {
+        Some(found) if found.content_hash == hash => Ok(Some(found)),
+        Some(_) => Err(conversations::model::mismatch()),
+        None => Ok(None),
+    }
+}
+
+async fn insert(
+    cx: &Ctx,
+    sender: Sender,
+    id: ContactRequestId,
+    draft: Draft,
+    hash: &[u8],
+) -> Result<contact_request::Model> {
+    let Sender { site, visitor, customer } = sender;
+    let mut tx = cx.begin().await?;
+    if let Some(visitor) = visitor {
+        visitors::ensure_in(&mut tx, site, visitor).await?;
+    }
+    // Both stay until this is written.
+    if let Some(about) = draft.conversation {
+        let read = cx.reach(Permission::ConversationsRead)?;
+        let locked = conversations::find_for_update(&tx.db(), &read, about).await;
+        locked.map_err(|error| error.at("input.conversationId"))?;
+    }
+    if let Some(department) = draft.department {
+        let locked = agents::lock_department_of(&tx.db(), site, department).await;
+        locked.map_err(|error| error.at("input.departmentId"))?;
+    }
+    let row = contact_request::Model {
+        id,
+        site_id: site,
+        kind: draft.kind,
+        status: Status::Open,
+        visitor_id: visitor,
+        customer_id: customer,
+        conversation_id: draft.conversation,
+        department_id: draft.department,
+        name: draft.name,
+        email: draft.email,
+        phone: draft.phone,
+        body: draft.body,
+        earliest_at: draft.earliest_at,
+        latest_at: draft.latest_at,
+        content_hash: hash.to_vec(),
+        assignee_id: None,
+        created_at: cx.clock.now(),
+        resolved_at: None,
+        resolved_by: None,
+        resolution: None,
+    };
+    store::insert(&tx.db(), row.clone()).await?;
+    tx.record(site, id.0, &ContactRequestFact::Sent { kind: row.kind })?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Gives a request to a member of its site, or to nobody.
+pub(super) async fn assign(cx: &Ctx, id: ContactRequestId, assignee: Option<UserId>) -> Result<contact_request::Model> {
+    let reach = reach_to(cx, Permission::ContactRequestsWork, "contact request")?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    if let Some(user) = assignee
+        && !sites::is_member(&tx.db(), found.site_id, user).await?
+    {
+        let message = "Nobody with that id is a member of the request's site.";
+        return Err(Error::bad_input("input.assigneeId", ErrorReason::NotMember, message));
+    }
+    if found.assignee_id == assignee {
+        return Ok(found);
+    }
+    let row = contact_request::Model { assignee_id: assignee, ..found };
+    let row = store::save(&tx.db(), row).await?;
+    tx.record(row.site_id, id.0, &ContactRequestFact::Assigned { assignee })?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Says that a request is done with. What was said first stays.
+pub(super) async fn resolve(
+    cx: &Ctx,
+    id: ContactRequestId,
+    resolution: Option<&str>,
+) -> Result<contact_request::Model> {
+    let reach = reach_to(cx, Permission::ContactRequestsWork, "contact request")?;
+    let resolution = match resolution.map(str::trim).filter(|text| !text.is_empty()) {
+        Some(words) => Some(text::longer("input.resolution", words, model::RESOLUTION_MAX)?),
+        None => None,
+    };
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    if found.status == Status::Resolved {
+        return Ok(found);
+    }
+    let row = contact_request::Model {
+        status: Status::Resolved,
+        resolved_at: Some(cx.clock.now()),
+        resolved_by: cx.actor.user(),
+        resolution,
+        ..found
+    };
+    let row = store::save(&tx.db(), row).await?;
+    tx.record(row.site_id, id.0, &ContactRequestFact::Resolved)?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Lets a request wait again; what was said of its end is forgotten.
+pub(super) async fn reopen(cx: &Ctx, id: ContactRequestId) -> Result<contact_request::Model> {
+    let reach = reach_to(cx, Permission::ContactRequestsWork, "contact request")?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    if found.status == Status::Open {
+        return Ok(found);
+    }
+    let row = contact_request::Model {
+        status: Status::Open,
+        resolved_at: None,
+        resolved_by: None,
+        resolution: None,
+        ..found
+    };
+    let row = store::save(&tx.db(), row).await?;
+    tx.record(row.site_id, id.0, &ContactRequestFact::Reopened)?;
+    tx.commit().await?;
+    Ok(row)
+}

@@ -1,0 +1,10 @@
+//! The feature's part of the API.
+
+mod mutation;
+mod query;
+mod subscription;
+mod types;
+
+pub use mutation::ContactRequestsMutation;
+pub use query::ContactRequestsQuery;
+pub use subscription::ContactRequestsSubscription;
