@@ -16,6 +16,7 @@ use crate::{
         questions::{self, EmbedQuestion},
         routing::{self, DrainQueue},
         upkeep::TrimJournals,
+        widgets::EndEmergency,
     },
     kernel::{
         Ctx, Error, Result,
@@ -137,6 +138,7 @@ impl App {
                 .with::<CheckIndex>()
                 .with::<ImportArticles>()
                 .with::<RunEvaluation>()
+                .with::<EndEmergency>()
                 .with::<TrimJournals>(),
             readers: vec![routing::reader(), answers::reader(), questions::reader()],
         })

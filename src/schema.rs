@@ -29,6 +29,10 @@ use crate::{
         sites::{SitesMutation, SitesQuery},
         spending::SpendingQuery,
         visitors::{VisitorsMutation, VisitorsQuery},
+        widgets::{
+            EmergencyMutation, EmergencyQuery, WidgetSettingsMutation, WidgetSettingsQuery, WidgetSubscription,
+            WidgetsQuery,
+        },
     },
 };
 
@@ -44,9 +48,11 @@ struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery, RoutingQuery, QueueQue
 struct QualityQuery(FeedbackQuery, SatisfactionQuery, QuestionsQuery, EvaluationQuery);
 #[derive(MergedObject, Default)]
 struct HelpersQuery(CannedResponsesQuery, MentionsQuery, ContactRequestsQuery);
+#[derive(MergedObject, Default)]
+struct FrontQuery(WidgetsQuery, WidgetSettingsQuery, EmergencyQuery);
 /// What can be read. Every list is a Relay connection; ids are opaque and show their kind by their prefix.
 #[derive(MergedObject, Default)]
-struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, HelpersQuery, QualityQuery, NodesQuery);
+struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, FrontQuery, HelpersQuery, QualityQuery, NodesQuery);
 
 #[derive(MergedObject, Default)]
 struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
@@ -65,9 +71,19 @@ struct StaffMutation(
 struct QualityMutation(FeedbackMutation, SatisfactionMutation, QuestionsMutation, EvaluationMutation);
 #[derive(MergedObject, Default)]
 struct HelpersMutation(CannedResponsesMutation, MentionsMutation, ContactRequestsMutation);
+#[derive(MergedObject, Default)]
+struct FrontMutation(WidgetSettingsMutation, EmergencyMutation);
 /// What can be changed. Each mutation takes one `input` and answers with what changed; it has happened when it answers.
 #[derive(MergedObject, Default)]
-struct Mutation(PeopleMutation, KnowledgeMutation, TalkMutation, StaffMutation, HelpersMutation, QualityMutation);
+struct Mutation(
+    PeopleMutation,
+    KnowledgeMutation,
+    TalkMutation,
+    StaffMutation,
+    FrontMutation,
+    HelpersMutation,
+    QualityMutation,
+);
 
 /// What can be followed, over WebSocket (`graphql-transport-ws`) or server-sent events. Events with a `cursor` are kept:
 /// after a lost connection subscribe again with `after` and nothing is missed or repeated.
@@ -78,7 +94,7 @@ struct Subscription(
     PresenceSubscription,
     OffersSubscription,
     QueueSubscription,
-    MentionsSubscription,
+    WidgetSubscription,
     MentionsSubscription,
     ContactRequestsSubscription,
 );

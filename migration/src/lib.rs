@@ -21,6 +21,8 @@ mod m20261121_29_knowledge_lookup;
 mod m20261121_2_sites;
 mod m20261121_30_calendars;
 mod m20261121_32_agents;
+mod m20261121_33_emergencies;
+mod m20261121_34_widgets;
 mod m20261121_35_canned_responses;
 mod m20261121_36_closings;
 mod m20261121_37_mentions;
@@ -66,6 +68,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_29_knowledge_lookup::Migration),
             Box::new(m20261121_30_calendars::Migration),
             Box::new(m20261121_32_agents::Migration),
+            Box::new(m20261121_33_emergencies::Migration),
+            Box::new(m20261121_34_widgets::Migration),
             Box::new(m20261121_35_canned_responses::Migration),
             Box::new(m20261121_36_closings::Migration),
             Box::new(m20261121_37_mentions::Migration),

@@ -1,6 +1,6 @@
 //! What the product does, a folder each. A feature may call those before it in this order, never those after it:
-//! accounts, sites, spending, visitors, knowledge, assistants, conversations, agents, calendars, contact_requests,
-//! canned_responses, routing, answers, questions, evaluation, nodes, upkeep.
+//! accounts, sites, spending, visitors, knowledge, assistants, conversations, agents, calendars, widgets,
+//! contact_requests, canned_responses, routing, answers, questions, evaluation, nodes, upkeep.
 
 pub mod accounts;
 pub mod agents;
@@ -19,3 +19,4 @@ pub mod sites;
 pub mod spending;
 pub mod upkeep;
 pub mod visitors;
+pub mod widgets;

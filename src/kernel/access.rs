@@ -61,6 +61,10 @@ pub enum Permission {
     CalendarsRead,
     /// Change business hours and special days.
     CalendarsManage,
+    /// See a widget's settings and emergencies.
+    WidgetsRead,
+    /// Change a widget's settings; begin and end emergencies.
+    WidgetsManage,
     /// See visitors.
     VisitorsRead,
     /// Change what is known about oneself as a visitor.
@@ -119,6 +123,7 @@ fn allows(standing: Standing, permission: Permission) -> bool {
         SitesManage
         | MembersManage
         | CalendarsManage
+        | WidgetsManage
         | KnowledgeManage
         | SpendingRead
         | FeedbackRead
@@ -126,8 +131,8 @@ fn allows(standing: Standing, permission: Permission) -> bool {
         | CannedResponsesManage => {
             matches!(standing, Member(Role::Admin))
         }
-        SitesRead | CalendarsRead | VisitorsRead | ConversationsWork | CannedResponsesUse | ContactRequestsWork
-        | KnowledgeRead | KnowledgeWrite => {
+        SitesRead | CalendarsRead | WidgetsRead | VisitorsRead | ConversationsWork | CannedResponsesUse
+        | ContactRequestsWork | KnowledgeRead | KnowledgeWrite => {
             matches!(standing, Member(_))
         }
         ConversationsRead | ConversationsWrite | ContactRequestsSend | KnowledgeRate => true,

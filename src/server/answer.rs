@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_graphql::{PathSegment, Pos, Response, ServerError, Value};
+use axum::http::{HeaderValue, header};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -39,6 +40,8 @@ pub(super) struct Answer {
     pub(super) empty: bool,
     /// The first error's code, or `OK`.
     pub(super) code: &'static str,
+    /// By which it is known to be the same, where whoever made it says so and nothing failed.
+    pub(super) etag: Option<HeaderValue>,
     /// The longest `retryAfter` of the errors, in seconds.
     pub(super) retry_after: Option<i64>,
 }
@@ -75,6 +78,7 @@ impl Answer {
             errors: (!executed).then(|| list(&response.errors)),
             empty: is_empty(&response.data),
             code: response.errors.first().map_or(OK, code_of),
+            etag: response.http_headers.remove(header::ETAG).filter(|_| response.errors.is_empty()),
             retry_after: response.errors.iter().filter_map(retry_after).max(),
         }
     }

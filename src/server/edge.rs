@@ -34,10 +34,10 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const MAX_REQUEST_ID: usize = 64;
 
 /// What pages of other origins may send.
-const ALLOWED_HEADERS: &str = "accept, authorization, content-type, last-event-id, x-request-id, graphql-preflight, apollo-require-preflight, x-requested-with";
+const ALLOWED_HEADERS: &str = "accept, authorization, content-type, if-none-match, last-event-id, x-request-id, graphql-preflight, apollo-require-preflight, x-requested-with";
 
 /// What pages of other origins may read.
-const EXPOSED_HEADERS: &str = "retry-after, x-request-id";
+const EXPOSED_HEADERS: &str = "etag, retry-after, x-request-id";
 
 /// The other end of a connection, put into each of its requests.
 #[derive(Clone, Copy, Debug)]

@@ -96,6 +96,7 @@ async fn take(server: &Arc<Server>, request: HttpRequest, form: Option<Form>) ->
     };
     let kind = if get { None } else { Some(content(request.headers())?) };
     let about = edge::about(server, &request);
+    let known = request.headers().get(header::IF_NONE_MATCH).filter(|_| get).cloned();
     let token = edge::bearer(request.headers())?.map(Box::<str>::from);
     let identity = auth::identify(&server.ports, token.as_deref(), &about).await?;
     server.admit(&identity.actor, &about).await?;
@@ -115,7 +116,7 @@ async fn take(server: &Arc<Server>, request: HttpRequest, form: Option<Form>) ->
             from_multipart(&kind, read_body(server, request, most).await?, most).await?
         }
     };
-    Ok(run(server, Call { params, uploads, get, form, token, identity, about }).await)
+    Ok(run(server, Call { params, uploads, get, form, token, identity, about, known }).await)
 }
 
 /// A request that was read.
@@ -127,6 +128,8 @@ struct Call {
     token: Option<Box<str>>,
     identity: Identity,
     about: Request,
+    /// The answers that the caller has, by their tags.
+    known: Option<HeaderValue>,
 }
 
 async fn run(server: &Arc<Server>, call: Call) -> Response {
@@ -159,9 +162,34 @@ async fn run(server: &Arc<Server>, call: Call) -> Response {
             write(&Answer::refused(server_error(error), about), call.form)
         }
         (Form::Response | Form::Json | Form::Page, OperationType::Query | OperationType::Mutation) => {
-            write(&Box::pin(server.execute(prepared, &cx)).await, call.form)
+            let may_be_kept = call.get && prepared.alone;
+            let answer = Box::pin(server.execute(prepared, &cx)).await;
+            let response = write(&answer, call.form);
+            match answer.etag.filter(|_| may_be_kept) {
+                Some(etag) => tagged(response, etag, call.known.as_ref()),
+                None => response,
+            }
         }
     }
+}
+
+/// An answer that may be kept and is asked for again with its tag; 304 without a body for whoever has it.
+fn tagged(mut response: Response, etag: HeaderValue, known: Option<&HeaderValue>) -> Response {
+    if known.is_some_and(|known| matches(known, &etag)) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Body::empty();
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
+    response
+}
+
+/// True when a list of tags names one; weak and strong ones are the same here (RFC 9110, 13.1.2).
+fn matches(known: &HeaderValue, etag: &HeaderValue) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let (Ok(known), Ok(etag)) = (known.to_str(), etag.to_str()) else { return false };
+    known.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
 }
 
 /// An answer in its form, with its status.
@@ -231,6 +259,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         accepted(&headers, page)
+    }
+
+    #[test]
+    fn a_tag_is_known_in_a_list_weak_or_strong() {
+        let known =
+            |list: &'static str| matches(&HeaderValue::from_static(list), &HeaderValue::from_static("W/\"ab\""));
+        for list in ["W/\"ab\"", "\"ab\"", "\"x\", W/\"ab\"", "*"] {
+            assert!(known(list), "{list}");
+        }
+        for list in ["\"a\"", "ab", "", "W/"] {
+            assert!(!known(list), "{list}");
+        }
     }
 
     #[test]

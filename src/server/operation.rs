@@ -68,6 +68,8 @@ pub(super) struct Prepared {
     pub(super) kind: OperationType,
     /// Ready for the schema, but for the context.
     pub(super) request: async_graphql::Request,
+    /// It asks for one thing and nothing else, so that what this thing says of itself counts for the whole answer.
+    pub(super) alone: bool,
     /// How its execution can be shared, if it can.
     pub(super) share: Option<hub::Share>,
 }
@@ -154,11 +156,12 @@ impl Server {
         let share = (kind == OperationType::Subscription)
             .then(|| hub::share(&params.query, name, operation, &params.variables, &cx.actor.scope()))
             .flatten();
+        let alone = only_root(operation).is_some();
         let mut request = async_graphql::Request::new(String::new()).variables(params.variables);
         request.operation_name = params.operation_name;
         request.uploads = uploads;
         request.set_parsed_query(document.parsed.clone());
-        Ok(Prepared { kind, request, share })
+        Ok(Prepared { kind, request, alone, share })
     }
 
     /// The document of a text, parsed now or before.

@@ -34,7 +34,7 @@ async fn present(app: &TestApp, site: &Site) -> Value {
 }
 
 /// A dashboard of an agent.
-async fn dashboard(app: &TestApp, site: &Site, agent: &Person) -> Ws {
+pub(crate) async fn dashboard(app: &TestApp, site: &Site, agent: &Person) -> Ws {
     let mut ws = Ws::signed_in(&app.ws_url(), Some(&agent.token)).await;
     ws.subscribe("s", SESSION, json!({ "s": site.id })).await;
     let open = ws.next("s").await;

@@ -58,3 +58,5 @@ mod transport_sse;
 mod transport_ws;
 mod typed_answers;
 mod visitors;
+mod widget_settings;
+mod widgets;

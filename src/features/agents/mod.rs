@@ -7,7 +7,8 @@
 //! - What agents say about their availability outlives their dashboards, until its time is over.
 //! - Every change of presence is a journal line about the agent.
 //!
-//! Later features use: [`department_of`] and [`lock_department_of`]. `app.rs` starts [`keep_leases`] on each node.
+//! Later features use: [`roster`] for who gets conversations, [`department_of`] and [`lock_department_of`]. `app.rs` starts
+//! [`keep_leases`] on each node.
 
 mod facts;
 mod graphql;
@@ -18,6 +19,7 @@ mod roster;
 mod store;
 mod units;
 
+pub(crate) use self::roster::{RosterAgent, Whom, roster};
 pub use self::{
     facts::AgentFact,
     graphql::{

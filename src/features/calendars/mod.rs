@@ -12,8 +12,8 @@
 //!
 //! Rows name their owner, the site or a department of it, and go with it.
 //!
-//! Later features use: [`of_site`] and [`of_department`] for a calendar; [`status`], [`add_working_time`] and [`working_time_between`]
-//! for answers from it.
+//! Later features use: [`of_site`] and [`of_department`] for a calendar; [`status`], [`add_working_time`] and
+//! [`working_time_between`] for answers from it, [`about`] for a sentence about one.
 
 mod actions;
 mod facts;
@@ -35,9 +35,14 @@ use uuid::Uuid;
 pub use self::{
     facts::CalendarFact,
     graphql::{CalendarsMutation, CalendarsQuery},
+    texts::about,
     working_time::{
         Calendar, NoWorkingTime, SpecialDay, State, Status, add_working_time, status, working_time_between,
     },
+};
+pub(crate) use self::{
+    graphql::{WeekdayHours, week},
+    model::check_at,
 };
 use crate::{
     kernel::{Error, Result},

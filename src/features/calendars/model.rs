@@ -74,7 +74,7 @@ pub(super) fn falls_on(date: NaiveDate, yearly: bool) -> String {
 }
 
 /// A moment at which a calendar may be asked.
-pub(super) fn check_at(at: DateTime<Utc>) -> Result<DateTime<Utc>> {
+pub(crate) fn check_at(at: DateTime<Utc>) -> Result<DateTime<Utc>> {
     if YEARS.contains(&at.year()) {
         return Ok(at);
     }

@@ -101,7 +101,7 @@ fn day(words: &Words, language: &str, date: NaiveDate, today: NaiveDate) -> Stri
 }
 
 /// A sentence or two about a moment for visitors. `language` is a BCP 47 tag.
-pub(super) fn about(calendar: &Calendar, at: DateTime<Utc>, status: &Status<'_>, language: &str) -> String {
+pub fn about(calendar: &Calendar, at: DateTime<Utc>, status: &Status<'_>, language: &str) -> String {
     let language = language.split('-').next().unwrap_or_default().to_ascii_lowercase();
     let words = match language.as_str() {
         "tr" => &TURKISH,

@@ -23,6 +23,7 @@ pub(crate) mod live;
 pub(crate) mod mentions;
 pub(crate) mod model;
 mod receipts;
+mod reply_times;
 pub(crate) mod satisfaction;
 mod store;
 pub(crate) mod waiting;
@@ -30,13 +31,14 @@ pub(crate) mod waiting;
 pub(crate) use actions::{blank, insert_answer, pause_in};
 pub use answer::Verdict;
 pub use closing::graphql::ClosingMutation;
-pub(crate) use facts::ConversationFact;
+pub(crate) use facts::{Attributes, ConversationFact};
 pub use feedback::graphql::{FeedbackMutation, FeedbackQuery};
 pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
 pub(crate) use lane::post_in;
 pub use lane::{Author, Posting};
 pub use mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscription};
 pub use model::Citation;
+pub(crate) use reply_times::reply_times;
 pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
 pub(crate) use store::{
     answered_twice, find, find_for_update, had_another, history, lock_all, lookup, message, names_of, of_assignee,

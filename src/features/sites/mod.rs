@@ -10,7 +10,7 @@
 //! - Whoever is not a member gets `NOT_FOUND`; a member whose role does not allow it gets `FORBIDDEN`.
 //!
 //! Later features use: [`reach_in`] and [`reach_to`] to check a caller on one site; [`find`] for a site within reach,
-//! [`find_any`] for one anywhere; [`personal`]; [`by_key`], [`admits`] and [`admits_start`] for visitors; [`roles_of`] for sign-ins; [`insert_in`] and [`join_in`]
+//! [`find_any`] for one anywhere; [`personal`]; [`by_key`], [`admits`], [`admits_page`] and [`admits_start`] for visitors; [`roles_of`] for sign-ins; [`insert_in`] and [`join_in`]
 //! to make sites; [`is_member`] to check an assignee, [`members`] who is mentioned.
 
 mod actions;
@@ -135,7 +135,16 @@ pub async fn admits(cx: &Ctx, site: SiteId) -> Result<()> {
         return Ok(());
     }
     let site = store::lookup(&cx.db(), site).await?.ok_or_else(crate::features::accounts::token::invalid)?;
-    if site.allowed_origins.0.is_empty() || fits(cx, &site, origin) { Ok(()) } else { Err(origin_not_allowed()) }
+    admits_page(cx, &site)
+}
+
+/// Checks the page that shows what a site shows to everybody: if it says where it is from, that must be fine.
+///
+/// # Errors
+/// `FORBIDDEN` with `ORIGIN_NOT_ALLOWED`.
+pub fn admits_page(cx: &Ctx, site: &site::Model) -> Result<()> {
+    let is_fine = |origin| site.allowed_origins.0.is_empty() || fits(cx, site, origin);
+    if cx.request.origin.as_deref().is_none_or(is_fine) { Ok(()) } else { Err(origin_not_allowed()) }
 }
 
 fn fits(cx: &Ctx, site: &site::Model, origin: &str) -> bool {

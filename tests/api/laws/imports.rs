@@ -17,6 +17,7 @@ const FEATURES: &[&str] = &[
     "conversations",
     "agents",
     "calendars",
+    "widgets",
     "contact_requests",
     "canned_responses",
     "routing",

@@ -65,6 +65,7 @@ entities!(
     department,
     department_member,
     embedding,
+    emergency,
     evaluation,
     evaluation_gate,
     evaluation_outcome,
@@ -97,6 +98,7 @@ entities!(
     team_member,
     user,
     visitor,
+    widget_settings,
 );
 
 #[test]

@@ -84,6 +84,7 @@ const RULES: &[Rule] = &[
     ("conversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("conversations", r#"{"siteId":"$site"}"#, MEMBERS),
     ("currentVisitor", "{}", "U AA F FF FF F"),
+    ("emergency", r#"{"siteId":"$site"}"#, MEMBERS),
     ("errorCatalogue", "{}", ANYBODY),
     ("exportArticles", r#"{"siteId":"$site","format":"MARKDOWN"}"#, MEMBERS),
     ("inboxCursor", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -132,6 +133,7 @@ const RULES: &[Rule] = &[
     ("routingDecision", r#"{"conversationId":"$conversation"}"#, STAFF),
     ("routingSettings", r#"{"siteId":"$site"}"#, MEMBERS),
     ("previewPublish", r#"{"articleId":"$article"}"#, "U FF N NN AN A"),
+    ("previewWidgetMode", r#"{"siteId":"$site"}"#, MEMBERS),
     ("publicArticle", r#"{"siteKey":"$key","slug":"$slug"}"#, ANYBODY),
     ("publicArticles", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("run", r#"{"runId":"$run"}"#, PARTICIPANTS),
@@ -151,6 +153,8 @@ const RULES: &[Rule] = &[
     ("verifyToken", r#"{"token":"$visitorToken"}"#, ANYBODY),
     ("visitor", r#"{"visitorId":"$visitor"}"#, MEMBERS),
     ("visitors", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("widgetBootstrap", r#"{"siteKey":"$key"}"#, ANYBODY),
+    ("widgetSettings", r#"{"siteId":"$site"}"#, MEMBERS),
     // Subscriptions, from the beginning, so that each has something to say.
     ("agentSession", r#"{"siteId":"$site"}"#, ONESELF),
     ("chatOffers", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -165,6 +169,8 @@ const RULES: &[Rule] = &[
     ("mentionEvents", r#"{"siteId":"$site","after":"beginning"}"#, "U FF N AN AN F"),
     ("messages", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
     ("presenceEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
+    ("widgetMode", r#"{"siteKey":"$key"}"#, ANYBODY),
+    ("widgetMode", r#"{"siteId":"$site"}"#, "U AF N AN AN A"),
     // Mutations. What takes a thing away is given a new one each time.
     ("acceptInvitation", r#"{"token":"$newInvitationToken","name":"Gul","password":"$password"}"#, "A FF F FF FF F"),
     ("addNote", r#"{"conversationId":"$conversation","body":"Not"}"#, STAFF),
@@ -267,6 +273,7 @@ const RULES: &[Rule] = &[
     ("runEvaluation", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("sendMessage", r#"{"conversationId":"$conversation","body":"Merhaba"}"#, PARTICIPANTS),
     ("sendDraft", r#"{"runId":"$draft","body":"Merhaba"}"#, FOR_ONE_AGENT),
+    ("setEmergency", r#"{"siteId":"$site","enabled":true}"#, ADMINS),
     ("setEvaluationGate", r#"{"assistantId":"$assistant","gate":"WARN"}"#, ADMINS),
     ("setPresence", r#"{"siteId":"$site","state":"AWAY"}"#, ONESELF),
     ("setSpecialDay", r#"{"siteId":"$site","date":"2026-10-29","name":"Bayram"}"#, ADMINS),
@@ -290,6 +297,7 @@ const RULES: &[Rule] = &[
     ("updateBusinessHours", r#"{"siteId":"$site","week":[]}"#, ADMINS),
     ("updateGoldenQuestion", r#"{"goldenQuestionId":"$golden","kind":"x"}"#, "U FF N NN AN A"),
     ("updateSite", r#"{"siteId":"$site","locale":"tr"}"#, ADMINS),
+    ("updateWidgetSettings", r#"{"siteId":"$site"}"#, ADMINS),
     ("updateVisitor", r#"{"locale":"tr"}"#, "U AA F FF FF F"),
     // Makes members of those who were none, so it comes last.
     ("createSite", r#"{"name":"Neu"}"#, PERSONS),
@@ -322,6 +330,8 @@ const OPEN: &[&str] = &[
     "refreshSession",
     "searchArticles",
     "startVisitorSession",
+    "widgetBootstrap",
+    "widgetMode",
 ];
 
 /// Tells of the end of an answer.

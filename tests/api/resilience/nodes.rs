@@ -5,10 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use yanit::ports::ai::{Finish, Models, Scripted};
 
-use crate::harness::{
-    app::{Options, Storage, TestApp, setting},
-    people::text,
-    ws::Ws,
+use crate::{
+    agents::dashboard,
+    harness::{
+        app::{Options, Storage, TestApp, setting},
+        people::text,
+        ws::Ws,
+    },
+    widgets::{bootstrap, set_emergency},
 };
 
 /// Two servers on one place; nothing, said aloud, where servers cannot share.
@@ -59,6 +63,34 @@ async fn typing_passes_to_the_other_node() {
         event["conversationEvents"],
         json!({ "__typename": "TypingChanged", "authorName": "Ada", "isTyping": true })
     );
+}
+
+#[tokio::test]
+async fn the_mode_of_a_widget_is_the_same_on_both_nodes() {
+    const MODE: &str = "subscription W($k: String) { widgetMode(siteKey: $k) { mode reason } }";
+    let Some((one, other)) = two(Options::default).await else { return };
+    let site = one.site("acme").await;
+    let agent = one.agent(&site, "Ada").await;
+    let mut watchers = Vec::new();
+    for node in [&one, &other, &other] {
+        let mut ws = Ws::signed_in(&node.ws_url(), None).await;
+        ws.subscribe("w", MODE, json!({ "k": site.key })).await;
+        assert_eq!(ws.next("w").await["widgetMode"], json!({ "mode": "BUSY", "reason": "NO_AGENT" }));
+        watchers.push(ws);
+    }
+    let open = dashboard(&other, &site, &agent).await;
+    for ws in &mut watchers {
+        assert_eq!(ws.next("w").await["widgetMode"], json!({ "mode": "ONLINE", "reason": "AVAILABLE" }));
+    }
+    set_emergency(&one, &site, json!({})).await;
+    // An answer is not older than the question, on the other node either.
+    assert_eq!(bootstrap(&other, &site).await["state"]["reason"], "EMERGENCY");
+    for ws in &mut watchers {
+        assert_eq!(ws.next("w").await["widgetMode"], json!({ "mode": "OFFLINE", "reason": "EMERGENCY" }));
+    }
+    let versions = [bootstrap(&one, &site).await["version"].take(), bootstrap(&other, &site).await["version"].take()];
+    assert_eq!(versions[0], versions[1]);
+    open.close().await;
 }
 
 /// The question is asked on one node, whichever node answers, and one watches on each.

@@ -81,7 +81,7 @@ fn intervals(spans: &[Span]) -> Vec<TimeInterval> {
 
 /// The hours of a weekday.
 #[derive(Clone, Debug, SimpleObject)]
-pub(super) struct WeekdayHours {
+pub(crate) struct WeekdayHours {
     /// The day.
     day: Weekday,
     /// When it is open; nothing when it is closed all day. What begins on the day stands here, also when it ends on the
@@ -92,7 +92,7 @@ pub(super) struct WeekdayHours {
 }
 
 /// A week as the API shows it, Monday first.
-pub(super) fn week(week: &Week) -> Vec<WeekdayHours> {
+pub(crate) fn week(week: &Week) -> Vec<WeekdayHours> {
     let day = |(day, hours): (Weekday, &Hours)| WeekdayHours {
         day,
         intervals: intervals(&hours.intervals),

@@ -1,0 +1,13 @@
+//! Widgets in the API.
+
+mod bootstrap;
+mod emergency;
+mod mode;
+mod settings;
+
+pub use self::{
+    bootstrap::WidgetsQuery,
+    emergency::{EmergencyMutation, EmergencyQuery},
+    mode::WidgetSubscription,
+    settings::{WidgetSettingsMutation, WidgetSettingsQuery},
+};
