@@ -19,7 +19,6 @@ mod roster;
 mod store;
 mod units;
 
-pub(crate) use self::roster::{RosterAgent, Whom, roster};
 pub use self::{
     facts::AgentFact,
     graphql::{
@@ -29,5 +28,5 @@ pub use self::{
 };
 pub(crate) use self::{
     roster::{RosterAgent, Whom, roster},
-    store::{department, department_of, departments_of, lock_department_of},
+    store::{department_of, departments_of, lock_department_of},
 };

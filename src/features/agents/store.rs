@@ -26,7 +26,7 @@ fn departments(reach: &Reach) -> Select<department::Entity> {
     department::Entity::find().filter(reach.site_rows(department::Column::SiteId))
 }
 
-pub(crate) async fn department(db: &Db<'_>, reach: &Reach, id: DepartmentId) -> Result<department::Model> {
+pub(super) async fn department(db: &Db<'_>, reach: &Reach, id: DepartmentId) -> Result<department::Model> {
     let row = departments(reach).filter(department::Column::Id.eq(id)).one(db).await?;
     row.ok_or_else(|| Error::not_found("department"))
 }

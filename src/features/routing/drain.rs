@@ -64,10 +64,10 @@ pub(super) async fn drain_in(tx: &mut Tx, site: SiteId, fresh: &HashSet<Conversa
             agents.iter_mut().filter(|agent| agent.user == user).for_each(|agent| agent.offered -= 1);
         }
     }
-    if !hours::open(&tx.db(), &place, now).await? {
-        return Ok(false);
-    }
-    let mut free: Vec<queue_entry::Model> = entries.into_iter().filter(|entry| entry.offered_to.is_none()).collect();
+    let hours = hours::of(&tx.db(), &place, hours::lines(&entries), now).await?;
+    let open = |entry: &queue_entry::Model| hours.get(&entry.line).is_some_and(|hours| hours.are_open(now));
+    let mut free: Vec<queue_entry::Model> =
+        entries.into_iter().filter(|entry| entry.offered_to.is_none() && open(entry)).collect();
     let order = |entry: &queue_entry::Model| Waiting::from(entry);
     free.sort_by(|a, b| order(a).before(&order(b), now));
     let mut picks = vec![];

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     features::{
         agents::Whom,
-        assistants, calendars,
+        assistants,
         conversations::{self, Author, ConversationFact, Posting, handoff, waiting},
         sites, visitors,
     },
@@ -49,7 +49,6 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     }
     let (now, site) = (tx.cx().clock.now(), found.site_id);
     let place = sites::find_any(&tx.db(), site).await?;
-    let calendar = calendars::of_site(&tx.db(), &place).await?.calendar;
     let rules = store::settings(&tx.db(), site, None).await?;
     let (settings, version) = store::read(rules.as_ref())?;
     let who = who(tx, &found).await?;
@@ -63,14 +62,16 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     }
     let entered_at = found.human_requested_at.unwrap_or(now);
     let patience = TimeDelta::seconds(settings.patience_seconds.into());
-    let deadline = hours::deadline(&calendar, now, now, patience);
+    let line = demand.department.filter(|_| demand.strict);
+    let hours = hours::of_line(&tx.db(), &place, line, now).await?;
+    let deadline = hours.and_then(|hours| hours.deadline(now, now, patience));
     let entry = queue_entry::Model {
         conversation_id: id,
         site_id: site,
         entered_at,
         head_start: head_start(known.vip, known.returning, sales),
         deadline_at: deadline.unwrap_or(now),
-        line: demand.department.filter(|_| demand.strict),
+        line,
         demand,
         seen_until: None,
         offered_to: None,
@@ -102,7 +103,11 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     }
     let place = sites::find_any(&tx.db(), seen.site_id).await?;
     // A customer's private space has no people.
-    if place.owner_id.is_some() || !hours::open(&tx.db(), &place, tx.cx().clock.now()).await? {
+    if place.owner_id.is_some() {
+        return Ok(false);
+    }
+    let now = tx.cx().clock.now();
+    if !hours::of_line(&tx.db(), &place, None, now).await?.is_some_and(|hours| hours.are_open(now)) {
         return Ok(false);
     }
     if speaker.is_some() {

@@ -159,23 +159,20 @@ pub(super) async fn transfer(
         Target::Agent(to) => {
             let other = agent(&tx, &found, to).await?.ok_or_else(|| {
                 let message = "Nobody with that id is a member of the conversation's site.";
-                Error::bad_input("input.toAgentId", ErrorReason::NotMember, message)
+                Error::bad_input("input.to.agentId", ErrorReason::NotMember, message)
             })?;
             if found.assignee_id != Some(to) && !other.is_eligible() {
                 let message = "They are offline, do not get new conversations at the moment, or have as many as they \
                                may have; hand it to their department or the queue, or assign it all the same with \
                                `assignConversation`.";
-                return Err(Error::conflict(ErrorReason::AgentNotAvailable, message).at("input.toAgentId"));
+                return Err(Error::conflict(ErrorReason::AgentNotAvailable, message).at("input.to.agentId"));
             }
             let assigned = waiting::assign_in(&mut tx, found, to, cx.actor.id()).await?;
             conversations::pause_in(&mut tx, assigned).await?;
         }
         Target::Department(department) => {
-            let of_site = sites::reach_in(cx, Permission::SitesRead, site)?;
-            let known = agents::department(&tx.db(), &of_site, department).await;
-            if known.map_err(|error| error.at("input.toDepartmentId"))?.site_id != site {
-                return Err(Error::not_found("department").at("input.toDepartmentId"));
-            }
+            let known = agents::department_of(&tx.db(), site, department).await;
+            known.map_err(|error| error.at("input.to.departmentId"))?;
             wait_in(&mut tx, found, Some(department), user).await?;
         }
         Target::Queue => wait_in(&mut tx, found, None, user).await?,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use ::entity::{
     conversation::{HandoffReason, QueueOutcome, Status},
     ids::{ConversationId, SiteId, UserId},
+    queue_entry,
 };
+use chrono::TimeDelta;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,7 @@ use crate::{
         calendars::CalendarFact,
         conversations::{self, ConversationFact, handoff, waiting},
         sites::{self, SiteFact},
+        widgets::WidgetFact,
     },
     kernel::{
         Ctx, Permission, Result, Tx,
@@ -40,9 +43,14 @@ pub fn reader() -> Reader {
 fn concerns(line: &Line) -> bool {
     ConversationFact::read(line).is_some_and(|fact| enter::moves_queue(&fact))
         || AgentFact::read(line).is_some()
-        || CalendarFact::read(line).is_some()
+        || about_hours(line)
         || removed(line).is_some()
         || RoutingFact::read(line).is_some()
+}
+
+/// True where the site, or a department, may be open or closed now and was not before.
+fn about_hours(line: &Line) -> bool {
+    CalendarFact::read(line).is_some() || WidgetFact::read(line).is_some()
 }
 
 /// Who is no member of the site any more.
@@ -85,6 +93,9 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
         if enter_in(tx, id, wishes).await? {
             fresh.insert(id);
         }
+    }
+    if lines.iter().any(about_hours) {
+        end_waits_in(tx, site).await?;
     }
     if drain_in(tx, site, &fresh).await? {
         tx.enqueue(&DrainQueue { site }).await?;
@@ -171,41 +182,48 @@ impl Job for DrainQueue {
     }
 }
 
-/// Ends waits of a site of which something is over.
+/// Ends waits of a site of which something is over, and gives out what can be given.
 pub(super) async fn settle(cx: &Ctx, site: SiteId) -> Result<()> {
     let mut tx = cx.begin().await?;
-    store::lock_turn(&tx.db(), site).await?;
-    let now = cx.clock.now();
-    let place = sites::find_any(&tx.db(), site).await?;
-    let calendar = crate::features::calendars::of_site(&tx.db(), &place).await?.calendar;
-    let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
-    let patience = chrono::TimeDelta::seconds(settings.patience_seconds.into());
-    let over: Vec<_> = store::waiting(&tx.db(), site).await?;
-    let over: Vec<_> = over
-        .into_iter()
-        .filter(|entry| entry.deadline_at <= now || entry.seen_until.is_some_and(|until| until <= now))
-        .collect();
-    let ids = over.iter().map(|entry| entry.conversation_id).collect();
-    let mut locked = conversations::lock_all(&tx.db(), site, ids).await?;
-    for entry in over {
-        let Some(found) = locked.remove(&entry.conversation_id) else { continue };
-        if entry.deadline_at > now {
-            enter::give_up_in(&mut tx, found, QueueOutcome::Abandoned).await?;
-            continue;
-        }
-        // The calendar, or the patience, may be another one than when the wait began.
-        match hours::deadline(&calendar, entry.deadline_at - patience, now, patience) {
-            Some(later) if later > now => {
-                store::save(&tx.db(), ::entity::queue_entry::Model { deadline_at: later, ..entry }).await?;
-            }
-            Some(_) => enter::give_up_in(&mut tx, found, QueueOutcome::TimedOut).await?,
-            None => enter::give_up_in(&mut tx, found, QueueOutcome::SiteClosed).await?,
-        }
-    }
+    end_waits_in(&mut tx, site).await?;
     if drain_in(&mut tx, site, &HashSet::new()).await? {
         tx.enqueue(&DrainQueue { site }).await?;
     }
     tx.hint(Topic::Subject(site.0));
     tx.commit().await?;
+    Ok(())
+}
+
+/// Ends the waits of those whose patience is over, who are gone, or for whom nobody is there any more.
+async fn end_waits_in(tx: &mut Tx, site: SiteId) -> Result<()> {
+    store::lock_turn(&tx.db(), site).await?;
+    let now = tx.cx().clock.now();
+    let place = sites::find_any(&tx.db(), site).await?;
+    let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
+    let patience = TimeDelta::seconds(settings.patience_seconds.into());
+    let entries = store::waiting(&tx.db(), site).await?;
+    let hours = hours::of(&tx.db(), &place, hours::lines(&entries), now).await?;
+    let open = |entry: &queue_entry::Model| hours.get(&entry.line).filter(|hours| hours.are_open(now));
+    let gone = |entry: &queue_entry::Model| entry.seen_until.is_some_and(|until| until <= now);
+    let over: Vec<queue_entry::Model> =
+        entries.into_iter().filter(|entry| entry.deadline_at <= now || gone(entry) || open(entry).is_none()).collect();
+    let ids = over.iter().map(|entry| entry.conversation_id).collect();
+    let mut locked = conversations::lock_all(&tx.db(), site, ids).await?;
+    for entry in over {
+        let Some(found) = locked.remove(&entry.conversation_id) else { continue };
+        let Some(hours) = open(&entry) else {
+            enter::give_up_in(tx, found, QueueOutcome::SiteClosed).await?;
+            continue;
+        };
+        if entry.deadline_at > now {
+            enter::give_up_in(tx, found, QueueOutcome::Abandoned).await?;
+            continue;
+        }
+        // A break may have begun since, and the calendar may be another one.
+        match hours.deadline(entry.deadline_at - patience, now, patience).filter(|later| *later > now) {
+            Some(deadline_at) => store::save(&tx.db(), queue_entry::Model { deadline_at, ..entry }).await?,
+            None => enter::give_up_in(tx, found, QueueOutcome::TimedOut).await?,
+        }
+    }
     Ok(())
 }

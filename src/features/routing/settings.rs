@@ -1,7 +1,7 @@
 //! A site's routing settings: read, changed by a new version, tried out.
 
 use ::entity::{
-    ids::{ConversationId, DepartmentId, SiteId},
+    ids::{ConversationId, SiteId},
     routing_rules,
 };
 
@@ -60,7 +60,8 @@ pub(super) async fn update(
     let after = change(before).checked()?;
     for rule in &after.rules {
         if let Some(department) = rule.department_id {
-            known(&tx.db(), &reach, site, department, "input.rules.departmentId").await?;
+            let known = agents::department_of(&tx.db(), site, department).await;
+            known.map_err(|error| error.at("input.rules.departmentId"))?;
         }
     }
     let row = routing_rules::Model {
@@ -74,17 +75,6 @@ pub(super) async fn update(
     tx.record(site, site.0, &RoutingFact::RulesChanged { version: row.version })?;
     tx.commit().await?;
     Ok((after, row))
-}
-
-async fn known(
-    db: &crate::ports::db::Db<'_>,
-    reach: &crate::kernel::Reach,
-    site: SiteId,
-    department: DepartmentId,
-    field: &'static str,
-) -> Result<()> {
-    let found = agents::department(db, reach, department).await.map_err(|error| error.at(field))?;
-    if found.site_id == site { Ok(()) } else { Err(Error::not_found("department").at(field)) }
 }
 
 /// Whom a conversation that is, or one of which so much is known, would be given to now. Nothing is changed.

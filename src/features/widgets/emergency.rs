@@ -13,6 +13,7 @@ use crate::{
         jobs::{Failure, Job},
         text,
     },
+    ports::db::Db,
 };
 
 /// Characters of the word to visitors.
@@ -33,6 +34,11 @@ pub(super) struct NewEmergency {
 /// True while it is one: from the moment of `until` on it is none, also before anybody has noticed.
 pub(super) fn is_on(row: &emergency::Model, now: DateTime<Utc>) -> bool {
     row.enabled && row.until.is_none_or(|until| now < until)
+}
+
+/// True while a site is in one.
+pub(crate) async fn in_emergency(db: &Db<'_>, site: SiteId, now: DateTime<Utc>) -> Result<bool> {
+    Ok(store::emergency(db, site).await?.is_some_and(|row| is_on(&row, now)))
 }
 
 /// What it leaves open.

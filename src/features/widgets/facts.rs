@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::tx::Fact;
+use crate::kernel::{journal::Line, tx::Fact};
 
 /// Something that happened to a site's widget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,5 +39,12 @@ impl Fact for WidgetFact {
             Self::EmergencySet { .. } => "emergency.set",
             Self::EmergencyEnded { .. } => "emergency.ended",
         }
+    }
+}
+
+impl WidgetFact {
+    /// Reads a journal line; `None` for another feature's.
+    pub fn read(line: &Line) -> Option<Self> {
+        serde_json::from_str(&line.payload).ok().filter(|fact: &Self| fact.kind() == line.kind)
     }
 }

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     features::{
         agents, assistants,
-        calendars::{self, SiteCalendar, State},
+        calendars::{self, BusinessCalendar, State},
         conversations::{Attributes, ConversationFact},
         sites,
     },
@@ -52,7 +52,7 @@ const IDLE: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub(super) struct Basis {
     pub(super) site: site::Model,
-    pub(super) hours: SiteCalendar,
+    pub(super) hours: BusinessCalendar,
     pub(super) emergency: Option<emergency::Model>,
     pub(super) settings: widget_settings::Model,
     pub(super) agents: Agents,

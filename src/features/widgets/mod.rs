@@ -24,6 +24,7 @@ mod settings;
 mod store;
 mod texts;
 
+pub(crate) use self::emergency::in_emergency;
 pub use self::{
     emergency::EndEmergency,
     facts::WidgetFact,
