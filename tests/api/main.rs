@@ -50,6 +50,7 @@ mod readme;
 mod retrieval;
 mod routing;
 mod satisfaction;
+mod scenarios;
 mod simulation;
 mod sites;
 mod transport_http;
