@@ -19,7 +19,8 @@ const SAMPLE: u64 = 1_000;
 /// replies since a moment. In two queries over at most a thousand conversations.
 pub(crate) async fn reply_times(db: &Db<'_>, site: SiteId, since: DateTime<Utc>) -> Result<Vec<TimeDelta>> {
     use conversation::Column;
-    let rows: Vec<(ConversationId, Option<DateTime<Utc>>, Option<DateTime<Utc>>)> = conversation::Entity::find()
+    type Instant = Option<DateTime<Utc>>;
+    let rows: Vec<(ConversationId, Instant, Instant)> = conversation::Entity::find()
         .filter(Column::SiteId.eq(site))
         .filter(Column::LastActivity.gte(since.timestamp_micros()))
         .filter(

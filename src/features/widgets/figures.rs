@@ -40,7 +40,7 @@ fn median(mut times: Vec<TimeDelta>) -> Option<TimeDelta> {
     times.sort_unstable();
     let middle = times.len() / 2;
     let upper = *times.get(middle)?;
-    let lower = if times.len() % 2 == 0 { *times.get(middle.checked_sub(1)?)? } else { upper };
+    let lower = if times.len().is_multiple_of(2) { *times.get(middle.checked_sub(1)?)? } else { upper };
     Some(lower + (upper - lower) / 2)
 }
 

@@ -101,7 +101,27 @@ fn walk(parser: &mut Parser<'_>, opened: Option<SourceLocation>) -> Result<bool,
                     return refuse(format!("Blocks nest more than {DEPTH} deep."));
                 }
             }
-            _ => {}
+            Token::Ident(_)
+            | Token::AtKeyword(_)
+            | Token::Hash(_)
+            | Token::IDHash(_)
+            | Token::QuotedString(_)
+            | Token::Delim(_)
+            | Token::Number { .. }
+            | Token::Percentage { .. }
+            | Token::Dimension { .. }
+            | Token::WhiteSpace(_)
+            | Token::Comment(_)
+            | Token::Colon
+            | Token::Semicolon
+            | Token::Comma
+            | Token::IncludeMatch
+            | Token::DashMatch
+            | Token::PrefixMatch
+            | Token::SuffixMatch
+            | Token::SubstringMatch
+            | Token::CDO
+            | Token::CDC => {}
         }
     }
 }
@@ -186,7 +206,7 @@ mod tests {
     fn what_cannot_be_read_is_refused() {
         for (css, at) in [
             (".a { color: red", (1, 4)),
-            (".a { color: red }\n.b { color: rgb(1, 2", (2, 16)),
+            (".a { color: red }\n.b { color: rgb(1, 2", (2, 13)),
             (".a { color: red } }", (1, 19)),
             (".a { content: \"x\n }", (1, 15)),
             (".a { color: red } /* x", (1, 23)),
