@@ -11,6 +11,7 @@ use crate::{
     features::{
         agents,
         answers::{self, AnswerQuestion, OfferPerson, SummarizeHandoff},
+        conversations,
         evaluation::RunEvaluation,
         knowledge::{self, CheckIndex, FillVectors, ImportArticles, IndexArticle, RebuildIndex},
         questions::{self, EmbedQuestion},
@@ -156,6 +157,7 @@ impl App {
         tasks.spawn(readers::run(self.cx(), self.readers.clone()));
         tasks.spawn(agents::keep_leases(self.cx()));
         tasks.spawn(routing::keep_queues(self.cx()));
+        tasks.spawn(conversations::keep_viewers(self.cx()));
         tasks.spawn(answers::keep_saving(self.cx()));
         tasks.spawn(knowledge::keep_counting(self.cx()));
     }

@@ -9,7 +9,8 @@
 //!   from its own, what comes after it gets, and nothing twice ([`Member::after`]).
 //! - Nobody joins or leaves its own execution while something is told that the journal alone does not give
 //!   ([`Position::settled`]).
-//! - All subscribers of an execution have the same scope, so the same answers.
+//! - All subscribers of an execution have the same scope, so the same answers; where others see who follows, they are one
+//!   person.
 //! - The execution ends with its last subscriber; its own end, or its error, reaches all of them.
 
 use std::{
@@ -26,11 +27,14 @@ use super::{
     events::{Event, Sink},
     operation::only_root,
 };
-use crate::kernel::{journal::Cursor, position::Position};
+use crate::kernel::{access::Actor, journal::Cursor, position::Position};
 
 /// The subscriptions that can be shared, by their root field. Each takes `after`, and notes its
 /// [`Position`].
 const SHAREABLE: &[&str] = &["messages", "conversationEvents", "inboxEvents"];
+
+/// Those of them of which others see who follows: a person shares them with nobody but themself.
+const SEEN: &[&str] = &["conversationEvents"];
 
 /// The argument that makes a stream begin in the past.
 const AFTER: &str = "after";
@@ -102,9 +106,13 @@ pub(super) fn share(
     name: Option<&str>,
     operation: &OperationDefinition,
     variables: &Variables,
-    scope: &str,
+    actor: &Actor,
 ) -> Option<Share> {
     let field = only_root(operation).filter(|field| SHAREABLE.contains(&field.name.node.as_str()))?;
+    let mut scope = actor.scope();
+    if let Some(person) = actor.id().filter(|_| SEEN.contains(&field.name.node.as_str())) {
+        scope = format!("{person} {scope}");
+    }
     let mut variable = None;
     let literal = field.get_argument(AFTER).map(|argument| {
         argument.node.clone().into_const_with(|name| {
@@ -126,7 +134,7 @@ pub(super) fn share(
     };
     let begins = variable.and_then(|variable| variables.get(variable).or_else(|| default(variable)));
     let live = matches!(begins, None | Some(Value::Null));
-    Some(Share { key: key(document, name, variables, variable, scope), live })
+    Some(Share { key: key(document, name, variables, variable, &scope), live })
 }
 
 /// How often a variable is named. The one of `after` is twice, where it is defined and where it is used; counting one in
@@ -297,14 +305,16 @@ impl Drop for Membership {
 
 #[cfg(test)]
 mod tests {
+    use ::entity::membership::Role;
     use async_graphql::parser::parse_query;
 
     use super::*;
+    use crate::kernel::access::SignedIn;
 
     fn share_of(text: &str, variables: serde_json::Value) -> Option<Share> {
         let document = parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        share(text, None, &operation.node, &Variables::from_json(variables), "scope")
+        share(text, None, &operation.node, &Variables::from_json(variables), &Actor::Anonymous)
     }
 
     fn live(text: &str, variables: serde_json::Value) -> Option<bool> {
@@ -326,6 +336,30 @@ mod tests {
         assert_eq!(live("subscription { other { id } }", none()), None);
         assert_eq!(live("subscription { messages { id } inboxEvents { id } }", none()), None);
         assert_eq!(live("subscription { messages @skip(if: true) { id } }", none()), None);
+    }
+
+    #[test]
+    fn where_others_see_who_follows_each_person_has_an_execution() {
+        let site = ::entity::ids::SiteId(uuid::Uuid::nil());
+        let agent = |number| {
+            Actor::User(Arc::new(SignedIn {
+                user: ::entity::ids::UserId(uuid::Uuid::from_u128(number)),
+                session: ::entity::ids::SessionId(uuid::Uuid::nil()),
+                superadmin: false,
+                memberships: vec![(site, Role::Agent)],
+            }))
+        };
+        let share_of = |text: &str, actor: &Actor| {
+            let document = parse_query(text).unwrap();
+            let (_, operation) = document.operations.iter().next().unwrap();
+            share(text, None, &operation.node, &Variables::default(), actor).unwrap().key
+        };
+        let (one, other) = (agent(1), agent(2));
+        let inbox = "subscription { inboxEvents(siteId: 1) { id } }";
+        assert_eq!(share_of(inbox, &one), share_of(inbox, &other));
+        let talk = "subscription { conversationEvents(conversationId: 1) { id } }";
+        assert_ne!(share_of(talk, &one), share_of(talk, &other));
+        assert_eq!(share_of(talk, &one), share_of(talk, &agent(1)));
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Server {
         let kind = operation.ty;
         let name = params.operation_name.as_deref();
         let share = (kind == OperationType::Subscription)
-            .then(|| hub::share(&params.query, name, operation, &params.variables, &cx.actor.scope()))
+            .then(|| hub::share(&params.query, name, operation, &params.variables, &cx.actor))
             .flatten();
         let alone = only_root(operation).is_some();
         let mut request = async_graphql::Request::new(String::new()).variables(params.variables);

@@ -58,6 +58,7 @@ mod transport_limits;
 mod transport_sse;
 mod transport_ws;
 mod typed_answers;
+mod viewers;
 mod visitors;
 mod widget_settings;
 mod widgets;

@@ -99,7 +99,8 @@ async fn f1_online_a_person_answers_at_once_with_a_draft_of_the_assistant_and_is
     let send = "mutation S($i: SendDraftInput!) { sendDraft(input: $i) { message { id } } }";
     app.run(Some(&agent.token), send, json!({ "i": { "runId": run } })).await;
     app.close(&agent, &conversation).await;
-    let rate = "mutation R($i: RateConversationInput!) { rateConversation(input: $i) { conversation { rating { score } } } }";
+    let rate =
+        "mutation R($i: RateConversationInput!) { rateConversation(input: $i) { conversation { rating { score } } } }";
     app.run(Some(&visitor.token), rate, json!({ "i": { "conversationId": conversation, "score": 5 } })).await;
     assert_eq!(talk(&app, &visitor.token, &conversation).await["rating"]["score"], 5);
     // The figure may be a minute old.
@@ -156,7 +157,12 @@ async fn f2_when_all_are_full_the_assistant_answers_and_after_two_answers_a_pers
 async fn f3_off_hours_the_assistant_answers_nobody_is_assigned_and_a_message_is_left() {
     let (app, site) = shop().await;
     // It is noon on Monday.
-    set_week(&app, &site, json!([{ "day": "MONDAY", "intervals": [{ "from": "13:00", "to": "18:00" }], "breaks": [] }])).await;
+    set_week(
+        &app,
+        &site,
+        json!([{ "day": "MONDAY", "intervals": [{ "from": "13:00", "to": "18:00" }], "breaks": [] }]),
+    )
+    .await;
     app.rules(&site, json!({ "firstResponder": "PEOPLE" })).await;
     let agent = app.agent(&site, "Ayşe").await;
     let _desk = app.dashboard(&site, &agent).await;
@@ -176,7 +182,8 @@ async fn f3_off_hours_the_assistant_answers_nobody_is_assigned_and_a_message_is_
     let talk = until_talk(&app, &visitor.token, &conversation, |talk| talk["offers"] != json!([])).await;
     assert_eq!(talk["offers"], json!(["LEAVE_MESSAGE", "REQUEST_CALLBACK"]));
     let leave = "mutation L($i: LeaveMessageInput!) { leaveMessage(input: $i) { contactRequest { id status } } }";
-    let message = json!({ "i": { "siteKey": site.key, "name": "Ali", "email": "ali@example.com", "message": "Arayın" } });
+    let message =
+        json!({ "i": { "siteKey": site.key, "name": "Ali", "email": "ali@example.com", "message": "Arayın" } });
     let left = app.run(Some(&visitor.token), leave, message).await["leaveMessage"]["contactRequest"].clone();
     let list = "query Q($s: ID!) { contactRequests(siteId: $s) { nodes { id message } } }";
     let seen = app.run(Some(&agent.token), list, json!({ "s": site.id })).await;

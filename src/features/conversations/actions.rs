@@ -16,7 +16,7 @@ use super::{
     facts::{Attributes, ConversationFact},
     handoff,
     lane::{self, Author, Posting},
-    live, mentions, model, store, waiting,
+    live, mentions, model, store, viewing, waiting,
 };
 use crate::{
     features::{accounts, assistants, sites, visitors},
@@ -459,6 +459,9 @@ pub(super) async fn typing(cx: &Ctx, id: ConversationId, is_typing: bool, previe
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;
     let name = live::name_of(cx, kind, author).await?;
     live::pass(cx, id.0, &live::Passing::Typing { kind, author, name, is_typing, preview });
+    if kind == AuthorKind::Agent {
+        viewing::types(cx, id, UserId(author), is_typing);
+    }
     Ok(())
 }
 

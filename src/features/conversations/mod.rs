@@ -9,6 +9,8 @@
 //! - An answer has one rating, of the one who asked (`feedback`); so has each time a conversation was closed
 //!   (`closing`, `satisfaction`).
 //! - Who is mentioned in a note is a member of the site (`mentions`).
+//! - Which of the staff have a conversation open is known on all nodes and kept nowhere (`viewing`); visitors never learn
+//!   of it.
 //! - Every change leaves a journal line about the conversation; followers and readers see it in that order.
 
 pub(crate) mod actions;
@@ -26,6 +28,7 @@ mod receipts;
 mod reply_times;
 pub(crate) mod satisfaction;
 mod store;
+pub(crate) mod viewing;
 pub(crate) mod waiting;
 
 pub(crate) use actions::{blank, insert_answer, pause_in};
@@ -44,3 +47,4 @@ pub(crate) use store::{
     answered_twice, find, find_for_update, had_another, history, lock_all, lookup, message, names_of, of_assignee,
     open_by_assignee, place_of, replies, tags,
 };
+pub use viewing::keep_viewers;

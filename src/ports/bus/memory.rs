@@ -86,6 +86,7 @@ impl MemoryBus {
             Topic::Site(id) => usize::from(id.0.as_bytes()[15]),
             Topic::Jobs => 0,
             Topic::Journal => 1,
+            Topic::Viewers => 2,
         };
         lock(&self.shards[number % SHARDS])
     }

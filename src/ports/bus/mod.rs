@@ -37,6 +37,8 @@ pub enum Topic {
     Journal,
     /// Passing: typing signals and AI chunks of a conversation or run.
     Passing(Uuid),
+    /// Passing: what nodes tell each other of who has which conversation open.
+    Viewers,
 }
 
 /// What a listener is told.

@@ -77,6 +77,7 @@ fn put_topic(frame: &mut Vec<u8>, topic: &Topic, flag: u8) {
         Topic::Jobs => (4, None),
         Topic::Journal => (5, None),
         Topic::Passing(id) => (6, Some(id)),
+        Topic::Viewers => (7, None),
     };
     frame.put_u8(tag | flag);
     if let Some(id) = id {
@@ -96,6 +97,7 @@ fn read(frame: &mut &[u8]) -> Result<Option<Signal>, TryGetError> {
         4 => Topic::Jobs,
         5 => Topic::Journal,
         6 => Topic::Passing(read_id(frame)?),
+        7 => Topic::Viewers,
         _ => return Ok(None),
     };
     if tag & WITH_PAYLOAD == 0 {

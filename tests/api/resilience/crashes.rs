@@ -18,9 +18,10 @@ use super::client::{Chat, Cuts, DEADLINE, END, Sent};
 use crate::harness::{
     app::{Options, Storage, TestApp, setting},
     openai::{Openai, Script},
-    people::text,
+    people::{PASSWORD, text},
     ws::Ws,
 };
+use crate::viewers::{FOLLOW, until_viewed_by};
 
 /// Senders that write at the same time.
 const SENDERS: usize = 4;
@@ -391,4 +392,49 @@ async fn an_answer_whose_node_is_killed_is_completed_by_the_other() {
         nodes.iter().filter(|node| node["authorKind"] == "ASSISTANT").map(|node| text(&node["body"])).collect();
     assert_eq!(answers, [finished.expect("it ended")]);
     assert_eq!(answers, [crate::harness::openai::ANSWER]);
+}
+
+/// Nobody says goodbye for those who were connected to a node that is killed; nothing is heard of them, and that is it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_viewed_a_conversation_on_a_node_that_is_killed_is_gone_after_half_a_minute() {
+    if !servers_can_share() {
+        return;
+    }
+    let storage = Arc::new(Storage::new().await);
+    let app = TestApp::on(storage.clone(), Options { manual_clock: true, ..Options::default() }).await;
+    let site = app.site("acme").await;
+    let (ada, bora) = (app.agent(&site, "Ada").await, app.agent(&site, "Bora").await);
+    let conversation = app.conversation(&app.visitor(&site).await).await;
+    let mut here = Ws::signed_in(&app.ws_url(), Some(&bora.token)).await;
+    here.subscribe("f", FOLLOW, json!({ "c": conversation })).await;
+    until_viewed_by(&app, &bora.token, &conversation, &["Bora"]).await;
+
+    // By its own clock, the other node gives its own sign-in.
+    let mut node = Node::start(storage.config()).await;
+    let login = json!({ "query": "mutation($i: LoginInput!) { login(input: $i) { accessToken } }",
+        "variables": { "i": { "email": ada.email, "password": PASSWORD } } });
+    let answer =
+        app.http.post(format!("http://{}/graphql", node.address)).json(&login).send().await.expect("it answers");
+    let answer: serde_json::Value = answer.json().await.expect("JSON");
+    let token = text(&answer["data"]["login"]["accessToken"]);
+    let mut there = Ws::signed_in(&format!("ws://{}/graphql/ws", node.address), Some(&token)).await;
+    there.subscribe("f", FOLLOW, json!({ "c": conversation })).await;
+    let joined = here.next("f").await["conversationEvents"].take();
+    let names = |event: &serde_json::Value| {
+        let mut names: Vec<String> =
+            event["viewers"].as_array().expect("viewers").iter().map(|one| text(&one["agent"]["name"])).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&joined), ["Ada", "Bora"]);
+    // A node that was started later knows who was there before.
+    let met = there.next("f").await["conversationEvents"].take();
+    assert_eq!(names(&met), ["Ada", "Bora"]);
+
+    node.kill();
+    app.clock.advance(Duration::from_secs(29));
+    until_viewed_by(&app, &bora.token, &conversation, &["Bora", "Ada"]).await;
+    app.clock.advance(Duration::from_secs(11));
+    let gone = here.next("f").await["conversationEvents"].take();
+    assert_eq!(names(&gone), ["Bora"]);
 }

@@ -18,6 +18,7 @@ use crate::{
             answer::AssistantAnswer,
             subscription::{Gap, MessageChanged},
             types::{Conversation, Message, Receipt},
+            viewers::ViewersChanged,
         },
     },
     kernel::journal::{Cursor, Placed},
@@ -245,8 +246,8 @@ pub(super) struct TypingChanged {
     pub(super) preview: Option<String>,
 }
 
-/// An event of `conversationEvents`. Those with a `cursor` are kept and can be replayed; typing and pieces of answers
-/// pass.
+/// An event of `conversationEvents`. Those with a `cursor` are kept and can be replayed; typing, viewers and pieces of
+/// answers pass.
 #[derive(Union)]
 pub(super) enum ConversationEvent {
     /// A message was sent or changed.
@@ -259,6 +260,8 @@ pub(super) enum ConversationEvent {
     ReceiptMoved(ReceiptMoved),
     /// Somebody types.
     TypingChanged(TypingChanged),
+    /// Other members of the site opened it, or closed it; told to members of the site only.
+    ViewersChanged(ViewersChanged),
     /// An assistant begins to answer.
     RunStarted(RunStarted),
     /// It found passages.
@@ -285,7 +288,7 @@ impl Placed for ConversationEvent {
             Self::RunFinished(event) => event.cursor,
             Self::RunFailed(event) => event.cursor,
             Self::Gap(event) => Some(event.cursor),
-            Self::TypingChanged(_) | Self::Chunk(_) => None,
+            Self::TypingChanged(_) | Self::ViewersChanged(_) | Self::Chunk(_) => None,
         }
     }
 }

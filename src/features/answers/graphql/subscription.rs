@@ -10,7 +10,7 @@ use ::entity::{
 use async_graphql::{Context, Subscription};
 use async_stream::try_stream;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, future::Either};
 
 use super::{
     super::{
@@ -29,9 +29,11 @@ use crate::{
             answer::AssistantAnswer,
             subscription::{gap, messages_of, rows_of},
             types::{Conversation, Message, Receipt, participant_id},
+            viewers::ViewersChanged,
         },
         live::{self, Passing},
         model,
+        viewing::{Viewer, Viewing},
     },
     kernel::{
         Ctx, CtxExt, Permission, Result,
@@ -48,7 +50,8 @@ pub struct AnswersSubscription;
 impl AnswersSubscription {
     /// Everything that happens in a conversation: messages, receipts, typing, changes, and answers as they are written.
     /// With `after`, first what was missed since that event, then what happens; without it, from now on. Who comes while
-    /// an answer is being written gets its text so far.
+    /// an answer is being written gets its text so far. A member of the site who follows has the conversation open: other
+    /// members see that, in `viewers` of the conversation and by `ViewersChanged`.
     async fn conversation_events(
         &self,
         ctx: &Context<'_>,
@@ -66,8 +69,21 @@ impl AnswersSubscription {
             let followed = journal::follow(cx.clone(), conversation.site_id, scope, after, passing);
             let mut followed = std::pin::pin!(followed);
             let mut watches: HashMap<RunId, Watch> = HashMap::new();
-            while let Some(batch) = followed.next().await {
-                let events = match batch? {
+            let mut viewing = Viewing::open(&cx, &conversation).map(Box::new);
+            loop {
+                let next = tokio::select! {
+                    batch = followed.next() => Either::Left(batch),
+                    viewers = others(viewing.as_deref_mut()) => Either::Right(viewers),
+                };
+                let batch = match next {
+                    Either::Left(Some(batch)) => batch?,
+                    Either::Left(None) => return,
+                    Either::Right(viewers) => {
+                        yield ConversationEvent::ViewersChanged(ViewersChanged::new(conversation_id, viewers));
+                        continue;
+                    }
+                };
+                let events = match batch {
                     Followed::Gap { from, to } => {
                         vec![ConversationEvent::Gap(gap(from, to, "conversation(conversationId:)"))]
                     }
@@ -153,6 +169,14 @@ impl AnswersSubscription {
                 row = store::find(&cx.db(), run_id).await?;
             }
         })
+    }
+}
+
+/// Who has the conversation open, once that has changed; never for those who are not to know.
+async fn others(viewing: Option<&mut Viewing>) -> Vec<Viewer> {
+    match viewing {
+        Some(viewing) => viewing.changed().await,
+        None => std::future::pending().await,
     }
 }
 

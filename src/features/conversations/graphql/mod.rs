@@ -5,6 +5,7 @@ mod mutation;
 mod query;
 pub(crate) mod subscription;
 pub(crate) mod types;
+pub(crate) mod viewers;
 
 pub use mutation::ConversationsMutation;
 pub use query::ConversationsQuery;

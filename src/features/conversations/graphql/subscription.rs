@@ -9,15 +9,16 @@ use ::entity::{
 };
 use async_graphql::{Context, Enum, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, future::Either};
 
 use super::{
     super::{
         facts::{Attributes, ConversationFact},
-        model, store,
+        model, store, viewing,
     },
     query::ConversationFilter,
     types::{Conversation, Message},
+    viewers::ViewersChanged,
 };
 use crate::{
     features::sites,
@@ -115,16 +116,19 @@ pub(crate) struct InboxEntry {
 pub(crate) enum InboxEvent {
     /// A conversation moved.
     Entry(InboxEntry),
+    /// Members of the site opened a conversation of the inbox, or closed it.
+    Viewers(ViewersChanged),
     /// Events are missing: refetch.
     Gap(Gap),
 }
 
 impl Placed for InboxEvent {
     fn place(&self) -> Option<Cursor> {
-        Some(match self {
-            Self::Entry(entry) => entry.cursor,
-            Self::Gap(gap) => gap.cursor,
-        })
+        match self {
+            Self::Entry(entry) => Some(entry.cursor),
+            Self::Gap(gap) => Some(gap.cursor),
+            Self::Viewers(_) => None,
+        }
     }
 }
 
@@ -166,7 +170,8 @@ impl ConversationsSubscription {
     }
 
     /// What moves in a site's inbox, for members of the site: conversations that enter, change in, or leave the filter.
-    /// With `after` (from `inboxCursor` or the last event), first what was missed. A filter by text is not possible here.
+    /// With `after` (from `inboxCursor` or the last event), first what was missed. Who has conversations of the inbox open is
+    /// told in passing. A filter by text is not possible here.
     async fn inbox_events(
         &self,
         ctx: &Context<'_>,
@@ -187,10 +192,25 @@ impl ConversationsSubscription {
         }
         let position = cx.position.clone();
         let events = try_stream! {
+            let mut viewers = viewing::Changes::of(&cx, site_id);
             let followed = journal::follow(cx.clone(), site_id, Scope::Site, after, None);
             let mut followed = std::pin::pin!(followed);
-            while let Some(batch) = followed.next().await {
-                match batch? {
+            loop {
+                let next = tokio::select! {
+                    batch = followed.next() => Either::Left(batch),
+                    id = viewers.next() => Either::Right(id),
+                };
+                let batch = match next {
+                    Either::Left(Some(batch)) => batch?,
+                    Either::Left(None) => return,
+                    Either::Right(id) => {
+                        if Box::pin(shows(&cx, &filter, id)).await? {
+                            yield InboxEvent::Viewers(ViewersChanged::new(id, viewing::viewers(&cx, id)));
+                        }
+                        continue;
+                    }
+                };
+                match batch {
                     Followed::Gap { from, to } => yield InboxEvent::Gap(gap(from, to, "conversations(siteId:)")),
                     Followed::Passed(_) | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
@@ -318,6 +338,14 @@ async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<
             Some(InboxEntry { cursor, moved, conversation_id: id, conversation })
         })
         .collect())
+}
+
+/// Is a conversation in the inbox at the moment?
+async fn shows(cx: &Ctx, filter: &store::Filter, id: ConversationId) -> Result<bool> {
+    let reach = cx.reach(Permission::ConversationsWork)?;
+    let Some(row) = store::by_ids(&cx.db(), &reach, vec![id]).await?.remove(&id) else { return Ok(false) };
+    let tags = if filter.tag.is_some() { store::tags(&cx.db(), vec![id]).await? } else { HashMap::new() };
+    Ok(matches(filter, &Attributes::of(&row, tags.into_values().next().unwrap_or_default())))
 }
 
 /// Does a conversation with these attributes belong into the inbox?

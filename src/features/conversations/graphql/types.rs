@@ -24,9 +24,10 @@ use super::{
         model,
         model::Citation,
         satisfaction::graphql::ConversationRating,
-        store,
+        store, viewing,
     },
     answer::AssistantAnswer,
+    viewers::Viewer,
 };
 use crate::{
     features::{accounts, assistants, visitors},
@@ -201,6 +202,16 @@ impl Conversation {
             return Ok(vec![]);
         }
         Ok(cx.load(TagsKey(self.row.id)).await?.unwrap_or_default())
+    }
+
+    /// The members of the site who have it open at the moment, longest first; told by `ViewersChanged`. Members of the site
+    /// only; empty for others.
+    async fn viewers(&self, ctx: &Context<'_>) -> Vec<Viewer> {
+        let cx = ctx.cx();
+        if !actions::sees_internals(&cx.actor, &self.row) {
+            return vec![];
+        }
+        viewing::viewers(cx, self.row.id).into_iter().map(Viewer::from).collect()
     }
 
     /// How far each participant has received and read.
