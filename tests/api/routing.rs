@@ -17,8 +17,7 @@ const ACCEPT: &str =
     "mutation A($i: AcceptOfferInput!) { acceptOffer(input: $i) { conversation { assignee { id } } } }";
 const DECLINE: &str = "mutation D($i: DeclineOfferInput!) { declineOffer(input: $i) { conversation { id } } }";
 const TRANSFER: &str = "mutation T($i: TransferConversationInput!) { transferConversation(input: $i) { conversation { assignee { id } departmentId } } }";
-const OFFERS: &str =
-    "subscription O($s: ID!) { chatOffers(siteId: $s) { ... on OfferChanged { change conversationId expiresAt } } }";
+const OFFERS: &str = "subscription O($s: ID!) { chatOffers(siteId: $s) { offers { conversationId expiresAt } } }";
 const DEPARTMENT: &str = "mutation C($i: CreateDepartmentInput!) { createDepartment(input: $i) { department { id } } }";
 
 async fn decision(app: &TestApp, site: &Site, conversation: &str) -> Value {
@@ -338,7 +337,7 @@ async fn two_nodes_never_give_one_visitor_to_two_or_an_agent_too_many() {
         agents.push((agent, most));
     }
     let come = |number: usize| {
-        let node = if number % 2 == 0 { &one } else { &two };
+        let node = if number.is_multiple_of(2) { &one } else { &two };
         let site = site.clone();
         async move { node.waiting(&site).await.1 }
     };

@@ -182,8 +182,7 @@ async fn f3_off_hours_the_assistant_answers_nobody_is_assigned_and_a_message_is_
     let talk = until_talk(&app, &visitor.token, &conversation, |talk| talk["offers"] != json!([])).await;
     assert_eq!(talk["offers"], json!(["LEAVE_MESSAGE", "REQUEST_CALLBACK"]));
     let leave = "mutation L($i: LeaveMessageInput!) { leaveMessage(input: $i) { contactRequest { id status } } }";
-    let message =
-        json!({ "i": { "siteKey": site.key, "name": "Ali", "email": "ali@example.com", "message": "Arayın" } });
+    let message = json!({ "i": { "name": "Ali", "email": "ali@example.com", "message": "Arayın" } });
     let left = app.run(Some(&visitor.token), leave, message).await["leaveMessage"]["contactRequest"].clone();
     let list = "query Q($s: ID!) { contactRequests(siteId: $s) { nodes { id message } } }";
     let seen = app.run(Some(&agent.token), list, json!({ "s": site.id })).await;
@@ -226,7 +225,7 @@ async fn f4_who_finds_nobody_waits_is_told_each_change_and_is_given_to_whoever_c
     app.clock.advance(Duration::from_secs(300));
     app.until_position(&site, &waits, |at| at["outcome"] == "TIMED_OUT").await;
     let call = "mutation C($i: RequestCallbackInput!) { requestCallback(input: $i) { contactRequest { kind phone } } }";
-    let input = json!({ "i": { "siteKey": site.key, "phone": "+90 212 555 00 00" } });
+    let input = json!({ "i": { "phone": "+90 212 555 00 00" } });
     let wanted = app.run(Some(&second.token), call, input).await["requestCallback"]["contactRequest"].clone();
     assert_eq!(wanted["kind"], "CALLBACK");
 }

@@ -1,7 +1,7 @@
 //! Arrivals, agents who come and go, crashes and transfers in random order on two nodes: after each step the queue is as
 //! the rules say, and in the end each wait has one outcome.
 //!
-//! `YANIT_SIMULATION_STEPS` runs it longer, `YANIT_SIMULATION_SEED` runs it again.
+//! `TEST_SIMULATION_STEPS` runs it longer, `TEST_SIMULATION_SEED` runs it again.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use yanit::kernel::journal::{self, Cursor, Scope};
 
 use crate::harness::{
-    app::{Options, Storage, TestApp},
+    app::{Options, Storage, TestApp, setting},
     people::{Person, Site, Visitor, text},
     ws::Ws,
 };
@@ -68,8 +68,6 @@ struct Simulation {
     visitors: Vec<(Visitor, String)>,
     talks: HashMap<String, Talk>,
     read: Cursor,
-    /// What is done, for whoever has to find out why.
-    log: Vec<String>,
 }
 
 impl Simulation {
@@ -92,7 +90,7 @@ impl Simulation {
         let assignment = if offers { "OFFER" } else { "AUTOMATIC" };
         nodes[0].rules(&site, json!({ "strategy": strategy, "assignment": assignment })).await;
         let (visitors, talks, read) = (vec![], HashMap::new(), Cursor(0));
-        Self { nodes, rng, site, offers, agents, department, inside, visitors, talks, read, log: vec![] }
+        Self { nodes, rng, site, offers, agents, department, inside, visitors, talks, read }
     }
 
     fn node(&mut self) -> usize {
@@ -127,7 +125,6 @@ impl Simulation {
         }
         let seconds = if self.rng.random_bool(0.04) { 75 } else { self.rng.random_range(0..8) };
         let millis = self.rng.random_range(1..1_000);
-        self.log.push(format!("{roll} on {node}, then {seconds} s"));
         // Nodes notice in steps what a beat is for.
         for _ in 0..seconds / 15 {
             self.pass(Duration::from_secs(15)).await;
@@ -428,11 +425,12 @@ impl Simulation {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "the seed, for whoever has to run it again")]
 async fn whatever_happens_the_queue_is_fair_and_nobody_is_forgotten() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seed = number("YANIT_SIMULATION_SEED").unwrap_or_else(rand::random);
-    let steps = number("YANIT_SIMULATION_STEPS").unwrap_or(STEPS);
-    println!("YANIT_SIMULATION_SEED={seed}");
+    let number = |name: &str| setting(name).and_then(|value| value.parse::<u64>().ok());
+    let seed = number("TEST_SIMULATION_SEED").unwrap_or_else(rand::random);
+    let steps = number("TEST_SIMULATION_STEPS").unwrap_or(STEPS);
+    println!("TEST_SIMULATION_SEED={seed}");
     let storage = std::sync::Arc::new(Storage::new().await);
     let first = TestApp::on(storage.clone(), Options { manual_clock: true, ..Options::default() }).await;
     let same = Options { clock: Some(first.clock.clone()), ..Options::default() };

@@ -73,7 +73,7 @@ fn languages(tags: &[String]) -> Result<Tags> {
     let mut known: Vec<String> = Vec::with_capacity(tags.len());
     for tag in tags {
         let tag = text::language(field, tag)?;
-        if !known.contains(&tag) {
+        if !known.iter().any(|other| other.eq_ignore_ascii_case(&tag)) {
             known.push(tag);
         }
     }

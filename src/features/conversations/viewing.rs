@@ -115,11 +115,7 @@ impl Views {
         match serde_json::from_slice(payload) {
             Ok(Told::Open(views)) => views.into_iter().for_each(|view| self.opened(view, now)),
             Ok(Told::Closed { conversation, view }) => self.forget(conversation, |known| known.view.id == view),
-            Ok(Told::Types { conversation, user, is_typing }) => {
-                let mut all = lock(&self.known);
-                let theirs = all.get_mut(&conversation).into_iter().flatten().filter(|known| known.view.user == user);
-                theirs.for_each(|known| known.types_until = is_typing.then_some(now + TYPING));
-            }
+            Ok(Told::Types { conversation, user, is_typing }) => self.typed(conversation, user, is_typing, now),
             Ok(Told::Started) => self.beat(cx),
             Err(error) => tracing::warn!(error = %error, "a node told of viewers in another way"),
         }
@@ -139,6 +135,23 @@ impl Views {
         if is_new {
             self.tell(site, conversation);
         }
+    }
+
+    fn typed(&self, conversation: ConversationId, user: UserId, is_typing: bool, now: DateTime<Utc>) {
+        let mut all = lock(&self.known);
+        let theirs = all.get_mut(&conversation).into_iter().flatten().filter(|known| known.view.user == user);
+        theirs.for_each(|known| known.types_until = is_typing.then_some(now + TYPING));
+    }
+
+    /// True when it has to be said: who types tells so with each letter, and only those who have it open are shown.
+    fn is_news(&self, conversation: ConversationId, user: UserId, is_typing: bool, now: DateTime<Utc>) -> bool {
+        let all = lock(&self.known);
+        let mut theirs = all.get(&conversation).into_iter().flatten().filter(|known| known.view.user == user);
+        theirs.any(|known| match known.types_until {
+            Some(until) if is_typing => until <= now + TYPING / 2,
+            Some(until) => until > now,
+            None => is_typing,
+        })
     }
 
     fn forget(&self, conversation: ConversationId, gone: impl Fn(&Known) -> bool) {
@@ -197,7 +210,11 @@ pub(crate) fn viewers(cx: &Ctx, conversation: ConversationId) -> Vec<Viewer> {
 
 /// Tells that a member of the site types in a conversation, or has stopped.
 pub(super) fn types(cx: &Ctx, conversation: ConversationId, user: UserId, is_typing: bool) {
-    say(cx, &Told::Types { conversation, user, is_typing });
+    let (views, now) = (cx.shared.get::<Views>(), cx.clock.now());
+    if views.is_news(conversation, user, is_typing, now) {
+        views.typed(conversation, user, is_typing, now);
+        say(cx, &Told::Types { conversation, user, is_typing });
+    }
 }
 
 /// A conversation that is open in front of the caller, until it is dropped.
@@ -335,6 +352,21 @@ mod tests {
         views.forget(ConversationId(Uuid::nil()), |known| known.view.id == Uuid::from_u128(2));
         assert_eq!(there(&views, &mut changes), (0, true));
         assert!(lock(&views.known).is_empty(), "nothing is kept of it");
+    }
+
+    #[test]
+    fn typing_is_said_when_it_is_news() {
+        let (views, now) = (Views::default(), DateTime::UNIX_EPOCH);
+        let (conversation, user) = (ConversationId(Uuid::nil()), UserId(Uuid::from_u128(1)));
+        let news = |is_typing, at| views.is_news(conversation, user, is_typing, at);
+        assert!(!news(true, now), "they do not have it open");
+        views.opened(view(1, 1), now);
+        assert!(news(true, now) && !news(false, now));
+        views.typed(conversation, user, true, now);
+        assert!(!news(true, now) && news(false, now));
+        // Said again in time, so that it is never seen to stop in between.
+        assert!(news(true, now + TYPING / 2) && news(false, now + TYPING / 2));
+        assert!(news(true, now + TYPING) && !news(false, now + TYPING));
     }
 
     #[test]

@@ -130,7 +130,8 @@ const RULES: &[Rule] = &[
     ("previewRouting", r#"{"input":{"siteId":"$site"}}"#, MEMBERS),
     ("queue", r#"{"siteId":"$site"}"#, MEMBERS),
     ("queuePosition", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
-    ("routingDecision", r#"{"conversationId":"$conversation"}"#, STAFF),
+    // Nobody was to be given this one.
+    ("routingDecision", r#"{"conversationId":"$conversation"}"#, "U FN N 0N 0N 0"),
     ("routingSettings", r#"{"siteId":"$site"}"#, MEMBERS),
     ("previewPublish", r#"{"articleId":"$article"}"#, "U FF N NN AN A"),
     ("previewWidgetMode", r#"{"siteId":"$site"}"#, MEMBERS),
