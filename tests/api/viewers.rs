@@ -57,16 +57,26 @@ pub(crate) async fn until_viewed_by(app: &TestApp, token: &str, conversation: &s
     panic!("{expected:?} are not seen: {}", viewers(app, token, conversation).await)
 }
 
+/// The next event that is not about the conversation as such: there is no assistant, so who writes waits for a person.
+async fn event(ws: &mut Ws) -> Value {
+    loop {
+        let event = ws.next("e").await["conversationEvents"].take();
+        if event["__typename"] != "ConversationChanged" {
+            return event;
+        }
+    }
+}
+
 /// The viewers that the next event tells of.
 async fn told(ws: &mut Ws) -> Vec<String> {
-    let event = ws.next("e").await["conversationEvents"].take();
+    let event = event(ws).await;
     assert_eq!(event["__typename"], "ViewersChanged", "{event}");
     names(&event["viewers"])
 }
 
 /// The next event is this message, and nothing before it.
 async fn hears(ws: &mut Ws, body: &str) {
-    let event = ws.next("e").await["conversationEvents"].take();
+    let event = event(ws).await;
     assert_eq!((&event["__typename"], &event["message"]["body"]), (&json!("MessageChanged"), &json!(body)), "{event}");
 }
 

@@ -388,6 +388,7 @@ async fn m25_visitors_are_told_how_fast_people_reply() {
     const HUMAN: &str = "mutation H($i: RequestHumanInput!) { requestHuman(input: $i) { conversation { id } } }";
     let (app, site, agent) = started().await;
     assert_eq!(bootstrap(&app, &site).await["medianReplySeconds"], Value::Null);
+    app.assistant(&site, json!({})).await;
     // The assistant answered for a while; then the visitor wished for a person.
     let visitor = app.visitor(&site).await;
     let conversation = app.conversation(&visitor).await;

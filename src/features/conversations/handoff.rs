@@ -102,10 +102,16 @@ pub(crate) async fn request_in(
     reason: HandoffReason,
 ) -> Result<conversation::Model> {
     let before = actions::attributes(tx, &found).await?;
-    let paused = found.assistant_paused;
+    let (paused, before_that) = (found.assistant_paused, found.human_requested_at);
+    let wrote_at = DateTime::from_timestamp_micros(found.last_activity);
     let mut row = found.into_active_model();
-    // Who has waited once goes on waiting since then.
-    let since = row.human_requested_at.take().flatten().filter(|_| again(reason));
+    let since = match reason {
+        // Who has waited once goes on waiting since then.
+        HandoffReason::Agent | HandoffReason::AgentGone => before_that,
+        // Whoever wrote has waited since they did.
+        HandoffReason::Site => wrote_at,
+        HandoffReason::Visitor | HandoffReason::Assistant => None,
+    };
     row.human_requested_at = Set(Some(since.unwrap_or_else(|| tx.cx().clock.now())));
     row.handoff_reason = Set(Some(reason));
     row.human_joined_at = Set(None);
@@ -117,14 +123,6 @@ pub(crate) async fn request_in(
         tx.record(waiting.site_id, waiting.id.0, &ConversationFact::AssistantPaused)?;
     }
     Ok(waiting)
-}
-
-/// True for a wait that is the site's doing and not a new wish.
-fn again(reason: HandoffReason) -> bool {
-    match reason {
-        HandoffReason::Agent | HandoffReason::AgentGone => true,
-        HandoffReason::Visitor | HandoffReason::Assistant | HandoffReason::Site => false,
-    }
 }
 
 /// The visitor goes on with the assistant instead of waiting. Where nobody waits, nothing changes.
