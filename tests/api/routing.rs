@@ -251,11 +251,7 @@ async fn when_an_agent_is_gone_another_one_gets_it_else_the_assistant_and_the_vi
     assert_eq!(app.until_assigned(&site, &started[0].1).await, a.id);
     // Not back in time.
     one.close().await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    for _ in 0..4 {
-        app.clock.advance(Duration::from_secs(15));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    app.until_gone(&site, &a).await;
     let is_b = |at: &Value| at["assignee"]["id"] == b.id;
     app.until_position(&site, &started[0].1, is_b).await;
     let left = app.until_position(&site, &started[1].1, |at| at["outcome"] == "ASSISTANT").await;

@@ -295,11 +295,7 @@ async fn f6_an_agents_day() {
     assert_eq!(app.until_assigned(&site, &more).await, agent.id, "busy is not full");
     // Silence for a minute.
     desk.close().await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    for _ in 0..5 {
-        app.clock.advance(Duration::from_secs(15));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    app.until_gone(&site, &agent).await;
     app.until_position(&site, &more, |at| at["isWaiting"] == true).await;
 }
 
@@ -322,11 +318,7 @@ async fn f12_the_widgets_day() {
     until_mode(&mut widget, "ONLINE", "AVAILABLE").await;
     // They go home without a word.
     desk.close().await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    for _ in 0..5 {
-        app.clock.advance(Duration::from_secs(15));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    app.until_gone(&site, &agent).await;
     until_mode(&mut widget, "BUSY", "NO_AGENT").await;
     app.clock.advance(Duration::from_secs(300));
     until_mode(&mut widget, "OFFLINE", "CLOSED").await;

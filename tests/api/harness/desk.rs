@@ -101,6 +101,21 @@ impl TestApp {
         self.until_position(site, conversation, |at| at["position"] == place).await
     }
 
+    /// Moves time on, a quarter of a minute after the other, until an agent whose dashboards are closed is gone.
+    pub(crate) async fn until_gone(&self, site: &Site, agent: &Person) {
+        let query = "query Q($s: ID!) { presence(siteId: $s) { agents { user { id } } } }";
+        for _ in 0..30 {
+            let there = self.run(Some(&site.admin.token), query, json!({ "s": site.id })).await;
+            let agents = there["presence"]["agents"].as_array().expect("a list").clone();
+            if !agents.iter().any(|one| one["user"]["id"] == agent.id) {
+                return;
+            }
+            self.clock.advance(Duration::from_secs(15));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("they stay");
+    }
+
     /// Ends a conversation.
     pub(crate) async fn close(&self, person: &Person, conversation: &str) {
         let close = "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { id } } }";
