@@ -152,14 +152,24 @@ impl App {
 
     /// Starts the background work of a node: jobs, readers, saving.
     pub fn start_workers(&self) {
-        let tasks = &self.ports.tasks;
-        tasks.spawn(jobs::work(self.cx(), self.kinds.clone()));
-        tasks.spawn(readers::run(self.cx(), self.readers.clone()));
-        tasks.spawn(agents::keep_leases(self.cx()));
-        tasks.spawn(routing::keep_queues(self.cx()));
-        tasks.spawn(conversations::keep_viewers(self.cx()));
-        tasks.spawn(answers::keep_saving(self.cx()));
-        tasks.spawn(knowledge::keep_counting(self.cx()));
+        let kinds = self.kinds.clone();
+        self.keep("jobs", move |cx| jobs::work(cx, kinds.clone()));
+        let all = self.readers.clone();
+        self.keep("readers", move |cx| readers::run(cx, all.clone()));
+        self.keep("leases", agents::keep_leases);
+        self.keep("queues", routing::keep_queues);
+        self.keep("viewers", conversations::keep_viewers);
+        self.keep("answers", answers::keep_saving);
+        self.keep("views", knowledge::keep_counting);
+    }
+
+    fn keep<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl Fn(Ctx) -> F + Send + 'static,
+    ) {
+        let cx = self.cx();
+        self.ports.tasks.keep(name, move || work(cx.clone()));
     }
 
     /// Orders the work that comes round by itself, unless it is ordered already.

@@ -1,9 +1,13 @@
 //! Background tasks: spawned with the span of their cause, counted, and ended at shutdown.
 
-use std::future::Future;
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
+
+/// How long work that panicked rests before it begins again.
+const REST: Duration = Duration::from_secs(1);
 
 /// Spawns tasks and waits for them at the end.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +24,31 @@ impl Tasks {
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
         tokio::spawn(self.tracker.track_future(work.in_current_span()))
+    }
+
+    /// Runs work that the server cannot be without, to its end at shutdown. Work that panics begins again: a fault in one
+    /// round must not leave a node that answers requests and no longer routes, keeps leases or does jobs.
+    pub fn keep<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl Fn() -> F + Send + 'static,
+    ) {
+        self.keep_with(REST, name, work);
+    }
+
+    fn keep_with<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        rest: Duration,
+        name: &'static str,
+        work: impl Fn() -> F + Send + 'static,
+    ) {
+        let stopping = self.stopping();
+        self.spawn(async move {
+            while AssertUnwindSafe(work()).catch_unwind().await.is_err() && !stopping.is_cancelled() {
+                tracing::error!(task = name, "background work panicked; it begins again");
+                tokio::time::sleep(rest).await;
+            }
+        });
     }
 
     /// Runs `work` until it ends or shutdown begins, whichever is first.
@@ -45,5 +74,25 @@ impl Tasks {
     pub async fn drain(&self) {
         self.stop();
         self.tracker.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_begins_again() {
+        static ROUNDS: AtomicUsize = AtomicUsize::new(0);
+        let tasks = Tasks::default();
+        tasks.keep_with(Duration::ZERO, "test", || async {
+            let round = ROUNDS.fetch_add(1, Ordering::Relaxed);
+            assert!(round == 2, "a fault");
+        });
+        tasks.tracker.close();
+        tasks.tracker.wait().await;
+        assert_eq!(ROUNDS.load(Ordering::Relaxed), 3);
     }
 }
