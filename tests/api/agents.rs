@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use entity::agent_lease;
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::harness::{
@@ -209,4 +211,25 @@ async fn who_signs_out_is_gone_at_once() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("they are still there");
+}
+
+/// Its node stood still for so long that another one ended the lease.
+#[tokio::test]
+async fn whose_dashboard_is_still_connected_is_there_again() {
+    let (app, site, agent) = site().await;
+    let _open = dashboard(&app, &site, &agent).await;
+    let cx = app.app.cx();
+    let ended = agent_lease::Entity::delete_many().exec(&cx.db()).await.expect("it is deleted");
+    assert_eq!(ended.rows_affected, 1);
+    assert_eq!(present(&app, &site).await["online"], 0);
+    app.clock.advance(Duration::from_secs(20));
+    for _ in 0..600 {
+        if present(&app, &site).await["online"] == 1 {
+            let (_, waiting) = app.waiting(&site).await;
+            assert_eq!(app.until_assigned(&site, &waiting).await, agent.id);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("they are connected, and count as gone");
 }

@@ -77,10 +77,11 @@ pub async fn keep_queues(cx: Ctx) {
     let stopping = cx.tasks.stopping();
     let mut beat_at = cx.clock.now();
     loop {
-        if let Err(error) = look(&cx, &mut beat_at).await {
+        let now = cx.clock.now();
+        if let Err(error) = look(&cx, now, &mut beat_at).await {
             tracing::warn!(error = ?error, "queues could not be kept; the next round tries again");
         }
-        let next = next(&cx).await;
+        let next = next(&cx, now).await;
         tokio::select! {
             () = stopping.cancelled() => return,
             () = cx.clock.sleep_until(next) => {}
@@ -88,15 +89,15 @@ pub async fn keep_queues(cx: Ctx) {
     }
 }
 
-async fn next(cx: &Ctx) -> DateTime<Utc> {
-    let (now, latest) = (cx.clock.now(), cx.clock.now() + LOOK);
-    let soonest = store::next_due(&cx.db()).await.ok().flatten();
-    // What should have been done and could not be waits for the next round.
-    soonest.filter(|at| *at > now).map_or(latest, |at| at.min(latest))
+/// When there is something to do after a round.
+async fn next(cx: &Ctx, round: DateTime<Utc>) -> DateTime<Utc> {
+    let latest = round + LOOK;
+    // What was due in this round and could not be done waits for the next one.
+    let soonest = store::next_due(&cx.db(), round).await.ok().flatten();
+    soonest.map_or(latest, |at| at.min(latest))
 }
 
-async fn look(cx: &Ctx, beat_at: &mut DateTime<Utc>) -> Result<()> {
-    let now = cx.clock.now();
+async fn look(cx: &Ctx, now: DateTime<Utc>, beat_at: &mut DateTime<Utc>) -> Result<()> {
     if *beat_at <= now {
         let there: Vec<ConversationId> = cx.shared.get::<Watched>().with(|ids| ids.keys().copied().collect());
         store::see(&cx.db(), &there, now + GRACE).await?;

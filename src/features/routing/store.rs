@@ -79,11 +79,11 @@ pub(super) async fn due(db: &Db<'_>, now: DateTime<Utc>) -> Result<Vec<SiteId>> 
     Ok(sites.into_tuple().all(db).await?)
 }
 
-/// When something of that comes next.
-pub(super) async fn next_due(db: &Db<'_>) -> Result<Option<DateTime<Utc>>> {
+/// When something of that comes next, after a moment.
+pub(super) async fn next_due(db: &Db<'_>, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
     let mut soonest: Option<DateTime<Utc>> = None;
     for column in [Column::DeadlineAt, Column::SeenUntil, Column::OfferExpiresAt] {
-        let row = Entity::find().filter(column.is_not_null()).order_by_asc(column).select_only().column(column);
+        let row = Entity::find().filter(column.gt(after)).order_by_asc(column).select_only().column(column);
         let next: Option<DateTime<Utc>> = row.into_tuple().one(db).await?;
         soonest = soonest.into_iter().chain(next).min();
     }

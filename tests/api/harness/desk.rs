@@ -10,7 +10,8 @@ use super::{
     ws::Ws,
 };
 
-const SESSION: &str = "subscription S($s: ID!) { agentSession(siteId: $s) { sessionId } }";
+/// An agent's open dashboard.
+pub(crate) const SESSION: &str = "subscription S($s: ID!) { agentSession(siteId: $s) { sessionId } }";
 const POSITION: &str = "query Q($c: ID!) { queuePosition(conversationId: $c) { isWaiting position waiting estimatedWaitSeconds waitsUntil outcome assignee { id } } }";
 const WAIT: &str = "mutation W($i: RequestHumanInput!) { requestHuman(input: $i) { conversation { id } } }";
 

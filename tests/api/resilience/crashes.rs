@@ -12,13 +12,14 @@ use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use yanit::{config::Config, ports::db::Database};
+use yanit::{config::Config, kernel::clock::Clock, ports::db::Database};
 
 use super::client::{Chat, Cuts, DEADLINE, END, Sent};
 use crate::harness::{
     app::{Options, Storage, TestApp, setting},
+    desk::SESSION,
     openai::{Openai, Script},
-    people::{PASSWORD, text},
+    people::{PASSWORD, Person, text},
     ws::Ws,
 };
 use crate::viewers::{FOLLOW, until_viewed_by};
@@ -144,6 +145,16 @@ impl Node {
             http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
+    }
+
+    /// A socket of somebody who signs in here: by its own clock, a node gives its own sign-in.
+    async fn signed_in(&self, person: &Person) -> Ws {
+        let login = json!({ "query": "mutation($i: LoginInput!) { login(input: $i) { accessToken } }",
+            "variables": { "i": { "email": person.email, "password": PASSWORD } } });
+        let login = reqwest::Client::new().post(format!("http://{}/graphql", self.address)).json(&login);
+        let answer: serde_json::Value = login.send().await.expect("it answers").json().await.expect("JSON");
+        let token = text(&answer["data"]["login"]["accessToken"]);
+        Ws::signed_in(&format!("ws://{}/graphql/ws", self.address), Some(&token)).await
     }
 
     /// SIGKILL: nothing is said and nothing is finished.
@@ -409,15 +420,8 @@ async fn who_viewed_a_conversation_on_a_node_that_is_killed_is_gone_after_half_a
     here.subscribe("f", FOLLOW, json!({ "c": conversation })).await;
     until_viewed_by(&app, &bora.token, &conversation, &["Bora"]).await;
 
-    // By its own clock, the other node gives its own sign-in.
     let mut node = Node::start(storage.config()).await;
-    let login = json!({ "query": "mutation($i: LoginInput!) { login(input: $i) { accessToken } }",
-        "variables": { "i": { "email": ada.email, "password": PASSWORD } } });
-    let answer =
-        app.http.post(format!("http://{}/graphql", node.address)).json(&login).send().await.expect("it answers");
-    let answer: serde_json::Value = answer.json().await.expect("JSON");
-    let token = text(&answer["data"]["login"]["accessToken"]);
-    let mut there = Ws::signed_in(&format!("ws://{}/graphql/ws", node.address), Some(&token)).await;
+    let mut there = node.signed_in(&ada).await;
     there.subscribe("f", FOLLOW, json!({ "c": conversation })).await;
     let joined = here.next("f").await["conversationEvents"].take();
     let names = |event: &serde_json::Value| {
@@ -437,4 +441,38 @@ async fn who_viewed_a_conversation_on_a_node_that_is_killed_is_gone_after_half_a
     app.clock.advance(Duration::from_secs(11));
     let gone = here.next("f").await["conversationEvents"].take();
     assert_eq!(names(&gone), ["Bora"]);
+}
+
+/// Nobody ends the leases of a node that is killed but time; then somebody else has its agents' conversations.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_whose_node_is_killed_is_offline_after_a_minute_and_their_conversations_are_somebody_elses() {
+    if !servers_can_share() {
+        return;
+    }
+    let storage = Arc::new(Storage::new().await);
+    // The other node is a process, and has the machine's time.
+    let clock = Clock::manual(Clock::system().now());
+    let app = TestApp::on(storage.clone(), Options { clock: Some(clock.clone()), ..Options::default() }).await;
+    let site = app.site("acme").await;
+    let (ada, bora) = (app.agent(&site, "Ada").await, app.agent(&site, "Bora").await);
+    let mut node = Node::start(storage.config()).await;
+    let mut there = node.signed_in(&ada).await;
+    there.subscribe("session", SESSION, json!({ "s": site.id })).await;
+    there.next("session").await;
+    let (_, conversation) = app.waiting(&site).await;
+    assert_eq!(app.until_assigned(&site, &conversation).await, ada.id);
+
+    let _here = app.dashboard(&site, &bora).await;
+    node.kill();
+    let over = Clock::system().now() + Duration::from_secs(60);
+    while clock.now() + Duration::from_secs(15) < over - Duration::from_secs(20) {
+        clock.advance(Duration::from_secs(15));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(app.until_assigned(&site, &conversation).await, ada.id, "a connection may be cut for a while");
+    while clock.now() < over {
+        clock.advance(Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    app.until_position(&site, &conversation, |at| at["assignee"]["id"] == bora.id.as_str()).await;
 }

@@ -1,7 +1,7 @@
 //! Leases of open dashboards: moved on together, ended when nobody moves them on.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,10 +20,10 @@ use crate::{
 
 /// The dashboards that are connected to this node.
 #[derive(Default)]
-struct Held(Mutex<HashSet<LeaseId>>);
+struct Held(Mutex<HashMap<LeaseId, agent_lease::Model>>);
 
 impl Held {
-    fn with<T>(&self, work: impl FnOnce(&mut HashSet<LeaseId>) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut HashMap<LeaseId, agent_lease::Model>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -41,7 +41,7 @@ pub(crate) struct Open {
 impl Open {
     pub(super) fn new(cx: &Ctx, session: SessionId, lease: agent_lease::Model) -> Self {
         let held = cx.shared.get::<Held>();
-        held.with(|leases| leases.insert(lease.id));
+        held.with(|leases| leases.insert(lease.id, lease.clone()));
         Self { cx: cx.as_system(), held, session, lease }
     }
 }
@@ -89,10 +89,11 @@ async fn end_run_out(cx: &Ctx, site: SiteId, user: UserId, now: DateTime<Utc>) -
 pub async fn keep_leases(cx: Ctx) {
     let stopping = cx.tasks.stopping();
     loop {
-        if let Err(error) = beat(&cx).await {
+        let now = cx.clock.now();
+        if let Err(error) = beat(&cx, now).await {
             tracing::warn!(error = ?error, "leases of dashboards could not be kept; the next round tries again");
         }
-        let next = next(&cx).await;
+        let next = next(&cx, now).await;
         tokio::select! {
             () = stopping.cancelled() => return,
             () = cx.clock.sleep_until(next) => {}
@@ -100,18 +101,21 @@ pub async fn keep_leases(cx: Ctx) {
     }
 }
 
-/// When there is something to do again: at the next beat, or earlier when a lease or what an agent said runs out.
-async fn next(cx: &Ctx) -> DateTime<Utc> {
-    let beat = cx.clock.now() + BEAT;
-    let soonest = store::next_end(&cx.db()).await.ok().flatten();
-    soonest.map_or(beat, |at| at.clamp(cx.clock.now(), beat))
+/// When there is something to do after a round: at the next beat, or earlier when a lease or what an agent said runs out.
+async fn next(cx: &Ctx, round: DateTime<Utc>) -> DateTime<Utc> {
+    let beat = round + BEAT;
+    // What was due in this round and could not be done waits for the next one.
+    let soonest = store::next_end(&cx.db(), round).await.ok().flatten();
+    soonest.map_or(beat, |at| at.min(beat))
 }
 
-async fn beat(cx: &Ctx) -> Result<()> {
-    let mine: Vec<LeaseId> = cx.shared.get::<Held>().with(|leases| leases.iter().copied().collect());
-    let now = cx.clock.now();
-    if !mine.is_empty() {
-        store::extend(&cx.db(), &mine, now + GRACE).await?;
+async fn beat(cx: &Ctx, now: DateTime<Utc>) -> Result<()> {
+    let held = cx.shared.get::<Held>();
+    let mine: Vec<LeaseId> = held.with(|leases| leases.keys().copied().collect());
+    if !mine.is_empty() && store::extend(&cx.db(), &mine, now + GRACE).await? < mine.len() as u64 {
+        let kept = store::existing(&cx.db(), &mine).await?;
+        let lost = held.with(|leases| leases.values().filter(|lease| !kept.contains(&lease.id)).cloned().collect());
+        renew(cx, &held, lost, now).await?;
     }
     for (site, user) in store::run_out(&cx.db(), now).await? {
         end_run_out(cx, site, user, now).await?;
@@ -124,6 +128,21 @@ async fn beat(cx: &Ctx) -> Result<()> {
             tx.record(site, user.0, &AgentFact::AvailabilityChanged { user, state, until: None })?;
         }
         tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Dashboards that are still connected, whose leases another node has ended because this one stood still or did not reach
+/// the database for longer than a lease lasts: their agents are there again.
+async fn renew(cx: &Ctx, held: &Held, lost: Vec<agent_lease::Model>, now: DateTime<Utc>) -> Result<()> {
+    for lease in lost {
+        let mut tx = cx.begin().await?;
+        // Who is no member any more is about to be told so. Who closed the dashboard meanwhile, or signed out, is gone.
+        let there = store::lock(&tx.db(), lease.site_id, lease.user_id).await?;
+        if there && held.with(|leases| leases.contains_key(&lease.id)) {
+            super::insert_in(&mut tx, agent_lease::Model { expires_at: now + GRACE, ..lease }).await?;
+            tx.commit().await?;
+        }
     }
     Ok(())
 }

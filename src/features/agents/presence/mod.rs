@@ -21,7 +21,7 @@ pub use self::leases::keep_leases;
 use super::facts::AgentFact;
 use crate::{
     features::{accounts, sites},
-    kernel::{Ctx, Error, ErrorReason, Permission, Result, text},
+    kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, text},
 };
 
 /// An agent whose dashboards are gone so long is offline.
@@ -82,13 +82,20 @@ pub(super) async fn open(cx: &Ctx, site: SiteId) -> Result<Open> {
     if !store::lock(&tx.db(), site, user).await? {
         return Err(Error::not_found("agent"));
     }
+    insert_in(&mut tx, lease.clone()).await?;
+    tx.commit().await?;
+    Ok(Open::new(cx, session, lease))
+}
+
+/// Inserts a lease of an agent whose membership is locked. The first one takes them online.
+async fn insert_in(tx: &mut Tx, lease: agent_lease::Model) -> Result<()> {
+    let (site, user) = (lease.site_id, lease.user_id);
     let first = store::count_leases(&tx.db(), site, user).await? == 0;
-    store::insert_lease(&tx.db(), lease.clone()).await?;
+    store::insert_lease(&tx.db(), lease).await?;
     if first {
         tx.record(site, user.0, &AgentFact::CameOnline { user })?;
     }
-    tx.commit().await?;
-    Ok(Open::new(cx, session, lease))
+    Ok(())
 }
 
 /// What an agent says about themself.

@@ -33,14 +33,21 @@ pub(super) async fn count_leases(db: &Db<'_>, site: SiteId, user: UserId) -> Res
     Ok(of_agent.filter(agent_lease::Column::UserId.eq(user)).count(db).await?)
 }
 
-/// Moves leases on.
-pub(super) async fn extend(db: &Db<'_>, ids: &[LeaseId], to: DateTime<Utc>) -> Result<()> {
-    agent_lease::Entity::update_many()
+/// Moves leases on; how many there were.
+pub(super) async fn extend(db: &Db<'_>, ids: &[LeaseId], to: DateTime<Utc>) -> Result<u64> {
+    let done = agent_lease::Entity::update_many()
         .col_expr(agent_lease::Column::ExpiresAt, Expr::value(to))
         .filter(agent_lease::Column::Id.is_in(ids.iter().copied()))
         .exec(db)
         .await?;
-    Ok(())
+    Ok(done.rows_affected)
+}
+
+/// Those leases that there are.
+pub(super) async fn existing(db: &Db<'_>, ids: &[LeaseId]) -> Result<HashSet<LeaseId>> {
+    let rows = agent_lease::Entity::find().filter(agent_lease::Column::Id.is_in(ids.iter().copied()));
+    let rows: Vec<LeaseId> = rows.select_only().column(agent_lease::Column::Id).into_tuple().all(db).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Agents of whom a lease has run out.
@@ -104,12 +111,13 @@ pub(super) async fn forget_over(db: &Db<'_>, site: SiteId, user: UserId, now: Da
     Ok(done.rows_affected > 0)
 }
 
-/// When a lease or what an agent said runs out next.
-pub(super) async fn next_end(db: &Db<'_>) -> Result<Option<DateTime<Utc>>> {
-    let lease = agent_lease::Entity::find().order_by_asc(agent_lease::Column::ExpiresAt);
+/// When a lease or what an agent said runs out next, after a moment.
+pub(super) async fn next_end(db: &Db<'_>, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    let lease = agent_lease::Entity::find().filter(agent_lease::Column::ExpiresAt.gt(after));
+    let lease = lease.order_by_asc(agent_lease::Column::ExpiresAt);
     let lease: Option<DateTime<Utc>> =
         lease.select_only().column(agent_lease::Column::ExpiresAt).into_tuple().one(db).await?;
-    let state = agent_state::Entity::find().filter(agent_state::Column::Until.is_not_null());
+    let state = agent_state::Entity::find().filter(agent_state::Column::Until.gt(after));
     let state: Option<DateTime<Utc>> = state
         .order_by_asc(agent_state::Column::Until)
         .select_only()
