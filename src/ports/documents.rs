@@ -16,8 +16,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-/// Longest reading of a file.
-const TIME: Duration = Duration::from_secs(30);
+/// Processor time for a file.
+#[cfg(target_os = "linux")]
+const PROCESSOR_TIME: Duration = Duration::from_secs(30);
+/// Longest reading of a file, on a machine that is busy with other things, too.
+const TIME: Duration = Duration::from_secs(180);
 /// Pages of a file that are read.
 const PAGES_MAX: usize = 500;
 /// Most that the reader may say, in bytes.
@@ -53,7 +56,7 @@ pub enum Unreadable {
     Scanned,
     /// It has more than 500 pages.
     TooManyPages,
-    /// Reading took longer than 30 seconds or more memory than there is for it.
+    /// Reading took more processor time (30 seconds) or memory (768 MiB) than there is for it.
     TooLarge,
     /// The reader cannot be started on this machine.
     NoReader,
@@ -181,7 +184,7 @@ fn has(file: &[u8], word: &[u8]) -> bool {
 #[cfg(target_os = "linux")]
 fn bound() {
     use rustix::process::{Resource, Rlimit, setrlimit};
-    for (resource, most) in [(Resource::Data, MEMORY), (Resource::Cpu, TIME.as_secs()), (Resource::Core, 0)] {
+    for (resource, most) in [(Resource::Data, MEMORY), (Resource::Cpu, PROCESSOR_TIME.as_secs()), (Resource::Core, 0)] {
         // Where a limit cannot be set there is still the time that the server waits.
         let _ = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     }

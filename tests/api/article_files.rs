@@ -55,17 +55,18 @@ fn base64_file(name: &str, content: &[u8]) -> Value {
     json!({ "name": name, "base64": STANDARD.encode(content) })
 }
 
-/// Waits until an import is done.
+/// Waits until an import is done: its files are read by processes of their own, which a busy machine starts slowly.
 async fn finished(app: &TestApp, site: &Site, import: &str) -> Value {
-    for _ in 0..2_000 {
-        let shown = app.run(Some(&site.admin.token), SHOWN, json!({ "i": import })).await["articleImport"].clone();
+    let mut shown = Value::Null;
+    for _ in 0..3_600 {
+        shown = app.run(Some(&site.admin.token), SHOWN, json!({ "i": import })).await["articleImport"].clone();
         if !shown["finishedAt"].is_null() {
             assert_eq!(shown["filesDone"], shown["filesTotal"]);
             return shown;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    panic!("the import is not finished");
+    panic!("the import is not finished: {shown:#}");
 }
 
 async fn import(app: &TestApp, site: &Site, files: Value) -> Value {
