@@ -197,3 +197,16 @@ async fn three_seconds_after_the_second_answer_a_person_is_offered() {
     app.run(Some(&visitor.token), REQUEST, json!({ "i": { "conversationId": conversation } })).await;
     assert_eq!(read(&app, &visitor.token, &conversation).await["offers"], json!([]));
 }
+
+#[tokio::test]
+async fn nobody_is_asked_for_where_nobody_works() {
+    let app = TestApp::start().await;
+    let customer = app.person("cem").await;
+    let create = "mutation C($i: CreateAssistantInput!) { createAssistant(input: $i) { assistant { id } } }";
+    let made = app.run(Some(&customer.token), create, json!({ "i": { "name": "Benim" } })).await;
+    let start = "mutation S($i: StartConversationInput!) { startConversation(input: $i) { conversation { id } } }";
+    let input = json!({ "i": { "assistantId": made["createAssistant"]["assistant"]["id"] } });
+    let started = app.run(Some(&customer.token), start, input).await;
+    let input = json!({ "i": { "conversationId": started["startConversation"]["conversation"]["id"] } });
+    assert_eq!(app.refused(Some(&customer.token), REQUEST, input).await, "BAD_USER_INPUT/INVALID_COMBINATION");
+}

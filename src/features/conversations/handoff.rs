@@ -21,8 +21,8 @@ use super::{
     model, store, waiting,
 };
 use crate::{
-    features::{assistants, visitors},
-    kernel::{Actor, Ctx, Error, Permission, Result, Tx},
+    features::{assistants, sites, visitors},
+    kernel::{Actor, Ctx, Error, ErrorReason, Permission, Result, Tx},
 };
 
 /// How a conversation came to wait for a person.
@@ -74,10 +74,15 @@ pub(crate) fn announcement(language: &str) -> &'static str {
 pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
     // Before the transaction, which must not wait for another connection while it holds one.
-    let language = language(cx, &store::find(&cx.db(), &reach, id).await?).await?;
+    let seen = store::find(&cx.db(), &reach, id).await?;
+    own(cx, &seen)?;
+    if sites::find_any(&cx.db(), seen.site_id).await?.owner_id.is_some() {
+        let message = "Nobody but you works where this conversation is; there is nobody to ask.";
+        return Err(Error::bad_input("input.conversationId", ErrorReason::InvalidCombination, message));
+    }
+    let language = language(cx, &seen).await?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
-    own(cx, &found)?;
     if waits(&found) {
         return Ok(found);
     }

@@ -424,7 +424,7 @@ impl ConversationsMutation {
 
     /// Asks for a person: the assistant falls silent, the visitor is told so, and the conversation waits until an agent
     /// writes. For the visitor or customer of the conversation, at any time; a closed one is reopened. Asking twice is the
-    /// same as once.
+    /// same as once. Refused with `INVALID_COMBINATION` where nobody works but the customer: with an assistant of their own.
     async fn request_human(
         &self,
         ctx: &Context<'_>,
