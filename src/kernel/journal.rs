@@ -10,7 +10,7 @@ use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value
 use async_stream::try_stream;
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::{Ctx, Error, ErrorReason, Result, position::Position};
@@ -261,9 +261,4 @@ pub async fn trim(cx: &Ctx, site: SiteId, before: chrono::DateTime<chrono::Utc>)
         .await?;
     tx.commit().await?;
     Ok(gone.rows_affected)
-}
-
-/// How many lines a site has; for operators and tests.
-pub async fn count(db: &Db<'_>, site: SiteId) -> Result<u64> {
-    Ok(journal::Entity::find().filter(journal::Column::SiteId.eq(site)).count(db).await?)
 }
