@@ -343,12 +343,13 @@ impl From<DbErr> for Error {
     }
 }
 
-/// True for failures of the connection rather than of the statement: the server went away or is starting.
+/// True for failures of the connection rather than of the statement: the server went away or is starting, or it ended this
+/// transaction so that another one, which waited for it, can go on.
 fn is_io(error: &sea_orm::SqlxError) -> bool {
     use sea_orm::SqlxError::{BeginFailed, Database, Io, PoolClosed, PoolTimedOut, Protocol, WorkerCrashed};
     if let Database(e) = error {
-        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now
-        return e.code().is_some_and(|code| code.starts_with("57P"));
+        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now; 40P01 deadlock_detected
+        return e.code().is_some_and(|code| code.starts_with("57P") || code == "40P01");
     }
     matches!(error, Io(_) | PoolTimedOut | PoolClosed | WorkerCrashed | Protocol(_) | BeginFailed)
 }
