@@ -140,8 +140,15 @@ async fn agents(cx: &Ctx, site: SiteId, count: usize) -> Result<()> {
             );
             let expires_at = now + TimeDelta::days(1);
             leases.push(
-                agent_lease::Model { id: cx.id(LeaseId), site_id: site, user_id: id, expires_at, created_at: now }
-                    .into_active_model(),
+                agent_lease::Model {
+                    id: cx.id(LeaseId),
+                    site_id: site,
+                    user_id: id,
+                    expires_at,
+                    created_at: now,
+                    lost_at: None,
+                }
+                .into_active_model(),
             );
             profiles.push(
                 agent_profile::Model {

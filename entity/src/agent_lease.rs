@@ -13,6 +13,8 @@ pub struct Model {
     pub user_id: UserId,
     pub expires_at: DateTimeUtc,
     pub created_at: DateTimeUtc,
+    /// Since when its connection is gone. Null while it is there, and for those of a node that died.
+    pub lost_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -31,7 +31,7 @@ pub struct Model {
     pub offered_to: Option<UserId>,
     /// Until when they may accept.
     pub offer_expires_at: Option<DateTimeUtc>,
-    /// Who declined it, or let an offer pass.
+    /// Who declined it, or let an offer pass, in this round.
     #[sea_orm(column_type = "JsonBinary")]
     pub declined: Users,
 }

@@ -30,6 +30,7 @@ mod m20261121_38_contact_requests;
 mod m20261121_39_department_calendars;
 mod m20261121_3_assistants;
 mod m20261121_40_routing;
+mod m20261121_41_lost_dashboards;
 mod m20261121_4_conversations;
 mod m20261121_5_runs;
 mod m20261121_6_knowledge;
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_38_contact_requests::Migration),
             Box::new(m20261121_39_department_calendars::Migration),
             Box::new(m20261121_40_routing::Migration),
+            Box::new(m20261121_41_lost_dashboards::Migration),
         ]
     }
 }

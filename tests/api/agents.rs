@@ -23,6 +23,9 @@ const PRESENCE: &str = "query Q($s: ID!) { presence(siteId: $s) { online accepti
 const SET: &str =
     "mutation S($i: SetPresenceInput!) { setPresence(input: $i) { agent { presence { online state text until } } } }";
 const EVENTS: &str = "subscription E($s: ID!, $a: EventCursor) { presenceEvents(siteId: $s, after: $a) { ... on PresenceChanged { agent { user { id } presence { online state } } } } }";
+const LOAD: &str = "subscription E($s: ID!, $a: EventCursor) { presenceEvents(siteId: $s, after: $a) { ... on PresenceChanged { cursor agent { user { id } presence { atCapacity activeChats acceptsChats } } } } }";
+const ASSIGN: &str =
+    "mutation A($i: AssignConversationInput!) { assignConversation(input: $i) { conversation { id } } }";
 
 async fn site() -> (TestApp, Site, Person) {
     let app = TestApp::with(Options { manual_clock: true, ..Options::default() }).await;
@@ -33,6 +36,25 @@ async fn site() -> (TestApp, Site, Person) {
 
 async fn present(app: &TestApp, site: &Site) -> Value {
     app.run(Some(&site.admin.token), PRESENCE, json!({ "s": site.id })).await["presence"].clone()
+}
+
+/// The place of the newest event.
+async fn cursor(app: &TestApp, site: &Site) -> Value {
+    let query = "query C($s: ID!) { inboxCursor(siteId: $s) }";
+    app.run(Some(&site.admin.token), query, json!({ "s": site.id })).await["inboxCursor"].clone()
+}
+
+/// The leases of all open dashboards, once `fits` is true of them: the server notices by itself that one is gone.
+async fn until_leases(app: &TestApp, fits: impl Fn(&[agent_lease::Model]) -> bool) {
+    let cx = app.app.cx();
+    for _ in 0..1_500 {
+        let leases = agent_lease::Entity::find().all(&cx.db()).await.expect("they are read");
+        if fits(&leases) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the leases stay as they are");
 }
 
 /// A dashboard of an agent.
@@ -108,10 +130,7 @@ async fn what_an_agent_can_do_has_defaults_and_limits() {
 async fn an_agent_is_there_while_a_dashboard_is_open_and_a_minute_longer() {
     let (app, site, agent) = site().await;
     assert_eq!(present(&app, &site).await["online"], 0);
-    let cursor = app
-        .run(Some(&site.admin.token), "query C($s: ID!) { inboxCursor(siteId: $s) }", json!({ "s": site.id }))
-        .await["inboxCursor"]
-        .clone();
+    let cursor = cursor(&app, &site).await;
     let mut events = Ws::signed_in(&app.ws_url(), Some(&site.admin.token)).await;
     events.subscribe("e", EVENTS, json!({ "s": site.id, "a": cursor })).await;
     let first = dashboard(&app, &site, &agent).await;
@@ -186,9 +205,8 @@ async fn who_has_as_many_as_they_may_have_gets_no_more() {
     app.run(Some(&site.admin.token), UPDATE, limit).await;
     let visitor = app.visitor(&site).await;
     let conversation = app.conversation(&visitor).await;
-    let assign = "mutation A($i: AssignConversationInput!) { assignConversation(input: $i) { conversation { id } } }";
     let input = json!({ "i": { "conversationId": conversation, "assigneeId": agent.id } });
-    app.run(Some(&agent.token), assign, input).await;
+    app.run(Some(&agent.token), ASSIGN, input).await;
     let now = present(&app, &site).await;
     assert_eq!(now["accepting"], 0);
     assert_eq!(now["agents"][0]["presence"]["atCapacity"], true);
@@ -196,6 +214,83 @@ async fn who_has_as_many_as_they_may_have_gets_no_more() {
     app.run(Some(&agent.token), close, json!({ "i": { "conversationId": conversation } })).await;
     assert_eq!(text(&present(&app, &site).await["agents"][0]["user"]["id"]), agent.id);
     assert_eq!(present(&app, &site).await["accepting"], 1);
+}
+
+#[tokio::test]
+async fn subscribers_are_told_when_an_agent_gets_or_loses_a_conversation() {
+    let (app, site, agent) = site().await;
+    let _open = dashboard(&app, &site, &agent).await;
+    let limit = json!({ "i": { "siteId": site.id, "userId": agent.id, "maxChats": 1 } });
+    app.run(Some(&site.admin.token), UPDATE, limit).await;
+    let mut events = Ws::signed_in(&app.ws_url(), Some(&site.admin.token)).await;
+    events.subscribe("e", LOAD, json!({ "s": site.id, "a": cursor(&app, &site).await })).await;
+    let full = json!({ "atCapacity": true, "activeChats": 1, "acceptsChats": false });
+    let free = json!({ "atCapacity": false, "activeChats": 0, "acceptsChats": true });
+    let of = |presence: &Value| json!({ "user": { "id": agent.id }, "presence": presence });
+    let assign = |conversation: &str, person: &Person| {
+        let input = json!({ "i": { "conversationId": conversation, "assigneeId": person.id } });
+        app.run(Some(&agent.token), ASSIGN, input)
+    };
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    assign(&conversation, &agent).await;
+    assert_eq!(events.next("e").await["presenceEvents"]["agent"], of(&full));
+    app.close(&agent, &conversation).await;
+    assert_eq!(events.next("e").await["presenceEvents"]["agent"], of(&free));
+
+    // From one to the other: both are told of.
+    let second = app.conversation(&app.visitor(&site).await).await;
+    assign(&second, &agent).await;
+    assert_eq!(events.next("e").await["presenceEvents"]["agent"], of(&full));
+    assign(&second, &site.admin).await;
+    let first = events.next("e").await["presenceEvents"].clone();
+    let last = events.next("e").await["presenceEvents"].clone();
+    let told = |person: &Person| {
+        let found = [&first, &last].into_iter().find(|event| event["agent"]["user"]["id"] == person.id);
+        found.expect("both are told of")["agent"]["presence"].clone()
+    };
+    assert_eq!((told(&agent), &told(&site.admin)["activeChats"]), (free, &json!(1)));
+    // Who was cut off between the two hears of the other one.
+    let mut again = Ws::signed_in(&app.ws_url(), Some(&site.admin.token)).await;
+    again.subscribe("e", LOAD, json!({ "s": site.id, "a": first["cursor"] })).await;
+    again.until("e", |event| event["presenceEvents"]["agent"] == last["agent"]).await;
+}
+
+/// G1t: to the tenth of a second.
+#[tokio::test]
+async fn whose_only_dashboard_is_closed_is_there_for_sixty_seconds_and_not_longer() {
+    let (app, site, agent) = site().await;
+    let (first, second) = (dashboard(&app, &site, &agent).await, dashboard(&app, &site, &agent).await);
+    let counts = |leases: &[agent_lease::Model]| {
+        let end = app.clock.now() + Duration::from_secs(60);
+        leases.iter().any(|lease| lease.expires_at == end)
+    };
+    // So that no lease ends in exactly a minute by chance.
+    app.clock.advance(Duration::from_secs(7));
+    first.close().await;
+    until_leases(&app, counts).await;
+    for millis in [20_000, 20_000, 19_900, 100] {
+        app.clock.advance(Duration::from_millis(millis));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    until_leases(&app, |leases| leases.len() == 1).await;
+    assert_eq!(present(&app, &site).await["online"], 1, "the other tab is open");
+
+    app.clock.advance(Duration::from_secs(7));
+    second.close().await;
+    until_leases(&app, counts).await;
+    app.clock.advance(Duration::from_millis(59_900));
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(present(&app, &site).await["online"], 1, "a tenth of a second is left");
+    app.clock.advance(Duration::from_millis(100));
+    // Time stands still from here on: what ends now ends at sixty seconds.
+    for _ in 0..600 {
+        if present(&app, &site).await["online"] == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("they are still there");
 }
 
 #[tokio::test]

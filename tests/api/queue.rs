@@ -226,5 +226,109 @@ async fn at_closing_time_who_waits_is_told_so_and_off_hours_nobody_waits_or_is_g
     let query = "query Q($c: ID!) { conversation(conversationId: $c) { offers messages(last: 2) { nodes { authorKind body } } } }";
     let now = app.run(Some(&visitor.token), query, json!({ "c": night })).await["conversation"].clone();
     assert_eq!(now["offers"], json!(["LEAVE_MESSAGE", "REQUEST_CALLBACK"]));
-    assert!(text(&now["messages"]["nodes"][1]["body"]).contains("closed"), "{now}");
+    let said = now["messages"]["nodes"].as_array().expect("a list");
+    assert!(said.len() == 1 && text(&said[0]["body"]).contains("closed"), "and nothing that is not true: {now}");
+
+    // Who only writes, to a site without an assistant, is told so, too, and once.
+    let visitor = app.visitor(&site).await;
+    let silent = app.conversation(&visitor).await;
+    app.say(&visitor.token, &silent, "Kimse var mı?").await;
+    app.until_position(&site, &silent, |at| at["outcome"] == "SITE_CLOSED").await;
+    app.say(&visitor.token, &silent, "Alo?").await;
+    app.app.drain().await.expect("all is done");
+    let now = app.run(Some(&visitor.token), query, json!({ "c": silent })).await["conversation"].clone();
+    let said = now["messages"]["nodes"].as_array().expect("a list").clone();
+    assert_eq!((said.len(), &said[1]["body"]), (2, &json!("Alo?")), "{now}");
+    assert!(text(&said[0]["body"]).contains("closed"), "{now}");
+}
+
+/// Whoever waits for a person and has none is in the queue, whatever happened before.
+#[tokio::test]
+async fn nobody_who_waits_for_a_person_falls_between_the_chairs() {
+    let (app, site) = TestApp::still().await;
+    let (a, b) = (app.limited(&site, "A", 2).await, app.limited(&site, "B", 2).await);
+    let _one = app.dashboard(&site, &a).await;
+    let (visitor, conversation) = app.waiting(&site).await;
+    assert_eq!(app.until_assigned(&site, &conversation).await, a.id);
+
+    // An agent puts it back: somebody else gets it, and not they.
+    let assign = "mutation A($i: AssignConversationInput!) { assignConversation(input: $i) { conversation { id } } }";
+    let nobody = json!({ "i": { "conversationId": conversation, "assigneeId": null } });
+    app.run(Some(&a.token), assign, nobody.clone()).await;
+    app.until_place(&site, &conversation, 1).await;
+    let _two = app.dashboard(&site, &b).await;
+    assert_eq!(app.until_assigned(&site, &conversation).await, b.id);
+    // Also after they have written.
+    app.say(&b.token, &conversation, "Buyurun.").await;
+    app.run(Some(&b.token), assign, nobody).await;
+    assert_eq!(app.until_assigned(&site, &conversation).await, a.id);
+
+    // The visitor would rather not wait until the agent writes: the place is somebody else's.
+    let cancel = "mutation L($i: CancelHumanRequestInput!) { cancelHumanRequest(input: $i) { conversation { assignee { id } } } }";
+    let input = json!({ "i": { "conversationId": conversation } });
+    let free = app.run(Some(&visitor.token), cancel, input).await["cancelHumanRequest"]["conversation"].clone();
+    assert_eq!(free["assignee"], Value::Null);
+
+    // Closed while it waited: who comes back waits again.
+    drop((_one, _two));
+    app.until_gone(&site, &a).await;
+    app.until_gone(&site, &b).await;
+    let (visitor, late) = app.waiting(&site).await;
+    app.until_place(&site, &late, 1).await;
+    app.close(&site.admin, &late).await;
+    assert_eq!(app.position(&site, &late).await["outcome"], "CLOSED");
+    app.say(&visitor.token, &late, "Bir şey daha...").await;
+    app.until_place(&site, &late, 1).await;
+    app.close(&site.admin, &late).await;
+    app.ask_for_person(&visitor, &late).await;
+    app.until_place(&site, &late, 1).await;
+}
+
+#[tokio::test]
+async fn what_is_asked_for_may_change_while_somebody_waits() {
+    let (app, site) = TestApp::still().await;
+    let agent = app.limited(&site, "Ayşe", 1).await;
+    let admin = Some(site.admin.token.as_str());
+    let create = "mutation C($i: CreateDepartmentInput!) { createDepartment(input: $i) { department { id } } }";
+    let made = app.run(admin, create, json!({ "i": { "siteId": site.id, "name": "Boş" } })).await;
+    let empty = made["createDepartment"]["department"]["id"].clone();
+    let rules = json!([
+        { "name": "Boş", "when": { "tags": ["bos"] }, "strategy": "DEPARTMENT", "departmentId": empty, "onlyDepartment": true },
+        { "name": "Hukuk", "when": { "tags": ["hukuk"] }, "strategy": "SKILL_BASED", "skills": [{ "name": "hukuk", "level": 1 }] },
+    ]);
+    app.rules(&site, json!({ "rules": rules })).await;
+    let tagged = async |tag: &str| {
+        let visitor = app.visitor(&site).await;
+        let conversation = app.conversation(&visitor).await;
+        let input = json!({ "i": { "conversationId": conversation, "add": [tag] } });
+        let tag = "mutation T($i: TagConversationInput!) { tagConversation(input: $i) { conversation { id } } }";
+        app.run(admin, tag, input).await;
+        app.ask_for_person(&visitor, &conversation).await;
+        app.until_position(&site, &conversation, |at| at["position"].is_number()).await;
+        conversation
+    };
+    let (nobody, law) = (tagged("bos").await, tagged("hukuk").await);
+    let _desk = app.dashboard(&site, &agent).await;
+    let (_, first) = app.waiting(&site).await;
+    assert_eq!(app.until_assigned(&site, &first).await, agent.id);
+    app.clock.advance(Duration::from_secs(1));
+    let (_, usual) = app.waiting(&site).await;
+    let at = app.until_position(&site, &usual, |at| at["estimatedWaitSeconds"].is_number()).await;
+    assert_eq!(at["position"], 2);
+    let at = app.position(&site, &law).await;
+    assert_eq!((&at["position"], &at["estimatedWaitSeconds"]), (&json!(1), &Value::Null), "nobody who can help");
+
+    // Somebody is important after all.
+    app.clock.advance(Duration::from_secs(1));
+    let (visitor, late) = app.waiting(&site).await;
+    app.until_place(&site, &late, 3).await;
+    app.run(admin, VIP, json!({ "i": { "visitorId": visitor.id, "vip": true } })).await;
+    app.until_place(&site, &late, 1).await;
+
+    // The department is given up: everybody may have who waited for it.
+    let delete = "mutation D($i: DeleteDepartmentInput!) { deleteDepartment(input: $i) { departmentId } }";
+    app.run(admin, delete, json!({ "i": { "departmentId": empty } })).await;
+    app.until_position(&site, &nobody, |at| at["waiting"] == 4).await;
+    let late_comer = tagged("bos").await;
+    app.until_position(&site, &late_comer, |at| at["waiting"] == 5).await;
 }

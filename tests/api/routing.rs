@@ -11,7 +11,7 @@ use crate::harness::{
 };
 
 const DECISION: &str = "query Q($c: ID!) { routingDecision(conversationId: $c) { number chosenId offered chosen { id } explanation { rule rulesVersion strategy returned candidates { agentId score excludedBecause activeChats maxChats skillMatch } } } }";
-const PREVIEW: &str = "query Q($i: PreviewRoutingInput!) { previewRouting(input: $i) { rule strategy candidates { agentId score excludedBecause } } }";
+const PREVIEW: &str = "query Q($i: PreviewRoutingInput!) { previewRouting(input: $i) { rule strategy firstChoiceId candidates { agentId score excludedBecause } } }";
 const TAKE: &str = "mutation T($i: TakeConversationInput!) { takeConversation(input: $i) { conversation { id assignee { id } assistantPaused } } }";
 const ACCEPT: &str =
     "mutation A($i: AcceptOfferInput!) { acceptOffer(input: $i) { conversation { assignee { id } } } }";
@@ -72,6 +72,7 @@ async fn the_least_busy_agent_gets_it_and_the_decision_says_why() {
         (a.id.clone(), "AT_CAPACITY".to_owned()),
         (b.id.clone(), "AT_CAPACITY".to_owned()),
         (away.id.clone(), "NOT_AVAILABLE".to_owned()),
+        (site.admin.id.clone(), "OFFLINE".to_owned()),
     ];
     expected.sort();
     assert_eq!(excluded, expected);
@@ -125,9 +126,18 @@ async fn rules_say_what_is_needed_and_a_preview_says_what_then_happens() {
         input.as_object_mut().expect("an object").extend(known.as_object().expect("an object").clone());
         let told = app.run(Some(&site.admin.token), PREVIEW, json!({ "i": input })).await["previewRouting"].clone();
         assert_eq!((&told["rule"], &told["strategy"]), (&rule, &json!(strategy)), "{told}");
-        assert_eq!(told["candidates"][0]["agentId"], json!(first.id), "{told}");
+        assert_eq!((&told["candidates"][0]["agentId"], &told["firstChoiceId"]), (&json!(first.id), &json!(first.id)));
         let admin = told["candidates"].as_array().expect("a list").iter().find(|one| one["agentId"] == site.admin.id);
         assert_eq!(admin.expect("everybody is there")["excludedBecause"], "OFFLINE");
+    }
+    // Closed is closed.
+    let emergency = "mutation E($i: SetEmergencyInput!) { setEmergency(input: $i) { emergency { enabled } } }";
+    for enabled in [true, false] {
+        app.run(Some(&site.admin.token), emergency, json!({ "i": { "siteId": site.id, "enabled": enabled } })).await;
+        let told = app.run(Some(&site.admin.token), PREVIEW, json!({ "i": { "siteId": site.id } })).await;
+        let told = &told["previewRouting"];
+        assert_eq!(told["firstChoiceId"].is_null(), enabled, "{told}");
+        assert_eq!(told["candidates"][0]["excludedBecause"] == "SITE_CLOSED", enabled, "{told}");
     }
     // What then really happens.
     let visitor = app.visitor(&site).await;
@@ -158,23 +168,37 @@ async fn an_offer_is_accepted_declined_or_passes_and_goes_to_the_next() {
     offered(&mut one, None).await;
     offered(&mut two, Some(&first)).await;
     assert_eq!(app.position(&site, &first).await["position"], 1, "who is offered still waits");
-    // The offer passes: everybody was asked, so it waits for somebody to take it.
+    // The offer passes: everybody was asked, so those who are there are asked again, whoever's turn it is.
     app.clock.advance(Duration::from_secs(30));
     offered(&mut two, None).await;
+    offered(&mut one, Some(&first)).await;
     assert_eq!(app.refused(Some(&b.token), ACCEPT, input.clone()).await, "CONFLICT/OFFER_OVER", "it is over");
     let taken = app.run(Some(&b.token), TAKE, input).await["takeConversation"]["conversation"].clone();
     assert_eq!((&taken["assignee"]["id"], &taken["assistantPaused"]), (&json!(b.id), &json!(true)));
+    offered(&mut one, None).await;
 
     let (visitor, second) = app.waiting(&site).await;
-    // After B it is A's turn.
-    offered(&mut one, Some(&second)).await;
+    // After A, who was asked last, it is B's turn.
+    offered(&mut two, Some(&second)).await;
     let leave = "mutation L($i: CancelHumanRequestInput!) { cancelHumanRequest(input: $i) { conversation { id } } }";
     app.run(Some(&visitor.token), leave, json!({ "i": { "conversationId": second } })).await;
-    offered(&mut one, None).await;
-    let (_, third) = app.waiting(&site).await;
-    offered(&mut two, Some(&third)).await;
-    app.run(Some(&b.token), ACCEPT, json!({ "i": { "conversationId": third } })).await;
     offered(&mut two, None).await;
+    let (_, third) = app.waiting(&site).await;
+    offered(&mut one, Some(&third)).await;
+    // Who is not there for a moment has not declined it.
+    let set = "mutation S($i: SetPresenceInput!) { setPresence(input: $i) { agent { id } } }";
+    let say = async |state: &str| {
+        app.run(Some(&a.token), set, json!({ "i": { "siteId": site.id, "state": state } })).await;
+    };
+    say("AWAY").await;
+    offered(&mut one, None).await;
+    offered(&mut two, Some(&third)).await;
+    app.run(Some(&b.token), DECLINE, json!({ "i": { "conversationId": third } })).await;
+    offered(&mut two, None).await;
+    say("AVAILABLE").await;
+    offered(&mut one, Some(&third)).await;
+    app.run(Some(&a.token), ACCEPT, json!({ "i": { "conversationId": third } })).await;
+    offered(&mut one, None).await;
     assert_eq!(app.position(&site, &third).await["outcome"], "ASSIGNED");
 }
 
@@ -243,9 +267,10 @@ async fn when_an_agent_is_gone_another_one_gets_it_else_the_assistant_and_the_vi
     let _two = app.dashboard(&site, &b).await;
     // G1t: back just in time, nothing happens.
     one.close().await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    told.until("e", |event| event["conversationEvents"]["change"] == "AGENT_RECONNECTING").await;
     app.clock.advance(Duration::from_millis(59_900));
     let one = app.dashboard(&site, &a).await;
+    told.until("e", |event| event["conversationEvents"]["change"] == "AGENT_BACK").await;
     app.clock.advance(Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.until_assigned(&site, &started[0].1).await, a.id);
@@ -375,4 +400,72 @@ async fn two_nodes_never_give_one_visitor_to_two_or_an_agent_too_many() {
     let (first, second) = tokio::join!(take("one", rivals[0].clone()), take("two", rivals[1].clone()));
     let refused = [&first, &second].into_iter().filter(|answer| answer["errors"].is_array()).count();
     assert_eq!(refused, 1, "{first} {second}");
+}
+
+/// Moves time on in steps, so that whoever is connected is seen to be.
+async fn pass(app: &TestApp, seconds: u64) {
+    let mut left = seconds;
+    while left > 0 {
+        let step = left.min(15);
+        app.clock.advance(Duration::from_secs(step));
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        left -= step;
+    }
+}
+
+/// Q5t: accepting an offer against the end of the visitor's patience.
+#[tokio::test]
+async fn who_is_offered_is_waited_for_even_when_the_visitors_patience_would_be_over() {
+    let (app, site) = TestApp::still().await;
+    let agent = app.agent(&site, "A").await;
+    app.rules(&site, json!({ "assignment": "OFFER", "offerSeconds": 300 })).await;
+    let (_, conversation) = app.waiting(&site).await;
+    app.until_place(&site, &conversation, 1).await;
+    pass(&app, 200).await;
+    let mut desk = app.dashboard(&site, &agent).await;
+    desk.subscribe("offers", OFFERS, json!({ "s": site.id })).await;
+    offered(&mut desk, Some(&conversation)).await;
+    pass(&app, 99).await;
+    assert_eq!(app.position(&site, &conversation).await["isWaiting"], true, "a second is left");
+    pass(&app, 11).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(app.position(&site, &conversation).await["isWaiting"], true, "somebody may come yet");
+    let accepted = app.run(Some(&agent.token), ACCEPT, json!({ "i": { "conversationId": conversation } })).await;
+    assert_eq!(accepted["acceptOffer"]["conversation"]["assignee"]["id"], agent.id);
+    // Neither end is of any account now.
+    pass(&app, 200).await;
+    let at = app.position(&site, &conversation).await;
+    assert_eq!((&at["outcome"], &at["assignee"]["id"]), (&json!("ASSIGNED"), &json!(agent.id)));
+}
+
+/// Q5t: the offer and with it the wait end at the very moment at which somebody accepts.
+#[tokio::test]
+async fn an_offer_accepted_as_it_passes_is_accepted_or_over_and_never_both() {
+    let (app, site) = TestApp::still().await;
+    let agent = app.agent(&site, "A").await;
+    app.rules(&site, json!({ "assignment": "OFFER", "offerSeconds": 90, "patienceSeconds": 60 })).await;
+    let mut desk = app.dashboard(&site, &agent).await;
+    desk.subscribe("offers", OFFERS, json!({ "s": site.id })).await;
+    // Now the one is faster and now the other.
+    for millis in [0, 2, 5, 20] {
+        let (_, conversation) = app.waiting(&site).await;
+        offered(&mut desk, Some(&conversation)).await;
+        pass(&app, 89).await;
+        // Whoever looks at this second has looked.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let accept = || app.post(Some(&agent.token), ACCEPT, json!({ "i": { "conversationId": conversation } }));
+        let end = async {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            app.clock.advance(Duration::from_secs(1));
+        };
+        let (first, second, ()) = tokio::join!(accept(), accept(), end);
+        let accepted = [&first, &second].into_iter().filter(|answer| !answer["errors"].is_array()).count();
+        assert!(accepted <= 1, "{first} {second}");
+        // Somebody looks every five seconds, at least.
+        app.clock.advance(Duration::from_secs(5));
+        let at = app.until_position(&site, &conversation, |at| at["isWaiting"] == false).await;
+        let expected =
+            if accepted == 1 { (json!("ASSIGNED"), json!(agent.id)) } else { (json!("TIMED_OUT"), Value::Null) };
+        assert_eq!((&at["outcome"], &at["assignee"]["id"]), (&expected.0, &expected.1), "{first} {second}");
+    }
 }

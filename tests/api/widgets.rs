@@ -243,12 +243,22 @@ async fn an_emergency_takes_the_site_offline_until_its_end() {
         (&json!("2026-01-05T09:10:00+00:00"), &told["nextOpenAt"])
     );
 
-    // What is open goes on.
+    // What is open goes on with people. The assistant, who may not, is silent, and the visitor is told why.
     app.say(&visitor.token, &conversation, "Orada mısınız?").await;
+    app.say(&visitor.token, &conversation, "Merhaba?").await;
+    app.app.drain().await.unwrap();
     app.say(&agent.token, &conversation, "Buradayım.").await;
-    let status = "query C($c: ID!) { conversation(conversationId: $c) { status } }";
-    let open = app.run(Some(&visitor.token), status, json!({ "c": conversation })).await;
-    assert_eq!(open["conversation"]["status"], "OPEN");
+    let status = "query C($c: ID!) { conversation(conversationId: $c) {
+        status offers messages(last: 9) { nodes { authorKind body } } } }";
+    let open = app.run(Some(&visitor.token), status, json!({ "c": conversation })).await["conversation"].take();
+    assert_eq!(open["status"], "OPEN");
+    let said: Vec<String> =
+        open["messages"]["nodes"].as_array().unwrap().iter().map(|one| text(&one["body"])).collect();
+    let mut expected = vec!["Bakım var.", "Buradayım.", "Merhaba?", "Orada mısınız?"];
+    let mut sorted: Vec<&str> = said.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(sorted, expected, "{open}");
 
     app.clock.advance(Duration::from_millis(599_999));
     assert_eq!(bootstrap(&app, &site).await["state"]["reason"], "EMERGENCY");

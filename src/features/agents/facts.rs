@@ -48,6 +48,16 @@ pub enum AgentFact {
         /// Who.
         user: UserId,
     },
+    /// The connection of their last dashboard is gone; they have a minute to come back.
+    ConnectionLost {
+        /// Whose.
+        user: UserId,
+    },
+    /// They came back within the minute.
+    ConnectionBack {
+        /// Who.
+        user: UserId,
+    },
     /// An agent said something about their availability, or what they said has run out.
     AvailabilityChanged {
         /// Who.
@@ -69,6 +79,8 @@ impl Fact for AgentFact {
             Self::ProfileChanged { .. } => "agent.profile_changed",
             Self::CameOnline { .. } => "agent.online",
             Self::WentOffline { .. } => "agent.offline",
+            Self::ConnectionLost { .. } => "agent.connection_lost",
+            Self::ConnectionBack { .. } => "agent.connection_back",
             Self::AvailabilityChanged { .. } => "agent.availability",
         }
     }
@@ -90,7 +102,9 @@ impl AgentFact {
             Self::DepartmentSaved { .. }
             | Self::DepartmentDeleted { .. }
             | Self::TeamSaved { .. }
-            | Self::TeamDeleted { .. } => None,
+            | Self::TeamDeleted { .. }
+            | Self::ConnectionLost { .. }
+            | Self::ConnectionBack { .. } => None,
         }
     }
 }

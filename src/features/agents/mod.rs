@@ -28,5 +28,5 @@ pub use self::{
 };
 pub(crate) use self::{
     roster::{RosterAgent, Whom, roster},
-    store::{department_of, departments_of, lock_department_of},
+    store::{department_of, departments_of, has_department, lock_department_of},
 };

@@ -41,7 +41,12 @@ pub(crate) async fn department_of(db: &Db<'_>, site: SiteId, id: DepartmentId) -
     of_site(site, id).one(db).await?.ok_or_else(|| Error::not_found("department"))
 }
 
-/// The same, which stays as it is until the transaction ends.
+/// Whether there is such a department, whoever asks.
+pub(crate) async fn has_department(db: &Db<'_>, site: SiteId, id: DepartmentId) -> Result<bool> {
+    Ok(of_site(site, id).one(db).await?.is_some())
+}
+
+/// A department, which stays as it is until the transaction ends.
 pub(crate) async fn lock_department_of(db: &Db<'_>, site: SiteId, id: DepartmentId) -> Result<department::Model> {
     for_update(of_site(site, id)).one(db).await?.ok_or_else(|| Error::not_found("department"))
 }

@@ -22,7 +22,7 @@ use crate::{
         assistants::{self, Account, Asked, Question},
         conversations::{Citation, Verdict, handoff},
         knowledge::{self, Decision, RetrieveOptions, Retrieved, Source, language},
-        sites, visitors,
+        routing, sites, visitors,
     },
     kernel::{Ctx, Result},
     ports::ai::{Finish, Piece, Reply},
@@ -46,6 +46,8 @@ pub(super) struct Prepared {
     quoted: Said,
     /// Where models are asked, the way of their words.
     polish: Option<Box<Polish>>,
+    /// What is said when a model hands over.
+    handoff: &'static str,
     /// The visitor greets or thanks, which needs no source.
     small_talk: bool,
     /// What the model's words alone were, before the server added its own.
@@ -86,8 +88,12 @@ pub(super) async fn prepare(
     let has_staff = assistant.owner_id.is_none();
     let for_agent = purpose == Purpose::Draft;
     let wants_person = phrases::asks_for_person(&question) || phrases::agrees(&question) && offered_person(history);
+    let handoff = match has_staff && !for_agent && !routing::is_open(cx, assistant.site_id).await? {
+        true => handoff::noted(language),
+        false => handoff::announcement(language),
+    };
     if has_staff && wants_person && !for_agent {
-        return Ok(by_server(Said::plain(handoff::announcement(language), AnswerAction::Handoff), 1.0, language));
+        return Ok(by_server(Said::plain(handoff, AnswerAction::Handoff), 1.0, language));
     }
     let small_talk = phrases::small_talk(&question);
     let small_answer = small_talk.map(|kind| match kind {
@@ -125,6 +131,7 @@ pub(super) async fn prepare(
         confidence,
         quoted,
         polish: Some(Box::new(polish)),
+        handoff,
         small_talk: small_talk.is_some(),
         decided: None,
         account,
@@ -136,7 +143,9 @@ pub(super) async fn prepare(
 fn by_server(quoted: Said, confidence: f64, language: &'static str) -> (Prepared, Reply) {
     let (reply, sources, account) = (quoted.reply(), quoted.citations.clone(), Account::default());
     account.answers_built_in();
-    (Prepared { sources, language, confidence, quoted, polish: None, small_talk: false, decided: None, account }, reply)
+    let handoff = handoff::announcement(language);
+    let (polish, small_talk, decided) = (None, false, None);
+    (Prepared { sources, language, confidence, quoted, polish, handoff, small_talk, decided, account }, reply)
 }
 
 impl Said {
@@ -281,7 +290,7 @@ impl Prepared {
         let signal = self.of_model()?.signal();
         self.decided = Some(self.action(text));
         match signal {
-            Some(Signal::Handoff) => Some(handoff::announcement(self.language).to_owned()),
+            Some(Signal::Handoff) => Some(self.handoff.to_owned()),
             Some(Signal::NoAnswer) => Some(texts::no_answer(self.language).to_owned()),
             None if text.trim().is_empty() => Some(texts::no_answer(self.language).to_owned()),
             None if self.action(text) == AnswerAction::Abstain => {

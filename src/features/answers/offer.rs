@@ -5,9 +5,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    features::conversations::handoff,
+    features::{
+        conversations::{self, handoff},
+        routing,
+    },
     kernel::{
-        Ctx, Result,
+        Ctx, Permission, Result,
         error::ErrorCode,
         jobs::{Failure, Job},
     },
@@ -41,10 +44,17 @@ impl Job for OfferPerson {
     }
 
     async fn run(self, cx: Ctx) -> Result<(), Failure> {
-        match handoff::offer(&cx, self.conversation).await {
+        match offer(&cx, self.conversation).await {
             // Deleted meanwhile.
             Err(error) if error.code == ErrorCode::NotFound => Ok(()),
             other => other.map_err(Failure::from),
         }
     }
+}
+
+/// Offers a person, where people are there to be offered.
+async fn offer(cx: &Ctx, id: ConversationId) -> Result<()> {
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let found = conversations::find(&cx.db(), &reach, id).await?;
+    if routing::is_open(cx, found.site_id).await? { handoff::offer(cx, id).await } else { Ok(()) }
 }

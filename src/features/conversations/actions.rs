@@ -1,7 +1,7 @@
 //! Every write of the feature but receipts, one function each.
 
 use ::entity::{
-    conversation::{self, Status},
+    conversation::{self, HandoffReason, Status},
     ids::{AssistantId, ConversationId, MessageId, RunId, UserId},
     message::{self, Audience, AuthorKind},
     message_revision, reaction,
@@ -338,14 +338,10 @@ pub(super) async fn assign(cx: &Ctx, id: ConversationId, assignee: Option<UserId
     let assigned = match assignee {
         Some(agent) => waiting::assign_in(&mut tx, found, agent, actor).await?,
         None => {
-            let before = attributes(&tx, &found).await?;
-            let mut row = found.into_active_model();
-            row.assignee_id = Set(None);
-            row.assigned_at = Set(None);
-            let free = store::update(&tx.db(), row).await?;
-            let after = Attributes { assignee: None, ..before.clone() };
-            tx.record(free.site_id, id.0, &ConversationFact::Assigned { before, after })?;
-            free
+            let free = waiting::release_in(&mut tx, found).await?;
+            // A visitor whom no assistant answers is for the next agent who has room.
+            let is_with_people = free.status == Status::Open && free.assistant_paused;
+            if is_with_people { handoff::request_in(&mut tx, free, HandoffReason::Agent).await? } else { free }
         }
     };
     tx.commit().await?;

@@ -33,6 +33,11 @@ impl Attributes {
             waiting: handoff::waits(conversation),
         }
     }
+
+    /// Of whose open conversations it is one: it counts towards what that agent may have at a time.
+    pub(crate) fn burdens(&self) -> Option<UserId> {
+        self.assignee.filter(|_| self.status == Status::Open)
+    }
 }
 
 /// A fact about a conversation. Those that change what an inbox filters by carry the attributes before and after.
@@ -56,6 +61,8 @@ pub(crate) enum ConversationFact {
     HumanJoined { before: Attributes, after: Attributes },
     QueueEntered,
     QueueLeft { outcome: QueueOutcome },
+    AgentReconnecting,
+    AgentBack,
     AgentGone { before: Attributes, after: Attributes },
     Transferred { department: Option<DepartmentId>, before: Attributes, after: Attributes },
     PersonOffered,
@@ -85,6 +92,8 @@ impl Fact for ConversationFact {
             Self::HumanJoined { .. } => "conversation.human_joined",
             Self::QueueEntered => "conversation.queue_entered",
             Self::QueueLeft { .. } => "conversation.queue_left",
+            Self::AgentReconnecting => "conversation.agent_reconnecting",
+            Self::AgentBack => "conversation.agent_back",
             Self::AgentGone { .. } => "conversation.agent_gone",
             Self::Transferred { .. } => "conversation.transferred",
             Self::PersonOffered => "conversation.person_offered",
@@ -122,6 +131,8 @@ impl ConversationFact {
             | Self::HumanJoined { .. }
             | Self::QueueEntered
             | Self::QueueLeft { .. }
+            | Self::AgentReconnecting
+            | Self::AgentBack
             | Self::AgentGone { .. }
             | Self::Transferred { .. }
             | Self::PersonOffered
@@ -155,6 +166,8 @@ impl ConversationFact {
             | Self::Rated { .. }
             | Self::QueueEntered
             | Self::QueueLeft { .. }
+            | Self::AgentReconnecting
+            | Self::AgentBack
             | Self::PersonOffered
             | Self::AssistantPaused
             | Self::AssistantResumed

@@ -6,7 +6,7 @@
 use ::entity::{
     conversation::{self, HandoffReason, QueueOutcome, Status},
     ids::{ConversationId, UserId},
-    message::{Audience, AuthorKind},
+    message::AuthorKind,
 };
 use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
@@ -17,11 +17,10 @@ use super::{
     answer::{LATER, OFFERS, Offer},
     closing,
     facts::{Attributes, ConversationFact},
-    lane::{self, Author, Posting},
     model, store, waiting,
 };
 use crate::{
-    features::{assistants, sites, visitors},
+    features::sites,
     kernel::{Actor, Ctx, Error, ErrorReason, Permission, Result, Tx},
 };
 
@@ -70,6 +69,15 @@ pub(crate) fn announcement(language: &str) -> &'static str {
     }
 }
 
+/// What a visitor is told who would like a person while nobody is there; when somebody is follows by itself.
+pub(crate) fn noted(language: &str) -> &'static str {
+    match language.split('-').next() {
+        Some("tr") => "Bir temsilciyle görüşmek istediğinizi not ettim.",
+        Some("de") => "Ich habe notiert, dass Sie mit einer Person sprechen möchten.",
+        _ => "I have noted that you would like to talk to a person.",
+    }
+}
+
 /// The visitor or customer asks for a person. Asking again changes nothing.
 pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
@@ -80,27 +88,20 @@ pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
         let message = "Nobody but you works where this conversation is; there is nobody to ask.";
         return Err(Error::bad_input("input.conversationId", ErrorReason::InvalidCombination, message));
     }
-    let language = language(cx, &seen).await?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
-    if waits(&found) {
-        return Ok(found);
-    }
     let open = match found.status {
+        Status::Open if waits(&found) => return Ok(found),
         Status::Open => found,
         Status::Closed => closing::reopen_in(&mut tx, found, true, cx.actor.id()).await?,
     };
-    let site = open.site_id;
-    request_in(&mut tx, open, HandoffReason::Visitor).await?;
-    let system = Author { kind: AuthorKind::System, id: None };
-    let told = Posting::by(system, id, Audience::Everyone, announcement(&language).to_owned());
-    lane::post_in(&mut tx, site, &told).await?;
-    let waiting = store::find_for_update(&tx.db(), &reach, id).await?;
+    let waiting = request_in(&mut tx, open, HandoffReason::Visitor).await?;
     tx.commit().await?;
     Ok(waiting)
 }
 
-/// The same inside a transaction that has locked the conversation, which is open; whoever calls tells the visitor.
+/// The same inside a transaction that has locked the conversation, which is open. The visitor is told when it enters the
+/// queue, or why it does not.
 pub(crate) async fn request_in(
     tx: &mut Tx,
     found: conversation::Model,
@@ -139,7 +140,9 @@ pub(super) async fn cancel(cx: &Ctx, id: ConversationId) -> Result<conversation:
     if !waits(&found) {
         return Ok(found);
     }
-    let resumed = resume_in(&mut tx, found).await?;
+    // An agent may have it who has not written yet: not theirs any more, it takes no room.
+    let free = if found.assignee_id.is_some() { waiting::release_in(&mut tx, found).await? } else { found };
+    let resumed = resume_in(&mut tx, free).await?;
     tx.commit().await?;
     Ok(resumed)
 }
@@ -214,17 +217,4 @@ pub(super) fn own(cx: &Ctx, conversation: &conversation::Model) -> Result<()> {
         (AuthorKind::Visitor, _) => Ok(()),
         (AuthorKind::Agent | AuthorKind::Assistant | AuthorKind::System, _) => Err(Error::forbidden()),
     }
-}
-
-async fn language(cx: &Ctx, conversation: &conversation::Model) -> Result<String> {
-    if let Some(visitor) = conversation.visitor_id
-        && let Some(locale) = visitors::by_ids(cx, vec![visitor]).await?.remove(&visitor).and_then(|found| found.locale)
-    {
-        return Ok(locale);
-    }
-    let assistant = match conversation.assistant_id {
-        Some(id) => assistants::find_any(&cx.db(), id).await?,
-        None => None,
-    };
-    Ok(assistant.map_or_else(|| "en".to_owned(), |assistant| assistant.language))
 }

@@ -218,7 +218,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
     let mut ids: Vec<ConversationId> = postings.iter().map(|posting| posting.conversation).collect();
     ids.sort();
     ids.dedup();
-    let mut conversations = store::lock_all(&tx.db(), site, ids).await?;
+    let mut conversations = store::lock_all(&tx.db(), site, ids, store::Busy::Wait).await?;
     let mut sent = sent_before(tx, site, postings).await?;
     let now = tx.cx().clock.now();
     let mut rows = Vec::with_capacity(postings.len());

@@ -44,7 +44,7 @@ pub use model::Citation;
 pub(crate) use reply_times::reply_times;
 pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
 pub(crate) use store::{
-    answered_twice, find, find_for_update, had_another, history, lock_all, lookup, message, names_of, of_assignee,
-    open_by_assignee, place_of, replies, tags,
+    Busy, answered_twice, count_waiting, find, find_for_update, had_another, history, lock_all, lookup, message,
+    names_of, of_assignee, open_by_assignee, place_of, replies, tags,
 };
 pub use viewing::keep_viewers;

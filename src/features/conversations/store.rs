@@ -14,7 +14,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
-    sea_query::{Expr, Query},
+    sea_query::{Expr, LockBehavior, LockType, Query, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -52,21 +52,49 @@ pub(crate) async fn find_for_update(db: &Db<'_>, reach: &Reach, id: Conversation
         .ok_or_else(|| Error::not_found("conversation"))
 }
 
+/// What is done about conversations that somebody else has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Busy {
+    /// They are waited for: only where none that could be waited for is locked already.
+    Wait,
+    /// They are left out.
+    Skip,
+}
+
 /// Locks several, in the order of their ids so that two transactions cannot wait for each other.
 pub(crate) async fn lock_all(
     db: &Db<'_>,
     site: SiteId,
     ids: Vec<ConversationId>,
+    busy: Busy,
 ) -> Result<HashMap<ConversationId, conversation::Model>> {
-    let rows = for_update(
-        conversation::Entity::find()
-            .filter(conversation::Column::Id.is_in(ids))
-            .filter(conversation::Column::SiteId.eq(site))
-            .order_by_asc(conversation::Column::Id),
-    )
-    .all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = conversation::Entity::find()
+        .filter(conversation::Column::Id.is_in(ids))
+        .filter(conversation::Column::SiteId.eq(site))
+        .order_by_asc(conversation::Column::Id);
+    let rows = match busy {
+        Busy::Wait => for_update(rows),
+        Busy::Skip => rows.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked),
+    };
+    Ok(rows.all(db).await?.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// A person was asked for, and none has come.
+fn waiting_for_human() -> SimpleExpr {
+    use conversation::Column;
+    Column::HumanRequestedAt.is_not_null().and(Column::HumanJoinedAt.is_null())
+}
+
+/// How many conversations of a site wait for a person, in the queue or about to enter it.
+pub(crate) async fn count_waiting(db: &Db<'_>, site: SiteId) -> Result<u64> {
+    let open = conversation::Entity::find()
+        .filter(conversation::Column::SiteId.eq(site))
+        .filter(conversation::Column::Status.eq(conversation::Status::Open))
+        .filter(conversation::Column::AssigneeId.is_null());
+    Ok(open.filter(waiting_for_human()).count(db).await?)
 }
 
 /// A visitor's open conversation with an assistant.
@@ -102,10 +130,9 @@ fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conv
     if filter.unassigned {
         query = query.filter(Column::AssigneeId.is_null());
     }
-    let waits = Column::HumanRequestedAt.is_not_null().and(Column::HumanJoinedAt.is_null());
     match filter.waiting {
-        Some(true) => query = query.filter(waits),
-        Some(false) => query = query.filter(waits.not()),
+        Some(true) => query = query.filter(waiting_for_human()),
+        Some(false) => query = query.filter(waiting_for_human().not()),
         None => {}
     }
     if let Some(assistant) = filter.assistant {

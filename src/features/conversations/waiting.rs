@@ -75,6 +75,15 @@ pub(crate) async fn transfer_in(
     handoff::request_in(tx, moved, HandoffReason::Agent).await
 }
 
+/// Takes a conversation, which is locked, from whoever has it.
+pub(crate) async fn release_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
+    let before = actions::attributes(tx, &found).await?;
+    let free = free_in(tx, found).await?;
+    let after = Attributes { assignee: None, ..before.clone() };
+    tx.record(free.site_id, free.id.0, &ConversationFact::Assigned { before, after })?;
+    Ok(free)
+}
+
 async fn free_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
     let mut row = found.into_active_model();
     row.assignee_id = Set(None);
@@ -101,10 +110,12 @@ pub(crate) async fn assign_in(
     Ok(assigned)
 }
 
-/// Nobody came: the assistant, if there is one, takes the conversation back, which is locked.
-pub(crate) async fn give_up_in(tx: &mut Tx, found: conversation::Model, outcome: QueueOutcome) -> Result<()> {
-    if leave_in(tx, (found.site_id, found.id), outcome, tx.cx().actor.id()).await? {
+/// Nobody came: the assistant, if there is one, takes the conversation back, which is locked. False where nobody waits, or
+/// not any more.
+pub(crate) async fn give_up_in(tx: &mut Tx, found: conversation::Model, outcome: QueueOutcome) -> Result<bool> {
+    let waited = leave_in(tx, (found.site_id, found.id), outcome, tx.cx().actor.id()).await?;
+    if waited {
         handoff::resume_in(tx, found).await?;
     }
-    Ok(())
+    Ok(waited)
 }

@@ -10,11 +10,12 @@ use std::{
 };
 
 use ::entity::{
+    agent_profile::Skill,
     ids::{ConversationId, DepartmentId, SiteId},
-    queue_entry,
+    queue_entry::{self, Strategy},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     agents as loaded,
@@ -92,6 +93,7 @@ impl Board {
                 line.free += agent.max.saturating_sub(agent.active + agent.offered);
             }
         }
+        let mut able = Able { agents, slots: vec![] };
         let next = overtaking(&entries, now);
         let mut sorted: Vec<(Waiting, queue_entry::Model)> =
             entries.into_iter().map(|entry| (Waiting::from(&entry), entry)).collect();
@@ -105,12 +107,42 @@ impl Board {
             line.waiting += 1;
             line.longest_since = line.longest_since.into_iter().chain([entry.entered_at]).min();
             let position = line.waiting;
-            let wait = priority::estimate(position, handling, line.slots);
+            let wait = priority::estimate(position, handling, able.slots(&entry).unwrap_or(line.slots));
             board.order.push(entry.conversation_id);
             let spot = Spot { position, priority: waiting.priority(now), wait, entry: Arc::new(entry) };
             board.spots.insert(spot.entry.conversation_id, spot);
         }
         Self { lines, ..board }
+    }
+}
+
+/// What somebody needs: skills, and perhaps somebody of a department.
+type Need = (Option<DepartmentId>, Vec<Skill>);
+
+/// What room there is for those who need skills, worked out once for each need.
+struct Able<'a> {
+    agents: &'a [Agent],
+    slots: Vec<(Need, u32)>,
+}
+
+impl Able<'_> {
+    /// The conversations that agents who are there and can help may have; none where whoever is there will do.
+    fn slots(&mut self, entry: &queue_entry::Model) -> Option<u32> {
+        let skills = &entry.demand.skills;
+        if entry.demand.strategy != Strategy::SkillBased || skills.is_empty() {
+            return None;
+        }
+        let need = (entry.line, skills.clone());
+        if let Some((_, slots)) = self.slots.iter().find(|(known, _)| *known == need) {
+            return Some(*slots);
+        }
+        let helps = |agent: &&Agent| {
+            let inside = entry.line.is_none_or(|line| agent.departments.contains(&line));
+            agent.online && agent.willing && inside && agent.fit(skills) > 0.0
+        };
+        let slots = self.agents.iter().filter(helps).map(|agent| agent.max).sum();
+        self.slots.push((need, slots));
+        Some(slots)
     }
 }
 
@@ -174,38 +206,52 @@ pub(super) async fn current(cx: &Ctx, site: SiteId) -> Result<Arc<Board>> {
 async fn keep(cx: Ctx, site: SiteId, sender: watch::Sender<Option<Arc<Board>>>, boards: Arc<Boards>) {
     let mut hints = cx.bus.listen(&[Topic::Subject(site.0)]);
     let stopping = cx.tasks.stopping();
+    // Since when nobody watches.
+    let mut alone: Option<Instant> = None;
     loop {
-        let board = match read(&cx, site).await {
-            Ok(board) => board,
+        let next = match read(&cx, site).await {
+            Ok(board) => {
+                let next = board.next;
+                sender.send_replace(Some(Arc::new(board)));
+                next
+            }
             Err(error) => {
+                // What was known is shown until it can be read again.
                 tracing::warn!(error = ?error, site.id = %site, "the queue could not be read; trying again");
-                Board { next: Some(cx.clock.now() + SOONEST), at: cx.clock.now(), ..Board::default() }
+                Some(cx.clock.now() + SOONEST)
             }
         };
-        let next = board.next;
-        sender.send_replace(Some(Arc::new(board)));
         loop {
+            let watched = sender.receiver_count() > 0;
+            let since = if watched { None } else { alone.or_else(|| Some(Instant::now())) };
+            alone = since;
             let rising = async {
                 match next {
                     Some(at) => cx.clock.sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
+            let lingers = async {
+                match since {
+                    Some(since) => tokio::time::sleep_until(since + LINGER).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = stopping.cancelled() => return,
-                heard = hints.next() => match heard {
-                    Heard::Woken | Heard::Lagged => break,
-                    Heard::Passed(_) => {}
-                },
-                () = rising => break,
-                () = tokio::time::sleep(LINGER), if sender.receiver_count() == 0 => {
+                () = lingers => {
                     let mut senders = boards.0.lock().unwrap_or_else(PoisonError::into_inner);
                     if sender.receiver_count() == 0 {
                         senders.remove(&site);
                         return;
                     }
                 }
-                () = sender.closed(), if sender.receiver_count() > 0 => {}
+                heard = hints.next() => match heard {
+                    Heard::Woken | Heard::Lagged => break,
+                    Heard::Passed(_) => {}
+                },
+                () = rising => break,
+                () = sender.closed(), if watched => {}
             }
         }
         while hints.try_next().is_some() {}

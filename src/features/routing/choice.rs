@@ -32,7 +32,7 @@ pub(crate) enum Exclusion {
     NoCapacity,
     /// They have as many conversations, and offers of them, as they may have.
     AtCapacity,
-    /// They declined this one, or let its offer pass.
+    /// They declined this one, or let its offer pass, and others have not been asked yet.
     Declined,
     /// They are not in the department that is asked for.
     OtherDepartment,
@@ -40,6 +40,8 @@ pub(crate) enum Exclusion {
     NoSkill,
     /// They do not speak the language, and somebody else does.
     OtherLanguage,
+    /// Nobody gets it: the site, or the department that is asked for, is closed, or there is an emergency.
+    SiteClosed,
 }
 
 /// An agent as the choice sees them.
@@ -75,9 +77,14 @@ impl Agent {
         f64::from(self.active) / f64::from(self.max) * 100.0 + f64::from(self.offered) * 10.0
     }
 
+    /// How many more conversations fit.
+    pub(super) fn room(&self) -> u32 {
+        self.max.saturating_sub(self.active + self.offered)
+    }
+
     /// True while one more conversation fits.
     pub(super) fn has_room(&self) -> bool {
-        self.active + self.offered < self.max
+        self.room() > 0
     }
 
     /// True when they may get any conversation at all.
@@ -86,7 +93,7 @@ impl Agent {
     }
 
     /// Share of the skills asked for that they have at the level asked for: 0 to 1.
-    fn fit(&self, wanted: &[Skill]) -> f64 {
+    pub(super) fn fit(&self, wanted: &[Skill]) -> f64 {
         let has = |skill: &&Skill| {
             let name = fold(&skill.name);
             self.skills.iter().any(|own| own.level >= skill.level && fold(&own.name) == name)
@@ -151,6 +158,14 @@ pub(super) struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
+    /// What is left of it while nobody gets anything.
+    pub(super) fn while_closed(mut self) -> Self {
+        for one in &mut self.considered {
+            (one.score, one.excluded) = (None, Some(Exclusion::SiteClosed));
+        }
+        self
+    }
+
     /// Who gets it.
     pub(super) fn chosen(&self) -> Option<&'a Agent> {
         self.considered.first().filter(|best| best.excluded.is_none()).map(|best| best.agent)
@@ -250,7 +265,7 @@ fn compare(strategy: Strategy, a: &Considered<'_>, b: &Considered<'_>) -> Orderi
 }
 
 /// Whose turn comes first after `last`: the next key in order, and from the beginning again behind the end.
-fn turn(a: Uuid, b: Uuid, last: Option<Uuid>) -> Ordering {
+pub(super) fn turn(a: Uuid, b: Uuid, last: Option<Uuid>) -> Ordering {
     let place = |key: Uuid| (last.is_some_and(|last| key <= last), key);
     place(a).cmp(&place(b))
 }
@@ -296,6 +311,7 @@ mod tests {
         let without_b = [all[0].clone(), Agent { online: false, ..all[1].clone() }, all[2].clone()];
         assert_eq!(first(&wish, &without_b, Some(2)), Some(3), "who had the last one is not there");
         assert_eq!(first(&wish, &all, None), Some(1));
+        assert_eq!(first(&wish, &all, Some(9)), Some(1), "who had the last one is not known any more");
         assert_eq!(first(&wish, &[], None), None, "nobody: it waits");
     }
 

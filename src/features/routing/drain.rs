@@ -3,14 +3,14 @@
 //! One transaction at a time does so for a site: it holds the lock of the site's turn. Whoever else changes who waits, or
 //! who has what, holds the conversation's lock, which is taken before anything is written.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
-    conversation::Status,
+    conversation::{self, Status},
     ids::{ConversationId, MembershipId, SiteId, UserId},
     queue_entry::{self, Demand},
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     agents as loaded,
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     features::{
         agents::Whom,
-        conversations::{self, handoff, waiting},
+        conversations::{self, Busy, handoff, waiting},
         sites,
     },
     kernel::{Error, Result, Tx},
@@ -42,9 +42,20 @@ struct Pick {
     explanation: Explanation,
 }
 
+/// An offer that is over.
+struct Over {
+    /// Whose it was.
+    user: UserId,
+    /// They let it pass; else they are not there any more.
+    passed: bool,
+    /// The wait without it.
+    entry: queue_entry::Model,
+}
+
 /// Gives out what can be given on a site. `fresh` are conversations that have just begun to wait: what was decided about
-/// them is kept even when nobody can have them. True when there may be more to give.
-pub(super) async fn drain_in(tx: &mut Tx, site: SiteId, fresh: &HashSet<ConversationId>) -> Result<bool> {
+/// them is kept even when nobody can have them. `busy` says what is done about conversations that somebody is changing
+/// right now. True when there may be more to give.
+pub(super) async fn drain_in(tx: &mut Tx, site: SiteId, fresh: &HashSet<ConversationId>, busy: Busy) -> Result<bool> {
     let mut last = store::lock_turn(&tx.db(), site).await?;
     let cx = tx.cx().clone();
     let (now, place) = (cx.clock.now(), sites::find_any(&tx.db(), site).await?);
@@ -53,31 +64,37 @@ pub(super) async fn drain_in(tx: &mut Tx, site: SiteId, fresh: &HashSet<Conversa
         return Ok(false);
     }
     let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
-    let mut agents = loaded::load(&cx, &tx.db(), site, Whom::Online, &entries).await?;
+    let mut agents = loaded::load(&cx, &tx.db(), site, Whom::Everybody, &entries).await?;
+    let mut over: HashMap<ConversationId, Over> = HashMap::new();
     for entry in &mut entries {
         let Some(user) = entry.offered_to else { continue };
         let there = agents.iter().any(|agent| agent.user == user && agent.online && agent.willing);
-        if !there || entry.offer_expires_at.is_none_or(|at| at <= now) {
-            *entry = store::declined(entry.clone(), user);
-            store::save(&tx.db(), entry.clone()).await?;
-            tx.record(site, user.0, &RoutingFact::Expired { conversation: entry.conversation_id, user })?;
-            agents.iter_mut().filter(|agent| agent.user == user).for_each(|agent| agent.offered -= 1);
+        let passed = entry.offer_expires_at.is_none_or(|at| at <= now);
+        if there && !passed {
+            continue;
         }
+        let free = entry.clone();
+        // Who went away has not declined it.
+        *entry = if passed { store::declined(free, user) } else { store::withdrawn(free) };
+        over.insert(entry.conversation_id, Over { user, passed, entry: entry.clone() });
+        agents.iter_mut().filter(|agent| agent.user == user).for_each(|agent| agent.offered -= 1);
     }
-    let hours = hours::of(&tx.db(), &place, hours::lines(&entries), now).await?;
-    let open = |entry: &queue_entry::Model| hours.get(&entry.line).is_some_and(|hours| hours.are_open(now));
+    let open = hours::open(&tx.db(), &place, &entries, now).await?;
+    // Those who have waited long enough are about to be told so.
+    let can_have = |entry: &queue_entry::Model| entry.deadline_at > now && open.contains(&entry.line);
     let mut free: Vec<queue_entry::Model> =
-        entries.into_iter().filter(|entry| entry.offered_to.is_none() && open(entry)).collect();
+        entries.into_iter().filter(|entry| entry.offered_to.is_none() && can_have(entry)).collect();
     let order = |entry: &queue_entry::Model| Waiting::from(entry);
     free.sort_by(|a, b| order(a).before(&order(b), now));
-    let mut picks = vec![];
+    let mut picks: Vec<Pick> = vec![];
     let mut nobody: HashSet<String> = HashSet::new();
     let mut without = vec![];
-    for entry in free {
+    for mut entry in free {
         if picks.len() == MOST {
             break;
         }
-        let is_fresh = fresh.contains(&entry.conversation_id);
+        let id = entry.conversation_id;
+        let is_fresh = fresh.contains(&id);
         // What one could not get, none with the same wish gets: agents only get fuller.
         let wish = entry.declined.0.is_empty().then(|| wish(&entry.demand)).transpose()?;
         let known = wish.as_ref().is_some_and(|wish| nobody.contains(wish));
@@ -85,11 +102,16 @@ pub(super) async fn drain_in(tx: &mut Tx, site: SiteId, fresh: &HashSet<Conversa
             continue;
         }
         let turn = last.map(|last| last.0);
-        let choice = choice::choose(&entry.demand, &entry.declined.0, &agents, &place.locale, turn);
+        let mut choice = choice::choose(&entry.demand, &entry.declined.0, &agents, &place.locale, turn);
+        if choice.chosen().is_none() && over.get(&id).is_some_and(|over| over.passed) {
+            // Everybody was asked: whoever is there is asked again, as long as the visitor waits.
+            entry.declined.0.clear();
+            choice = choice::choose(&entry.demand, &[], &agents, &place.locale, turn);
+        }
         let explanation = decision::explain(&entry.demand, &choice, turn);
         let Some((agent, key)) = choice.chosen().map(|agent| (agent.user, MembershipId(agent.key))) else {
             nobody.extend(wish);
-            without.extend(is_fresh.then_some((entry.conversation_id, explanation)));
+            without.extend(is_fresh.then_some((id, explanation)));
             continue;
         };
         let offers = settings.assignment == Assignment::Offer;
@@ -102,14 +124,28 @@ pub(super) async fn drain_in(tx: &mut Tx, site: SiteId, fresh: &HashSet<Conversa
         let row = decision::row((site, conversation), &explanation, None, false, now)?;
         store::insert_decision(&tx.db(), row).await?;
     }
-    if picks.is_empty() {
+    let full = picks.len() == MOST;
+    let ids: BTreeSet<ConversationId> =
+        over.keys().copied().chain(picks.iter().map(|pick| pick.entry.conversation_id)).collect();
+    if ids.is_empty() {
         return Ok(false);
     }
-    let more = picks.len() == MOST;
+    // All at once and in one order, before anything about them is written.
+    let locked = conversations::lock_all(&tx.db(), site, ids.iter().copied().collect(), busy).await?;
+    // Now that nobody else can change them: which of them still wait?
+    let waiting = store::entries(&tx.db(), locked.keys().copied().collect()).await?;
+    let left_out = ids.len() > locked.len();
+    for id in &ids {
+        let Some(Over { user, entry, .. }) = over.get(id) else { continue };
+        if waiting.get(id).is_some_and(|entry| entry.offered_to == Some(*user)) {
+            store::save_offer(&tx.db(), entry).await?;
+            tx.record(site, user.0, &RoutingFact::Expired { conversation: *id, user: *user })?;
+        }
+    }
     let offered_until =
         (settings.assignment == Assignment::Offer).then(|| now + TimeDelta::seconds(settings.offer_seconds.into()));
-    write(tx, site, picks, offered_until).await?;
-    Ok(more)
+    write(tx, site, picks, (locked, waiting), offered_until).await?;
+    Ok(full || left_out)
 }
 
 /// What two who wait must have in common to get the same answer.
@@ -122,25 +158,22 @@ async fn write(
     tx: &mut Tx,
     site: SiteId,
     picks: Vec<Pick>,
-    offered_until: Option<chrono::DateTime<chrono::Utc>>,
+    (mut locked, waiting): (HashMap<ConversationId, conversation::Model>, HashMap<ConversationId, queue_entry::Model>),
+    offered_until: Option<DateTime<Utc>>,
 ) -> Result<()> {
     let now = tx.cx().clock.now();
-    let ids = picks.iter().map(|pick| pick.entry.conversation_id).collect();
-    let mut conversations = conversations::lock_all(&tx.db(), site, ids).await?;
     let mut last = None;
     for Pick { entry, agent, key, explanation } in picks {
         let id = entry.conversation_id;
-        // Now that nobody else can change it: does it still wait?
-        let Some(conversation) = conversations.remove(&id) else { continue };
-        let waits = conversation.status == Status::Open && handoff::waits(&conversation);
-        if !waits || store::entry(&tx.db(), id).await?.is_none() {
+        let Some(conversation) = locked.remove(&id) else { continue };
+        if conversation.status != Status::Open || !handoff::waits(&conversation) || !waiting.contains_key(&id) {
             continue;
         }
         match offered_until {
             Some(expires_at) => {
                 let offer_expires_at = Some(expires_at);
                 let entry = queue_entry::Model { offered_to: Some(agent), offer_expires_at, ..entry };
-                store::save(&tx.db(), entry).await?;
+                store::save_offer(&tx.db(), &entry).await?;
                 tx.record(site, agent.0, &RoutingFact::Offered { conversation: id, user: agent, expires_at })?;
             }
             None => {

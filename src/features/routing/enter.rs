@@ -15,17 +15,17 @@ use super::{
     choice::Agent,
     hours,
     priority::head_start,
-    rules::{Attribute, FirstResponder, Known},
+    rules::{Attribute, FirstResponder, Known, Settings},
     store,
 };
 use crate::{
     features::{
-        agents::Whom,
+        agents::{self, Whom},
         assistants,
         conversations::{self, Author, ConversationFact, Posting, handoff, waiting},
-        sites, visitors,
+        sites, visitors, widgets,
     },
-    kernel::{Permission, Result, Tx},
+    kernel::{Ctx, Permission, Result, Tx},
 };
 
 /// Who gets a conversation back if they can, and who must not.
@@ -49,17 +49,10 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     }
     let (now, site) = (tx.cx().clock.now(), found.site_id);
     let place = sites::find_any(&tx.db(), site).await?;
-    let rules = store::settings(&tx.db(), site, None).await?;
-    let (settings, version) = store::read(rules.as_ref())?;
+    let (settings, version) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
     let who = who(tx, &found).await?;
-    let known = known(tx, &found, &who).await?;
-    let (demand, sales) = settings.demand(version, &known);
-    let mut demand = Demand { preferred: wishes.preferred, ..demand };
-    if let Some(department) = found.department_id {
-        // An agent said that it is theirs, which counts more than a rule.
-        let strategy = Strategy::Department;
-        demand = Demand { strategy, department: Some(department), strict: true, skills: vec![], ..demand };
-    }
+    let (demand, head_start) = wanted(tx, &found, &who, &settings, version).await?;
+    let demand = Demand { preferred: wishes.preferred, ..demand };
     let entered_at = found.human_requested_at.unwrap_or(now);
     let patience = TimeDelta::seconds(settings.patience_seconds.into());
     let line = demand.department.filter(|_| demand.strict);
@@ -69,7 +62,7 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
         conversation_id: id,
         site_id: site,
         entered_at,
-        head_start: head_start(known.vip, known.returning, sales),
+        head_start,
         deadline_at: deadline.unwrap_or(now),
         line,
         demand,
@@ -84,11 +77,43 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
         give_up_in(tx, found, QueueOutcome::SiteClosed).await?;
         return Ok(false);
     }
+    if found.handoff_reason == Some(HandoffReason::Visitor) {
+        tell_in(tx, site, id, handoff::announcement(&who.language)).await?;
+    }
     Ok(true)
 }
 
-/// A visitor wrote to a conversation that nobody answers yet. True when a person is to answer it: where people answer
-/// first and one is free, and where there is no assistant.
+/// What kind of agent a conversation needs, and the points of priority that it begins with.
+pub(super) async fn wanted(
+    tx: &Tx,
+    found: &conversation::Model,
+    who: &Who,
+    settings: &Settings,
+    version: i32,
+) -> Result<(Demand, i32)> {
+    let known = known(tx, found, who).await?;
+    let (mut demand, sales) = settings.demand(version, &known);
+    if let Some(department) = found.department_id {
+        // An agent said that it is theirs, which counts more than a rule.
+        let strategy = Strategy::Department;
+        demand = Demand { strategy, department: Some(department), strict: true, skills: vec![], ..demand };
+    }
+    if let Some(department) = demand.department
+        && !agents::has_department(&tx.db(), found.site_id, department).await?
+    {
+        demand = without_department(demand);
+    }
+    Ok((demand, head_start(known.vip, known.returning, sales)))
+}
+
+/// A department that there is no more keeps nobody from being served by somebody else.
+pub(super) fn without_department(demand: Demand) -> Demand {
+    Demand { department: None, strict: false, ..demand }
+}
+
+/// A visitor wrote to a conversation that nobody answers yet. True when no assistant is to answer it: a person is to, where
+/// people answer first and one is free, and where there is no assistant; and nobody may while an emergency silences
+/// assistants. While the site is closed, who cannot be answered is told so once.
 pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(seen) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(false) };
@@ -96,25 +121,34 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     if seen.status == Status::Closed || answered {
         return Ok(false);
     }
-    let (settings, _) = store::read(store::settings(&tx.db(), seen.site_id, None).await?.as_ref())?;
+    let (now, site) = (tx.cx().clock.now(), seen.site_id);
+    let emergency = widgets::current_emergency(&tx.db(), site, now).await?;
+    let is_silenced = emergency.is_some_and(|emergency| !emergency.allow_ai);
+    let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
     let speaker = assistant(tx, &seen).await?.filter(|found| found.enabled && found.deleted_at.is_none());
+    let speaker = speaker.filter(|_| !is_silenced);
     if speaker.is_some() && settings.first_responder == FirstResponder::Assistant {
         return Ok(false);
     }
-    let place = sites::find_any(&tx.db(), seen.site_id).await?;
+    let place = sites::find_any(&tx.db(), site).await?;
     // A customer's private space has no people.
     if place.owner_id.is_some() {
         return Ok(false);
     }
-    let now = tx.cx().clock.now();
     if !hours::of_line(&tx.db(), &place, None, now).await?.is_some_and(|hours| hours.are_open(now)) {
-        return Ok(false);
+        let was_told = seen.queue_outcome == Some(QueueOutcome::SiteClosed);
+        if speaker.is_none() && !was_told {
+            let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
+            handoff::request_in(tx, found, HandoffReason::Site).await?;
+        }
+        return Ok(speaker.is_none());
     }
     if speaker.is_some() {
+        // Those who are about to enter the queue count, too: so many can be answered as there are places free.
         let cx = tx.cx().clone();
-        let entries = store::waiting(&tx.db(), seen.site_id).await?;
-        let agents = loaded::load(&cx, &tx.db(), seen.site_id, Whom::Online, &entries).await?;
-        if !entries.is_empty() || !agents.iter().any(Agent::is_eligible) {
+        let agents = loaded::load(&cx, &tx.db(), site, Whom::Online, &[]).await?;
+        let free: u32 = agents.iter().filter(|agent| agent.is_eligible()).map(Agent::room).sum();
+        if conversations::count_waiting(&tx.db(), site).await? >= u64::from(free) {
             return Ok(false);
         }
     }
@@ -123,24 +157,36 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     Ok(true)
 }
 
+/// True while people of a site get conversations: within business hours, and in no emergency.
+pub(crate) async fn is_open(cx: &Ctx, site: SiteId) -> Result<bool> {
+    let (db, now) = (cx.db(), cx.clock.now());
+    let place = sites::find_any(&db, site).await?;
+    Ok(hours::of_line(&db, &place, None, now).await?.is_some_and(|hours| hours.are_open(now)))
+}
+
 /// Nobody comes: the visitor, whose conversation is locked, is told so and what else they can do.
 pub(super) async fn give_up_in(tx: &mut Tx, found: conversation::Model, outcome: QueueOutcome) -> Result<()> {
-    let said = match outcome {
-        QueueOutcome::TimedOut => Some(nobody_free as fn(&str) -> &'static str),
-        QueueOutcome::SiteClosed => Some(closed as fn(&str) -> &'static str),
+    let (site, id, now) = (found.site_id, found.id, tx.cx().clock.now());
+    let language = who(tx, &found).await?.language;
+    // Whoever came in the last moment ended the wait.
+    if !waiting::give_up_in(tx, found, outcome).await? {
+        return Ok(());
+    }
+    match outcome {
+        QueueOutcome::TimedOut => tell_in(tx, site, id, nobody_free(&language)).await,
+        QueueOutcome::SiteClosed => {
+            let emergency = widgets::current_emergency(&tx.db(), site, now).await?;
+            match emergency.and_then(|emergency| emergency.message) {
+                Some(said) => tell_in(tx, site, id, &said).await,
+                None => tell_in(tx, site, id, closed(&language)).await,
+            }
+        }
         QueueOutcome::Assigned
         | QueueOutcome::Left
         | QueueOutcome::Abandoned
         | QueueOutcome::Assistant
-        | QueueOutcome::Closed => None,
-    };
-    let (site, id) = (found.site_id, found.id);
-    let language = who(tx, &found).await?.language;
-    waiting::give_up_in(tx, found, outcome).await?;
-    if let Some(said) = said {
-        tell_in(tx, site, id, said(&language)).await?;
+        | QueueOutcome::Closed => Ok(()),
     }
-    Ok(())
 }
 
 /// A message of the system to everybody in the conversation.
@@ -241,6 +287,8 @@ pub(super) fn moves_queue(fact: &ConversationFact) -> bool {
         | ConversationFact::AnswerRated { .. }
         | ConversationFact::ReceiptMoved { .. }
         | ConversationFact::Rated { .. }
+        | ConversationFact::AgentReconnecting
+        | ConversationFact::AgentBack
         | ConversationFact::TagsChanged { .. }
         | ConversationFact::PersonOffered
         | ConversationFact::AssistantPaused

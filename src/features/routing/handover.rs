@@ -70,7 +70,7 @@ pub(super) async fn decline(cx: &Ctx, id: ConversationId) -> Result<conversation
     let mut tx = cx.begin().await?;
     let (found, user) = locked(cx, &tx, id).await?;
     let entry = mine(cx, store::entry(&tx.db(), id).await?, user)?;
-    store::save(&tx.db(), store::declined(entry, user)).await?;
+    store::save_offer(&tx.db(), &store::declined(entry, user)).await?;
     tx.record(found.site_id, user.0, &RoutingFact::Declined { conversation: id, user })?;
     tx.commit().await?;
     Ok(found)

@@ -1,6 +1,6 @@
 //! What calendars and emergencies mean for those who wait.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{ids::DepartmentId, queue_entry, site};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,7 +34,7 @@ pub(super) async fn of(
     lines: HashSet<Option<DepartmentId>>,
     now: DateTime<Utc>,
 ) -> Result<HashMap<Option<DepartmentId>, Hours>> {
-    let emergency = widgets::in_emergency(db, site.id, now).await?;
+    let emergency = widgets::current_emergency(db, site.id, now).await?.is_some();
     let mut hours = HashMap::new();
     for line in lines {
         let calendar = match line {
@@ -46,7 +46,19 @@ pub(super) async fn of(
     Ok(hours)
 }
 
-/// The same for one.
+/// Those for whom conversations are given out at a moment, of those for whom somebody waits. Worked out once for each:
+/// a calendar is looked through for days ahead.
+pub(super) async fn open(
+    db: &Db<'_>,
+    site: &site::Model,
+    entries: &[queue_entry::Model],
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<Option<DepartmentId>>> {
+    let hours = of(db, site, lines(entries), now).await?;
+    Ok(hours.into_iter().filter(|(_, hours)| hours.are_open(now)).map(|(line, _)| line).collect())
+}
+
+/// The hours of one.
 pub(super) async fn of_line(
     db: &Db<'_>,
     site: &site::Model,

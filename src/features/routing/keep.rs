@@ -104,7 +104,10 @@ async fn look(cx: &Ctx, now: DateTime<Utc>, beat_at: &mut DateTime<Utc>) -> Resu
         *beat_at = now + BEAT;
     }
     for site in store::due(&cx.db(), now).await? {
-        settle(cx, site).await?;
+        // What fails on one site keeps nobody waiting on another.
+        if let Err(error) = settle(cx, site).await {
+            tracing::warn!(error = ?error, site.id = %site, "a queue could not be kept; the next round tries again");
+        }
     }
     Ok(())
 }

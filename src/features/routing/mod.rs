@@ -13,7 +13,8 @@
 //! - Each choice is kept with what it was made from (`decision`).
 //! - While the site is closed nobody waits and nobody is given out.
 //!
-//! `app.rs` starts [`keep_queues`] on each node. Later features use: [`welcome_in`] before an assistant answers.
+//! `app.rs` starts [`keep_queues`] on each node. Later features use: [`welcome_in`] before an assistant answers, and
+//! [`is_open`].
 
 mod agents;
 mod board;
@@ -32,7 +33,7 @@ mod rules;
 mod settings;
 mod store;
 
-pub(crate) use self::enter::welcome_in;
+pub(crate) use self::enter::{is_open, welcome_in};
 pub use self::{
     graphql::{HandoverMutation, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery},
     keep::keep_queues,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ::entity::{
-    conversation::{HandoffReason, QueueOutcome, Status},
-    ids::{ConversationId, SiteId, UserId},
+    conversation::{self, HandoffReason, QueueOutcome, Status},
+    ids::{ConversationId, DepartmentId, SiteId, UserId, VisitorId},
     queue_entry,
 };
 use chrono::TimeDelta;
@@ -22,8 +22,9 @@ use crate::{
         agents::{self, AgentFact, Whom},
         assistants,
         calendars::CalendarFact,
-        conversations::{self, ConversationFact, handoff, waiting},
+        conversations::{self, Busy, ConversationFact, handoff, waiting},
         sites::{self, SiteFact},
+        visitors::VisitorFact,
         widgets::WidgetFact,
     },
     kernel::{
@@ -46,6 +47,7 @@ fn concerns(line: &Line) -> bool {
         || about_hours(line)
         || removed(line).is_some()
         || RoutingFact::read(line).is_some()
+        || marked(line).is_some()
 }
 
 /// True where the site, or a department, may be open or closed now and was not before.
@@ -58,33 +60,58 @@ fn removed(line: &Line) -> Option<UserId> {
     if let Some(SiteFact::MemberRemoved { user }) = SiteFact::read(line) { Some(user) } else { None }
 }
 
+/// A visitor who may be more, or less, important now.
+fn marked(line: &Line) -> Option<VisitorId> {
+    let changed = if let Some(VisitorFact::Updated { changed }) = VisitorFact::read(line) { changed } else { vec![] };
+    changed.iter().any(|field| field == "vip").then_some(VisitorId(line.subject))
+}
+
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     let Some(site) = lines.iter().find(|line| concerns(line)).map(|line| line.site_id) else { return Ok(()) };
     let mut begin: BTreeMap<ConversationId, Wishes> = BTreeMap::new();
+    let mut again: BTreeSet<ConversationId> = BTreeSet::new();
     let mut gone: BTreeSet<UserId> = BTreeSet::new();
+    let mut important: BTreeSet<VisitorId> = BTreeSet::new();
+    let mut dissolved: BTreeSet<DepartmentId> = BTreeSet::new();
     for line in lines {
         let id = ConversationId(line.subject);
         gone.extend(removed(line));
-        match (ConversationFact::read(line), AgentFact::read(line)) {
-            (Some(ConversationFact::HumanRequested { .. }), _) => {
-                begin.entry(id).or_default();
-            }
-            (Some(ConversationFact::Reopened { before, after }), _)
-                if before.assignee.is_some() && after.assignee.is_none() =>
-            {
-                ask_again_in(tx, id).await?;
-                begin.entry(id).or_default().preferred = before.assignee;
-            }
-            (_, Some(AgentFact::WentOffline { user })) => {
-                gone.insert(user);
-            }
-            _ => {}
+        important.extend(marked(line));
+        let about_agent = AgentFact::read(line);
+        if let Some(AgentFact::WentOffline { user }) = about_agent {
+            gone.insert(user);
+        }
+        if let Some(AgentFact::ConnectionLost { user }) = about_agent {
+            tell_in(tx, site, user, &ConversationFact::AgentReconnecting).await?;
+        }
+        if let Some(AgentFact::ConnectionBack { user }) = about_agent {
+            tell_in(tx, site, user, &ConversationFact::AgentBack).await?;
+        }
+        if let Some(AgentFact::DepartmentDeleted { department }) = about_agent {
+            dissolved.insert(department);
+        }
+        let Some(fact) = ConversationFact::read(line) else { continue };
+        let Some((before, Some(after))) = fact.change() else { continue };
+        if after.status != Status::Open || after.assignee.is_some() {
+            continue;
+        }
+        let had = before.and_then(|before| before.assignee);
+        if had.is_some() && matches!(fact, ConversationFact::Reopened { .. }) {
+            again.insert(id);
+            begin.entry(id).or_default().preferred = had;
+        } else if matches!(fact, ConversationFact::Assigned { .. }) {
+            // Taken from an agent, who is not to get it back at once.
+            begin.entry(id).or_default().without = had;
+        } else if after.waiting {
+            // Whatever it was: whoever waits for a person and has none is in the queue.
+            begin.entry(id).or_default();
         }
     }
-    let mut left = vec![];
-    for user in gone {
-        left.extend(leave_behind_in(tx, site, user).await?);
+    let left = lock(tx, site, &gone, begin.keys().copied()).await?;
+    for id in again {
+        ask_again_in(tx, id).await?;
     }
+    let left = leave_behind_in(tx, left).await?;
     for id in &left {
         begin.entry(*id).or_default();
     }
@@ -94,10 +121,11 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
             fresh.insert(id);
         }
     }
+    ask_anew_in(tx, site, &dissolved, &important).await?;
     if lines.iter().any(about_hours) {
-        end_waits_in(tx, site).await?;
+        end_waits_in(tx, site, Busy::Skip).await?;
     }
-    if drain_in(tx, site, &fresh).await? {
+    if drain_in(tx, site, &fresh, Busy::Skip).await? {
         tx.enqueue(&DrainQueue { site }).await?;
     }
     for id in left {
@@ -106,6 +134,40 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     // Whoever watches the queue on whatever node looks again, once for all of this.
     tx.hint(Topic::Subject(site.0));
     Ok(())
+}
+
+/// Tells the visitors of an agent how their connection is.
+async fn tell_in(tx: &mut Tx, site: SiteId, agent: UserId, fact: &ConversationFact) -> Result<()> {
+    for id in conversations::of_assignee(&tx.db(), site, agent).await? {
+        tx.record(site, id.0, fact)?;
+    }
+    Ok(())
+}
+
+/// Locks a site's turn, and then all conversations that are about to be changed, in one order. Returns those of agents who
+/// are gone; who is back by now is not.
+async fn lock(
+    tx: &Tx,
+    site: SiteId,
+    gone: &BTreeSet<UserId>,
+    others: impl Iterator<Item = ConversationId>,
+) -> Result<Vec<conversation::Model>> {
+    store::lock_turn(&tx.db(), site).await?;
+    let mut theirs: BTreeMap<ConversationId, UserId> = BTreeMap::new();
+    if !gone.is_empty() {
+        let users: Vec<UserId> = gone.iter().copied().collect();
+        let there = agents::roster(tx.cx(), &tx.db(), site, Whom::These(&users)).await?;
+        let back: HashSet<UserId> =
+            there.iter().filter(|agent| agent.presence.online).map(agents::RosterAgent::user).collect();
+        for user in users.into_iter().filter(|user| !back.contains(user)) {
+            let ids = conversations::of_assignee(&tx.db(), site, user).await?;
+            theirs.extend(ids.into_iter().map(|id| (id, user)));
+        }
+    }
+    let ids = theirs.keys().copied().chain(others).collect();
+    let mut locked = conversations::lock_all(&tx.db(), site, ids, Busy::Wait).await?;
+    let still = |(id, user)| locked.remove(&id).filter(|found| found.assignee_id == Some(user));
+    Ok(theirs.into_iter().filter_map(still).collect())
 }
 
 /// A person had the conversation that its visitor has opened again: a person is to have it.
@@ -120,22 +182,46 @@ async fn ask_again_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
     Ok(())
 }
 
-/// The conversations of an agent who is gone are for somebody else. Nothing happens when they are back by now.
-async fn leave_behind_in(tx: &mut Tx, site: SiteId, user: UserId) -> Result<Vec<ConversationId>> {
-    let cx = tx.cx().clone();
-    store::lock_turn(&tx.db(), site).await?;
-    let back = agents::roster(&cx, &tx.db(), site, Whom::These(&[user])).await?;
-    if back.iter().any(|agent| agent.presence.online) {
-        return Ok(vec![]);
-    }
-    let theirs = conversations::of_assignee(&tx.db(), site, user).await?;
-    let locked = conversations::lock_all(&tx.db(), site, theirs.clone()).await?;
-    for id in &theirs {
-        let Some(found) = locked.get(id).filter(|found| found.assignee_id == Some(user)) else { continue };
-        let free = waiting::agent_gone_in(tx, found.clone()).await?;
+/// The conversations of agents who are gone are for somebody else.
+async fn leave_behind_in(tx: &mut Tx, left: Vec<conversation::Model>) -> Result<Vec<ConversationId>> {
+    let mut ids = Vec::with_capacity(left.len());
+    for found in left {
+        ids.push(found.id);
+        let free = waiting::agent_gone_in(tx, found).await?;
         handoff::request_in(tx, free, HandoffReason::AgentGone).await?;
     }
-    Ok(theirs)
+    Ok(ids)
+}
+
+/// What is asked for those who wait is another thing now: departments are gone, or visitors are important.
+async fn ask_anew_in(
+    tx: &mut Tx,
+    site: SiteId,
+    dissolved: &BTreeSet<DepartmentId>,
+    important: &BTreeSet<VisitorId>,
+) -> Result<()> {
+    let mut rows = vec![];
+    if !dissolved.is_empty() {
+        let is_gone = |department: Option<DepartmentId>| department.is_some_and(|it| dissolved.contains(&it));
+        for entry in store::waiting(&tx.db(), site).await?.into_iter().filter(|entry| is_gone(entry.demand.department))
+        {
+            rows.push(queue_entry::Model { line: None, demand: enter::without_department(entry.demand), ..entry });
+        }
+    }
+    for visitor in important {
+        for entry in store::of_visitor(&tx.db(), *visitor).await? {
+            let reach = tx.cx().reach(Permission::ConversationsRead)?;
+            let Some(found) = conversations::lookup(&tx.db(), &reach, entry.conversation_id).await? else { continue };
+            let (settings, version) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
+            let who = enter::who(tx, &found).await?;
+            let (_, head_start) = enter::wanted(tx, &found, &who, &settings, version).await?;
+            rows.push(queue_entry::Model { head_start, ..entry });
+        }
+    }
+    for row in rows {
+        store::save_demand(&tx.db(), &row).await?;
+    }
+    Ok(())
 }
 
 /// Nobody else has room for a conversation whose agent is gone: its assistant goes on, where there is one.
@@ -172,7 +258,7 @@ impl Job for DrainQueue {
     async fn run(self, cx: Ctx) -> Result<(), Failure> {
         loop {
             let mut tx = cx.begin().await?;
-            let more = drain_in(&mut tx, self.site, &HashSet::new()).await?;
+            let more = drain_in(&mut tx, self.site, &HashSet::new(), Busy::Wait).await?;
             tx.hint(Topic::Subject(self.site.0));
             tx.commit().await?;
             if !more {
@@ -185,8 +271,8 @@ impl Job for DrainQueue {
 /// Ends waits of a site of which something is over, and gives out what can be given.
 pub(super) async fn settle(cx: &Ctx, site: SiteId) -> Result<()> {
     let mut tx = cx.begin().await?;
-    end_waits_in(&mut tx, site).await?;
-    if drain_in(&mut tx, site, &HashSet::new()).await? {
+    end_waits_in(&mut tx, site, Busy::Wait).await?;
+    if drain_in(&mut tx, site, &HashSet::new(), Busy::Skip).await? {
         tx.enqueue(&DrainQueue { site }).await?;
     }
     tx.hint(Topic::Subject(site.0));
@@ -194,8 +280,9 @@ pub(super) async fn settle(cx: &Ctx, site: SiteId) -> Result<()> {
     Ok(())
 }
 
-/// Ends the waits of those whose patience is over, who are gone, or for whom nobody is there any more.
-async fn end_waits_in(tx: &mut Tx, site: SiteId) -> Result<()> {
+/// Ends the waits of those whose patience is over, who are gone, or for whom nobody is there any more. Those that are left
+/// out because they are `busy` are due at the next round, too.
+async fn end_waits_in(tx: &mut Tx, site: SiteId, busy: Busy) -> Result<()> {
     store::lock_turn(&tx.db(), site).await?;
     let now = tx.cx().clock.now();
     let place = sites::find_any(&tx.db(), site).await?;
@@ -203,25 +290,33 @@ async fn end_waits_in(tx: &mut Tx, site: SiteId) -> Result<()> {
     let patience = TimeDelta::seconds(settings.patience_seconds.into());
     let entries = store::waiting(&tx.db(), site).await?;
     let hours = hours::of(&tx.db(), &place, hours::lines(&entries), now).await?;
-    let open = |entry: &queue_entry::Model| hours.get(&entry.line).filter(|hours| hours.are_open(now));
-    let gone = |entry: &queue_entry::Model| entry.seen_until.is_some_and(|until| until <= now);
-    let over: Vec<queue_entry::Model> =
-        entries.into_iter().filter(|entry| entry.deadline_at <= now || gone(entry) || open(entry).is_none()).collect();
-    let ids = over.iter().map(|entry| entry.conversation_id).collect();
-    let mut locked = conversations::lock_all(&tx.db(), site, ids).await?;
-    for entry in over {
-        let Some(found) = locked.remove(&entry.conversation_id) else { continue };
-        let Some(hours) = open(&entry) else {
+    let open: BTreeSet<Option<DepartmentId>> =
+        hours.iter().filter(|(_, hours)| hours.are_open(now)).map(|(line, _)| *line).collect();
+    // Nobody is sent away while an agent is asked whether they take them.
+    let waits_until =
+        |entry: &queue_entry::Model| entry.deadline_at.max(entry.offer_expires_at.unwrap_or(entry.deadline_at));
+    let is_over = |entry: &queue_entry::Model| {
+        let gone = entry.seen_until.is_some_and(|until| until <= now);
+        waits_until(entry) <= now || gone || !open.contains(&entry.line)
+    };
+    let ids: Vec<ConversationId> = entries.iter().filter(|entry| is_over(entry)).map(|it| it.conversation_id).collect();
+    let locked = conversations::lock_all(&tx.db(), site, ids, busy).await?;
+    // As they are now that nobody else can change them: some have just been seen, or are not waiting any more.
+    let mut entries = store::entries(&tx.db(), locked.keys().copied().collect()).await?;
+    let locked: BTreeMap<ConversationId, conversation::Model> = locked.into_iter().collect();
+    for (id, found) in locked {
+        let Some(entry) = entries.remove(&id).filter(|entry| is_over(entry)) else { continue };
+        let Some(hours) = hours.get(&entry.line).filter(|_| open.contains(&entry.line)) else {
             enter::give_up_in(tx, found, QueueOutcome::SiteClosed).await?;
             continue;
         };
-        if entry.deadline_at > now {
+        if waits_until(&entry) > now {
             enter::give_up_in(tx, found, QueueOutcome::Abandoned).await?;
             continue;
         }
         // A break may have begun since, and the calendar may be another one.
         match hours.deadline(entry.deadline_at - patience, now, patience).filter(|later| *later > now) {
-            Some(deadline_at) => store::save(&tx.db(), queue_entry::Model { deadline_at, ..entry }).await?,
+            Some(deadline_at) => store::save_deadline(&tx.db(), id, deadline_at).await?,
             None => enter::give_up_in(tx, found, QueueOutcome::TimedOut).await?,
         }
     }

@@ -31,7 +31,8 @@ pub(crate) enum Assignment {
     /// It is given to the agent who is chosen.
     #[default]
     Automatic,
-    /// It is offered to them, and to the next one when they decline or let `offerSeconds` pass.
+    /// It is offered to them, and to the next one when they decline or let `offerSeconds` pass. When an offer passes and
+    /// everybody was asked, those who are there are asked again.
     Offer,
 }
 

@@ -10,6 +10,7 @@ use super::{
     decision::{self, Explanation},
     enter,
     facts::RoutingFact,
+    hours,
     rules::{Known, Settings},
     store,
 };
@@ -98,7 +99,7 @@ pub(super) async fn preview(
         (None, Some(id)) => {
             let found = conversations::find(&tx.db(), &reach, id).await?;
             let who = enter::who(&tx, &found).await?;
-            settings.demand(version, &enter::known(&tx, &found, &who).await?).0
+            enter::wanted(&tx, &found, &who, &settings, version).await?.0
         }
         (None, None) => settings.demand(version, &known).0,
     };
@@ -107,5 +108,8 @@ pub(super) async fn preview(
     let agents = loaded::load(cx, &tx.db(), site, Whom::Everybody, &entries).await?;
     let last = store::last(&tx.db(), site).await?.map(|last| last.0);
     let choice = choice::choose(&demand, &declined, &agents, &place.locale, last);
+    let now = cx.clock.now();
+    let hours = hours::of_line(&tx.db(), &place, demand.department.filter(|_| demand.strict), now).await?;
+    let choice = if hours.is_some_and(|hours| hours.are_open(now)) { choice } else { choice.while_closed() };
     Ok(decision::explain(&demand, &choice, last))
 }

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    conversation_closing,
-    ids::{ConversationId, MembershipId, SiteId, UserId},
+    conversation, conversation_closing,
+    ids::{ConversationId, MembershipId, SiteId, UserId, VisitorId},
     queue_entry::{self, Column, Entity},
     routing_decision, routing_rules, routing_turn,
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 
@@ -64,11 +66,51 @@ pub(super) async fn insert(db: &Db<'_>, row: queue_entry::Model) -> Result<()> {
     Ok(())
 }
 
-/// Writes all of an entry; nothing where nobody waits any more.
-pub(super) async fn save(db: &Db<'_>, row: queue_entry::Model) -> Result<()> {
-    let id = row.conversation_id;
-    let row = row.into_active_model().reset_all();
-    Entity::update_many().set(row).filter(Column::ConversationId.eq(id)).exec(db).await?;
+/// The waits of conversations, of those that wait.
+pub(super) async fn entries(
+    db: &Db<'_>,
+    ids: Vec<ConversationId>,
+) -> Result<HashMap<ConversationId, queue_entry::Model>> {
+    let rows = Entity::find().filter(Column::ConversationId.is_in(ids)).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.conversation_id, row)).collect())
+}
+
+/// The waits of a visitor.
+pub(super) async fn of_visitor(db: &Db<'_>, visitor: VisitorId) -> Result<Vec<queue_entry::Model>> {
+    let theirs = conversation::Entity::find().filter(conversation::Column::VisitorId.eq(visitor)).select_only();
+    let theirs = theirs.column(conversation::Column::Id).into_query();
+    Ok(Entity::find().filter(Column::ConversationId.in_subquery(theirs)).all(db).await?)
+}
+
+/// Writes to whom a conversation is offered, and who did not want it. Like what follows, it writes only that: when its
+/// visitor was seen is written by others at the same time; and nothing where nobody waits any more.
+pub(super) async fn save_offer(db: &Db<'_>, row: &queue_entry::Model) -> Result<()> {
+    let offer = queue_entry::ActiveModel {
+        offered_to: Set(row.offered_to),
+        offer_expires_at: Set(row.offer_expires_at),
+        declined: Set(row.declined.clone()),
+        ..Default::default()
+    };
+    Entity::update_many().set(offer).filter(Column::ConversationId.eq(row.conversation_id)).exec(db).await?;
+    Ok(())
+}
+
+/// Writes until when it waits.
+pub(super) async fn save_deadline(db: &Db<'_>, id: ConversationId, deadline_at: DateTime<Utc>) -> Result<()> {
+    let deadline = queue_entry::ActiveModel { deadline_at: Set(deadline_at), ..Default::default() };
+    Entity::update_many().set(deadline).filter(Column::ConversationId.eq(id)).exec(db).await?;
+    Ok(())
+}
+
+/// Writes what is asked for, and how important it is.
+pub(super) async fn save_demand(db: &Db<'_>, row: &queue_entry::Model) -> Result<()> {
+    let demand = queue_entry::ActiveModel {
+        head_start: Set(row.head_start),
+        line: Set(row.line),
+        demand: Set(row.demand.clone()),
+        ..Default::default()
+    };
+    Entity::update_many().set(demand).filter(Column::ConversationId.eq(row.conversation_id)).exec(db).await?;
     Ok(())
 }
 
@@ -183,10 +225,15 @@ pub(super) async fn ratings(db: &Db<'_>, site: SiteId) -> Result<HashMap<UserId,
     Ok(rows.into_iter().map(|(user, sum, count)| (user, sum as f64 / count as f64)).collect())
 }
 
+/// An entry whose offer is withdrawn.
+pub(super) fn withdrawn(entry: queue_entry::Model) -> queue_entry::Model {
+    queue_entry::Model { offered_to: None, offer_expires_at: None, ..entry }
+}
+
 /// An entry whose offer was not accepted.
 pub(super) fn declined(mut entry: queue_entry::Model, user: UserId) -> queue_entry::Model {
     if !entry.declined.0.contains(&user) {
         entry.declined.0.push(user);
     }
-    queue_entry::Model { offered_to: None, offer_expires_at: None, ..entry }
+    withdrawn(entry)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::tx::Fact;
+use crate::kernel::{journal::Line, tx::Fact};
 
 /// Something that happened to a visitor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,5 +23,12 @@ impl Fact for VisitorFact {
             Self::Arrived => "visitor.arrived",
             Self::Updated { .. } => "visitor.updated",
         }
+    }
+}
+
+impl VisitorFact {
+    /// Reads a journal line; `None` for another feature's.
+    pub fn read(line: &Line) -> Option<Self> {
+        serde_json::from_str(&line.payload).ok().filter(|fact: &Self| fact.kind() == line.kind)
     }
 }

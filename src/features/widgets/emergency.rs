@@ -1,5 +1,5 @@
 //! Emergencies: admins take a site offline with a word to its visitors, perhaps until a moment. Conversations that are open
-//! go on.
+//! go on with people.
 
 use ::entity::{emergency, ids::SiteId};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -36,9 +36,13 @@ pub(super) fn is_on(row: &emergency::Model, now: DateTime<Utc>) -> bool {
     row.enabled && row.until.is_none_or(|until| now < until)
 }
 
-/// True while a site is in one.
-pub(crate) async fn in_emergency(db: &Db<'_>, site: SiteId, now: DateTime<Utc>) -> Result<bool> {
-    Ok(store::emergency(db, site).await?.is_some_and(|row| is_on(&row, now)))
+/// The emergency that a site is in.
+pub(crate) async fn current_emergency(
+    db: &Db<'_>,
+    site: SiteId,
+    now: DateTime<Utc>,
+) -> Result<Option<emergency::Model>> {
+    Ok(store::emergency(db, site).await?.filter(|row| is_on(row, now)))
 }
 
 /// What it leaves open.

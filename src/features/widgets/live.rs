@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use ::entity::{conversation, emergency, ids::SiteId, site, widget_settings};
+use ::entity::{emergency, ids::SiteId, site, widget_settings};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -229,15 +229,12 @@ fn is_cause(line: &Line) -> bool {
     match line.kind.split('.').next() {
         Some("agent" | "assistant" | "calendar" | "emergency" | "member" | "site" | "widget") => true,
         Some("conversation") => ConversationFact::read(line).is_some_and(|fact| {
-            fact.change().is_some_and(|(before, after)| before.and_then(burdens) != after.and_then(burdens))
+            fact.change().is_some_and(|(before, after)| {
+                before.and_then(Attributes::burdens) != after.and_then(Attributes::burdens)
+            })
         }),
         _ => false,
     }
-}
-
-/// Of whose conversations it is one.
-fn burdens(attributes: &Attributes) -> Option<::entity::ids::UserId> {
-    attributes.assignee.filter(|_| attributes.status == conversation::Status::Open)
 }
 
 /// Watches what a site's widget shows: what is shown now, then what differs from it.

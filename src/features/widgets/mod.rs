@@ -24,7 +24,7 @@ mod settings;
 mod store;
 mod texts;
 
-pub(crate) use self::emergency::in_emergency;
+pub(crate) use self::emergency::current_emergency;
 pub use self::{
     emergency::EndEmergency,
     facts::WidgetFact,

@@ -151,7 +151,8 @@ impl Node {
     async fn signed_in(&self, person: &Person) -> Ws {
         let login = json!({ "query": "mutation($i: LoginInput!) { login(input: $i) { accessToken } }",
             "variables": { "i": { "email": person.email, "password": PASSWORD } } });
-        let login = reqwest::Client::new().post(format!("http://{}/graphql", self.address)).json(&login);
+        let http = reqwest::Client::builder().build().expect("a client");
+        let login = http.post(format!("http://{}/graphql", self.address)).json(&login);
         let answer: serde_json::Value = login.send().await.expect("it answers").json().await.expect("JSON");
         let token = text(&answer["data"]["login"]["accessToken"]);
         Ws::signed_in(&format!("ws://{}/graphql/ws", self.address), Some(&token)).await

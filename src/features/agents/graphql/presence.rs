@@ -1,8 +1,10 @@
 //! Presence in the API.
 
+use std::collections::{BTreeMap, HashMap};
+
 use ::entity::{
     agent_state::Availability,
-    ids::{LeaseId, SiteId},
+    ids::{LeaseId, SiteId, UserId},
 };
 use async_graphql::{Context, InputObject, Object, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
@@ -20,12 +22,15 @@ use super::{
 use crate::{
     features::{
         accounts,
-        conversations::graphql::subscription::{Gap, gap},
+        conversations::{
+            Attributes, ConversationFact,
+            graphql::subscription::{Gap, gap},
+        },
         sites::reach_in,
     },
     kernel::{
-        CtxExt, Permission, Result,
-        journal::{self, Cursor, Followed, Placed, Scope, placed},
+        Ctx, CtxExt, Permission, Result,
+        journal::{self, Cursor, Followed, Line, Placed, Scope, placed},
     },
 };
 
@@ -113,7 +118,7 @@ struct AgentSession {
     agent: Agent,
 }
 
-/// An agent came, went, or changed.
+/// An agent came, went, got or lost a conversation, or changed.
 #[derive(SimpleObject)]
 struct PresenceChanged {
     /// The event's place; resume with `after: cursor`.
@@ -126,7 +131,7 @@ struct PresenceChanged {
 #[derive(Union)]
 #[expect(clippy::large_enum_variant, reason = "lives for the length of one event")]
 enum PresenceEvent {
-    /// An agent came, went, or changed.
+    /// An agent came, went, got or lost a conversation, or changed.
     Changed(PresenceChanged),
     /// Events are missing: refetch.
     Gap(Gap),
@@ -165,8 +170,9 @@ impl PresenceSubscription {
         })
     }
 
-    /// The agents of a site as they come, go, and say whether they are available, for members of the site. With `after`,
-    /// first what was missed; without it, from now on: read `presence` in between.
+    /// The agents of a site as they come, go, get and lose conversations, and say whether they are available, for
+    /// members of the site. With `after`, first what was missed, each agent as they are now; without it, from now on:
+    /// read `presence` in between.
     async fn presence_events(
         &self,
         ctx: &Context<'_>,
@@ -184,11 +190,8 @@ impl PresenceSubscription {
                     Followed::Gap { from, to } => yield PresenceEvent::Gap(gap(from, to, "presence(siteId:)")),
                     Followed::Passed(_) | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
-                        for line in &lines {
-                            let Some(user) = AgentFact::read(line).and_then(|fact| fact.present()) else { continue };
-                            // Gone from the site meanwhile: nobody to tell of.
-                            let Ok(agent) = Agent::load(&cx, site_id, user).await else { continue };
-                            yield PresenceEvent::Changed(PresenceChanged { cursor: Cursor(line.seq), agent });
+                        for changed in Box::pin(changes_of(&cx, site_id, &lines)).await? {
+                            yield PresenceEvent::Changed(changed);
                         }
                     }
                 }
@@ -196,4 +199,41 @@ impl PresenceSubscription {
         };
         Ok(placed(position, events))
     }
+}
+
+/// The agents of whom a batch of lines tells, as they are now: each once, at the last line about them. Nobody is told
+/// of who is gone from the site meanwhile.
+async fn changes_of(cx: &Ctx, site: SiteId, lines: &[Line]) -> Result<Vec<PresenceChanged>> {
+    let mut last: HashMap<UserId, i64> = HashMap::new();
+    for line in lines {
+        last.extend(concerned(line).into_iter().map(|user| (user, line.seq)));
+    }
+    let mut places: BTreeMap<i64, Vec<UserId>> = BTreeMap::new();
+    for (user, seq) in last {
+        places.entry(seq).or_default().push(user);
+    }
+    let mut changes = vec![];
+    for (seq, users) in places {
+        let agents = Agent::load_all(cx, site, Whom::These(&users)).await?;
+        let count = agents.len();
+        changes.extend(agents.into_iter().enumerate().map(|(index, agent)| {
+            // Only the last one of a line stands at it: who resumes after another one must not miss the rest.
+            let cursor = Cursor(if index + 1 == count { seq } else { seq - 1 });
+            PresenceChanged { cursor, agent }
+        }));
+    }
+    Ok(changes)
+}
+
+/// The agents of whom a line tells: whose presence it changes, or how many conversations they have.
+fn concerned(line: &Line) -> Vec<UserId> {
+    if let Some(fact) = AgentFact::read(line) {
+        return fact.present().into_iter().collect();
+    }
+    let moved = ConversationFact::read(line).and_then(|fact| {
+        let (before, after) = fact.change()?;
+        let (from, to) = (before.and_then(Attributes::burdens), after.and_then(Attributes::burdens));
+        (from != to).then_some([from, to])
+    });
+    moved.into_iter().flatten().flatten().collect()
 }

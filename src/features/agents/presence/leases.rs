@@ -12,7 +12,7 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 
-use super::{super::facts::AgentFact, BEAT, GRACE, store};
+use super::{super::facts::AgentFact, AGAIN, BEAT, GRACE, store};
 use crate::{
     features::accounts,
     kernel::{Ctx, Result},
@@ -69,8 +69,19 @@ async fn closed(cx: &Ctx, (site, user): (SiteId, UserId), session: SessionId, id
         Err(error) if error.is_transient() => true,
         Err(_) => false,
     };
-    store::extend(&cx.db(), &[id], if signed_in { now + GRACE } else { now }).await?;
-    if signed_in { Ok(()) } else { end_run_out(cx, site, user, now).await }
+    if !signed_in {
+        store::lose(&cx.db(), id, now, now).await?;
+        return end_run_out(cx, site, user, now).await;
+    }
+    let mut tx = cx.begin().await?;
+    store::lock(&tx.db(), site, user).await?;
+    store::lose(&tx.db(), id, now, now + GRACE).await?;
+    let leases = store::leases(&tx.db(), site, user).await?;
+    if !leases.is_empty() && leases.iter().all(|lease| lease.lost_at.is_some()) {
+        tx.record(site, user.0, &AgentFact::ConnectionLost { user })?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Ends the leases of an agent that have run out. The last one takes them offline.
@@ -78,7 +89,7 @@ async fn end_run_out(cx: &Ctx, site: SiteId, user: UserId, now: DateTime<Utc>) -
     let mut tx = cx.begin().await?;
     store::lock(&tx.db(), site, user).await?;
     let ended = store::delete_run_out(&tx.db(), site, user, now).await?;
-    if ended > 0 && store::count_leases(&tx.db(), site, user).await? == 0 {
+    if ended > 0 && store::leases(&tx.db(), site, user).await?.is_empty() {
         tx.record(site, user.0, &AgentFact::WentOffline { user })?;
     }
     tx.commit().await?;
@@ -88,12 +99,19 @@ async fn end_run_out(cx: &Ctx, site: SiteId, user: UserId, now: DateTime<Utc>) -
 /// Moves the leases of this node on and ends those that have run out, of whatever node, until shutdown.
 pub async fn keep_leases(cx: Ctx) {
     let stopping = cx.tasks.stopping();
+    let mut beat_at = cx.clock.now();
     loop {
         let now = cx.clock.now();
-        if let Err(error) = beat(&cx, now).await {
-            tracing::warn!(error = ?error, "leases of dashboards could not be kept; the next round tries again");
+        if beat_at <= now {
+            match beat(&cx, now).await {
+                Ok(()) => beat_at = now + BEAT,
+                Err(error) => tracing::warn!(error = ?error, "leases were not moved on; the next round tries again"),
+            }
         }
-        let next = next(&cx, now).await;
+        if let Err(error) = end(&cx, now).await {
+            tracing::warn!(error = ?error, "leases that ran out were not ended; the next round tries again");
+        }
+        let next = next(&cx, now).await.min(beat_at.max(now + AGAIN));
         tokio::select! {
             () = stopping.cancelled() => return,
             () = cx.clock.sleep_until(next) => {}
@@ -109,6 +127,7 @@ async fn next(cx: &Ctx, round: DateTime<Utc>) -> DateTime<Utc> {
     soonest.map_or(beat, |at| at.min(beat))
 }
 
+/// Moves the leases of this node on.
 async fn beat(cx: &Ctx, now: DateTime<Utc>) -> Result<()> {
     let held = cx.shared.get::<Held>();
     let mine: Vec<LeaseId> = held.with(|leases| leases.keys().copied().collect());
@@ -117,18 +136,29 @@ async fn beat(cx: &Ctx, now: DateTime<Utc>) -> Result<()> {
         let lost = held.with(|leases| leases.values().filter(|lease| !kept.contains(&lease.id)).cloned().collect());
         renew(cx, &held, lost, now).await?;
     }
+    Ok(())
+}
+
+/// Ends leases that have run out, and what agents said for a time that is over. What fails with one agent keeps no other.
+async fn end(cx: &Ctx, now: DateTime<Utc>) -> Result<()> {
+    let mut outcome = Ok(());
     for (site, user) in store::run_out(&cx.db(), now).await? {
-        end_run_out(cx, site, user, now).await?;
+        outcome = end_run_out(cx, site, user, now).await.and(outcome);
     }
     for (site, user) in store::over(&cx.db(), now).await? {
-        let mut tx = cx.begin().await?;
-        store::lock(&tx.db(), site, user).await?;
-        if store::forget_over(&tx.db(), site, user, now).await? {
-            let state = Availability::Available;
-            tx.record(site, user.0, &AgentFact::AvailabilityChanged { user, state, until: None })?;
-        }
-        tx.commit().await?;
+        outcome = forget_said(cx, site, user, now).await.and(outcome);
     }
+    outcome
+}
+
+async fn forget_said(cx: &Ctx, site: SiteId, user: UserId, now: DateTime<Utc>) -> Result<()> {
+    let mut tx = cx.begin().await?;
+    store::lock(&tx.db(), site, user).await?;
+    if store::forget_over(&tx.db(), site, user, now).await? {
+        let state = Availability::Available;
+        tx.record(site, user.0, &AgentFact::AvailabilityChanged { user, state, until: None })?;
+    }
+    tx.commit().await?;
     Ok(())
 }
 
@@ -140,7 +170,7 @@ async fn renew(cx: &Ctx, held: &Held, lost: Vec<agent_lease::Model>, now: DateTi
         // Who is no member any more is about to be told so. Who closed the dashboard meanwhile, or signed out, is gone.
         let there = store::lock(&tx.db(), lease.site_id, lease.user_id).await?;
         if there && held.with(|leases| leases.contains_key(&lease.id)) {
-            super::insert_in(&mut tx, agent_lease::Model { expires_at: now + GRACE, ..lease }).await?;
+            super::insert_in(&mut tx, agent_lease::Model { expires_at: now + GRACE, lost_at: None, ..lease }).await?;
             tx.commit().await?;
         }
     }

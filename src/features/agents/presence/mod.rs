@@ -28,6 +28,8 @@ use crate::{
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 /// How often the leases of a node are moved on.
 const BEAT: Duration = Duration::from_secs(20);
+/// When that is tried again where it failed.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Characters of what an agent says.
 const TEXT: usize = 140;
 /// Nobody is away for longer than this by themselves.
@@ -76,6 +78,7 @@ pub(super) async fn open(cx: &Ctx, site: SiteId) -> Result<Open> {
         user_id: user,
         expires_at: now + GRACE,
         created_at: now,
+        lost_at: None,
     };
     let mut tx = cx.begin().await?;
     // Of several dashboards that are opened and lost at once, one is the first and one is the last.
@@ -90,10 +93,12 @@ pub(super) async fn open(cx: &Ctx, site: SiteId) -> Result<Open> {
 /// Inserts a lease of an agent whose membership is locked. The first one takes them online.
 async fn insert_in(tx: &mut Tx, lease: agent_lease::Model) -> Result<()> {
     let (site, user) = (lease.site_id, lease.user_id);
-    let first = store::count_leases(&tx.db(), site, user).await? == 0;
+    let leases = store::leases(&tx.db(), site, user).await?;
     store::insert_lease(&tx.db(), lease).await?;
-    if first {
+    if leases.is_empty() {
         tx.record(site, user.0, &AgentFact::CameOnline { user })?;
+    } else if leases.iter().all(|lease| lease.lost_at.is_some()) {
+        tx.record(site, user.0, &AgentFact::ConnectionBack { user })?;
     }
     Ok(())
 }
@@ -138,7 +143,7 @@ pub(super) async fn say(cx: &Ctx, site: SiteId, said: Said) -> Result<Presence> 
         store::put_said(&tx.db(), row.clone()).await?;
         tx.record(site, user.0, &AgentFact::AvailabilityChanged { user, state: row.state, until })?;
     }
-    let online = store::count_leases(&tx.db(), site, user).await? > 0;
+    let online = !store::leases(&tx.db(), site, user).await?.is_empty();
     tx.commit().await?;
     Ok(Presence::of(user, online, Some(row), now))
 }

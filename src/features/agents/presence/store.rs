@@ -9,7 +9,7 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LockType, OnConflict},
 };
 
@@ -28,9 +28,21 @@ pub(super) async fn insert_lease(db: &Db<'_>, row: agent_lease::Model) -> Result
     Ok(())
 }
 
-pub(super) async fn count_leases(db: &Db<'_>, site: SiteId, user: UserId) -> Result<u64> {
+/// An agent's open dashboards.
+pub(super) async fn leases(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Vec<agent_lease::Model>> {
     let of_agent = agent_lease::Entity::find().filter(agent_lease::Column::SiteId.eq(site));
-    Ok(of_agent.filter(agent_lease::Column::UserId.eq(user)).count(db).await?)
+    Ok(of_agent.filter(agent_lease::Column::UserId.eq(user)).all(db).await?)
+}
+
+/// Notes that the connection of a dashboard is gone, and how long it is waited for.
+pub(super) async fn lose(db: &Db<'_>, id: LeaseId, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<()> {
+    agent_lease::Entity::update_many()
+        .col_expr(agent_lease::Column::LostAt, Expr::value(now))
+        .col_expr(agent_lease::Column::ExpiresAt, Expr::value(until))
+        .filter(agent_lease::Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
 }
 
 /// Moves leases on; how many there were.

@@ -182,6 +182,10 @@ pub(super) enum ConversationChange {
     QueueEntered,
     /// Its wait in the queue is over; `queueOutcome` of the conversation tells how.
     QueueLeft,
+    /// The connection of the agent who has it is gone: `AGENT_BACK` or, after a minute, `AGENT_GONE` follows.
+    AgentReconnecting,
+    /// The agent is connected again.
+    AgentBack,
     /// The agent who had it has been gone for a minute: another one is looked for, else the assistant goes on.
     AgentGone,
     /// It was handed over to a department or to the queue.

@@ -343,6 +343,8 @@ fn conversation_event(
         ConversationFact::HumanJoined { .. } => ConversationChange::HumanJoined,
         ConversationFact::QueueEntered => ConversationChange::QueueEntered,
         ConversationFact::QueueLeft { .. } => ConversationChange::QueueLeft,
+        ConversationFact::AgentReconnecting => ConversationChange::AgentReconnecting,
+        ConversationFact::AgentBack => ConversationChange::AgentBack,
         ConversationFact::AgentGone { .. } => ConversationChange::AgentGone,
         ConversationFact::Transferred { .. } => ConversationChange::Transferred,
         ConversationFact::PersonOffered => ConversationChange::PersonOffered,

@@ -395,7 +395,8 @@ impl ConversationsMutation {
         Ok(SetTypingPayload { conversation_id: input.conversation_id })
     }
 
-    /// Gives a conversation to a member of the site, or to nobody. For members of the site.
+    /// Gives a conversation to a member of the site, whether or not they are there and have room, or to nobody: where no
+    /// assistant answers it, it then waits for another agent. For members of the site.
     async fn assign_conversation(
         &self,
         ctx: &Context<'_>,

@@ -282,6 +282,8 @@ pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) ->
         | ConversationFact::HumanJoined { .. }
         | ConversationFact::QueueEntered
         | ConversationFact::QueueLeft { .. }
+        | ConversationFact::AgentReconnecting
+        | ConversationFact::AgentBack
         | ConversationFact::AgentGone { .. }
         | ConversationFact::Transferred { .. }
         | ConversationFact::PersonOffered

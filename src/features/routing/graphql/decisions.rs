@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct RoutingCandidate {
     /// The agent's id.
     agent_id: UserId,
+    /// Their membership of the site; in the order of these ids it is somebody's turn. Null in old decisions.
+    membership_id: Option<MembershipId>,
     /// By the strategy's formula, more is better; null for who was excluded, and without a bound for comparison.
     score: Option<f64>,
     /// Why they could not get it; null for who could.
@@ -55,6 +57,7 @@ impl From<Candidate> for RoutingCandidate {
         let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
         Self {
             agent_id: one.user,
+            membership_id: one.key,
             score: one.score,
             excluded_because: one.excluded,
             active_chats: number(one.active),
@@ -86,8 +89,9 @@ pub(super) struct RoutingExplanation {
     language: Option<String>,
     /// It went back to the agent who had it before, whatever the strategy says.
     returned: bool,
-    /// Those who came into question, best first, then those who were excluded; at most 50 are kept. A stored decision
-    /// leaves out who was offline, a preview does not.
+    /// Who comes first; null when nobody could get it.
+    first_choice_id: Option<UserId>,
+    /// Those who came into question, best first, then those who were excluded; at most 50 are kept.
     candidates: Vec<RoutingCandidate>,
     /// How many more there were.
     other_candidates: i32,
@@ -106,6 +110,7 @@ impl From<Explanation> for RoutingExplanation {
             skills: it.demand.skills,
             language: it.demand.language,
             returned: it.returned,
+            first_choice_id: it.candidates.first().filter(|one| one.excluded.is_none()).map(|one| one.user),
             candidates: it.candidates.into_iter().map(RoutingCandidate::from).collect(),
             other_candidates: it.others,
             last_membership_id: it.last,

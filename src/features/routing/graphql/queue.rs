@@ -25,6 +25,7 @@ use crate::{
         sites::reach_in,
     },
     kernel::{Actor, Ctx, CtxExt, Permission, Result},
+    ports::bus::{Heard, Topic},
 };
 
 /// Most who wait that `queue` lists.
@@ -300,14 +301,23 @@ impl QueueSubscription {
         };
         let mut board = board::watch(&cx, found.site_id);
         let watching = if asks { Some(Watching::new(&cx, conversation_id).await?) } else { None };
+        let mut hints = cx.bus.listen(&[Topic::Subject(conversation_id.0)]);
         Ok(try_stream! {
             let mut last: Option<QueuePosition> = None;
+            // Whoever does not wait is looked for again when something happens to them, not to the queue.
+            let mut stirred = true;
             loop {
                 let known = board.borrow_and_update().clone();
                 if let Some(known) = known {
+                    let waited = last.as_ref().is_none_or(|last| last.is_waiting);
                     let position = match on_board(&known, conversation_id) {
                         Some(position) => Some(position),
-                        None => beside_board(&cx, conversation_id).await?,
+                        None if waited || stirred => {
+                            let found = beside_board(&cx, conversation_id).await?;
+                            stirred = found.is_none();
+                            found
+                        }
+                        None => None,
                     };
                     if let Some(position) = position.filter(|position| last.as_ref() != Some(position)) {
                         let begins = position.is_waiting && !last.as_ref().is_some_and(|last| last.is_waiting);
@@ -318,8 +328,12 @@ impl QueueSubscription {
                         yield position;
                     }
                 }
-                if board.changed().await.is_err() {
-                    break;
+                tokio::select! {
+                    changed = board.changed() => if changed.is_err() { break },
+                    heard = hints.next() => match heard {
+                        Heard::Woken | Heard::Lagged => stirred = true,
+                        Heard::Passed(_) => {}
+                    },
                 }
             }
         })
