@@ -270,7 +270,7 @@ async fn measure(size: usize) -> Result<()> {
     for who in &place.waiting {
         let mut events = place.app.api.stream(place.request(FOLLOW, *who));
         let (told, heard) = (told.clone(), heard.clone());
-        place.app.ports.tasks.spawn(async move {
+        place.app.ports.tasks.spawn_until_shutdown(async move {
             while events.next().await.is_some() {
                 told.fetch_add(1, Ordering::Relaxed);
                 heard.notify_one();

@@ -277,14 +277,16 @@ impl Simulation {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("it never comes to rest");
+        panic!("it never comes to rest: {:#?} at {}", self.entries().await, self.now());
     }
 
     /// True when time has done to leases and waits what it does by now.
     async fn nothing_is_due(&self) -> bool {
         let (cx, now) = (self.nodes[0].app.cx(), self.now());
         let leases = agent_lease::Entity::find().filter(agent_lease::Column::ExpiresAt.lte(now));
-        let due = queue_entry::Column::DeadlineAt.lte(now).or(queue_entry::Column::OfferExpiresAt.lte(now));
+        // While an agent is asked, nobody is sent away.
+        let offer = queue_entry::Column::OfferExpiresAt;
+        let due = queue_entry::Column::DeadlineAt.lte(now).and(offer.is_null()).or(offer.lte(now));
         leases.all(&cx.db()).await.expect("it reads").is_empty()
             && queue_entry::Entity::find().filter(due).all(&cx.db()).await.expect("it reads").is_empty()
     }
