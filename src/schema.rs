@@ -1,5 +1,8 @@
 //! The schema: the features' roots merged in groups, limits, and the only names for its type.
 
+use std::sync::{Arc, OnceLock};
+
+use apollo_compiler::{Schema as Types, validation::Valid};
 use async_graphql::{ID, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 
@@ -105,7 +108,13 @@ const OF_IDS: &str = "Names one thing of this server, for example `conv_01920000
 
 /// The API: runs documents. Who asks, and within which limits, is decided before.
 #[derive(Clone)]
-pub struct Api(Schema<Query, Mutation, Subscription>);
+pub struct Api {
+    schema: Schema<Query, Mutation, Subscription>,
+    types: Arc<Valid<Types>>,
+}
+
+/// The types of the schema, which are the same for every [`Api`] of the process: reading them takes a while.
+static TYPES: OnceLock<Arc<Valid<Types>>> = OnceLock::new();
 
 impl Api {
     /// Builds the schema.
@@ -118,22 +127,39 @@ impl Api {
         if !config.introspection {
             builder = builder.disable_introspection();
         }
-        Self(builder.finish())
+        let schema = builder.finish();
+        let types = TYPES.get_or_init(|| Arc::new(types_of(&sdl_of(&schema)))).clone();
+        Self { schema, types }
     }
 
     /// Runs a query or mutation.
     pub fn execute(&self, request: Request) -> BoxFuture<'static, Response> {
-        let schema = self.0.clone();
+        let schema = self.schema.clone();
         async move { schema.execute(request).await }.boxed()
     }
 
     /// Runs any operation; a subscription gives one response an event.
     pub fn stream(&self, request: Request) -> BoxStream<'static, Response> {
-        self.0.execute_stream(request).boxed()
+        self.schema.execute_stream(request).boxed()
     }
 
     /// The schema in the schema definition language.
     pub fn sdl(&self) -> String {
-        self.0.sdl_with_options(SDLExportOptions::new().include_specified_by().sorted_fields().sorted_arguments())
+        sdl_of(&self.schema)
     }
+
+    /// The same schema as a validator and a serializer need it.
+    pub fn types(&self) -> &Arc<Valid<Types>> {
+        &self.types
+    }
+}
+
+fn sdl_of(schema: &Schema<Query, Mutation, Subscription>) -> String {
+    schema.sdl_with_options(SDLExportOptions::new().include_specified_by().sorted_fields().sorted_arguments())
+}
+
+#[expect(clippy::panic, reason = "a schema that is none is a fault of the program, which no test leaves unseen")]
+fn types_of(sdl: &str) -> Valid<Types> {
+    Types::parse_and_validate(sdl, "schema.graphql")
+        .unwrap_or_else(|invalid| panic!("the schema is invalid: {}", invalid.errors))
 }
