@@ -1,7 +1,8 @@
 # syntax=docker/dockerfile:1
 # One small image of the server: the program, CA certificates and the C library; no shell, no root.
 #   docker build -t yanit .
-#   docker run -p 4000:4000 -v yanit:/data yanit
+#   docker run -p 127.0.0.1:4000:4000 -v yanit:/data yanit
+# Behind a proxy add -e YANIT_TRUSTED_PROXIES=NETWORK for the network it forwards from; see README.md.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src

@@ -1,5 +1,7 @@
 //! Every setting: read once from the environment and an optional file, checked, and never printed with its secrets.
 
+mod networks;
+
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use figment::{
@@ -7,6 +9,8 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
+
+pub use self::networks::Networks;
 
 /// All settings. `.env.example` lists each with its default; a test keeps the two equal.
 #[derive(Clone, Deserialize, Serialize)]
@@ -38,8 +42,11 @@ pub struct Config {
     pub graphiql: bool,
     /// `YANIT_INTROSPECTION`: answer introspection queries.
     pub introspection: bool,
-    /// `YANIT_TRUST_PROXY`: take the caller's address from `X-Forwarded-For`; only behind a proxy that sets it.
-    pub trust_proxy: bool,
+    /// `YANIT_TRUSTED_PROXIES`: networks of the proxies whose `X-Forwarded-For` is believed, with commas between; also
+    /// `loopback` and `private`.
+    pub trusted_proxies: Networks,
+    /// `YANIT_PROXY_HOPS`: how many of them a request passes.
+    pub proxy_hops: usize,
     /// `YANIT_LOG`: filter of log lines, for example `info,yanit=debug`.
     pub log: String,
     /// `YANIT_LOG_JSON`: log lines as JSON.
@@ -149,7 +156,8 @@ impl Default for Config {
             journal_days: 30,
             graphiql: true,
             introspection: true,
-            trust_proxy: false,
+            trusted_proxies: Networks::default(),
+            proxy_hops: 1,
             log: "info".into(),
             log_json: false,
             openai_url: None,
@@ -211,6 +219,13 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Settings that were replaced, and what to do about each.
+const REPLACED: &[(&str, &str)] = &[(
+    "trust_proxy",
+    "was replaced: set YANIT_TRUSTED_PROXIES to the networks of your proxies (such as 10.0.0.0/8, loopback or private), \
+     and YANIT_PROXY_HOPS to how many a request passes if it is more than one",
+)];
+
 /// Values that stand in examples and must not guard anything.
 const KNOWN_SECRETS: &[&str] = &["change-me", "changeme", "secret", "replace-me", "example"];
 
@@ -231,6 +246,9 @@ impl Config {
     }
 
     fn from_figment(figment: Figment) -> Result<Self, ConfigError> {
+        if let Some((name, what)) = REPLACED.iter().find(|(name, _)| figment.contains(name)) {
+            return Err(ConfigError(format!("{}: {what}", setting_name(name))));
+        }
         let mut config: Self = figment.extract().map_err(|error| {
             let named: Vec<String> =
                 error.into_iter().map(|e| format!("{}: {}", setting_name(&e.path.join(".")), e.kind)).collect();
@@ -341,6 +359,7 @@ impl Config {
             return fail("DATABASE_URL", "has a password from an example; set your own");
         }
         for (setting, value, low, high) in [
+            ("YANIT_PROXY_HOPS", self.proxy_hops, 1, 16),
             ("YANIT_DATABASE_POOL", self.database_pool as usize, 2, 1_000),
             ("YANIT_WORKERS", self.workers, 1, 1_000),
             ("YANIT_JOURNAL_DAYS", self.journal_days as usize, 1, 3_650),
@@ -438,6 +457,19 @@ mod tests {
         assert!(error.0.to_lowercase().contains("lisen"), "{error}");
         let error = load(&[("database_url", "mysql://x")]).unwrap_err();
         assert!(error.0.starts_with("DATABASE_URL"), "{error}");
+    }
+
+    #[test]
+    fn networks_of_proxies_are_read() {
+        let config = load(&[("trusted_proxies", "private, 192.0.2.7")]).unwrap();
+        assert!(config.trusted_proxies.contain([10, 0, 0, 1].into()));
+        let error = load(&[("trusted_proxies", "proxy.internal")]).unwrap_err();
+        assert!(error.0.starts_with("YANIT_TRUSTED_PROXIES: `proxy.internal` is not a network"), "{error}");
+        // Whatever it was set to: nobody may think that it still does something.
+        for old in ["true", "false"] {
+            let error = load(&[("trust_proxy", old)]).unwrap_err();
+            assert!(error.0.starts_with("YANIT_TRUST_PROXY: was replaced: set YANIT_TRUSTED_PROXIES"), "{error}");
+        }
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! What every request meets first and every response last: its id, the caller's address, other pages' origins, panics.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    panic::AssertUnwindSafe,
-    sync::Arc,
-};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::Value;
 use axum::{
@@ -28,7 +24,6 @@ use crate::kernel::{
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Longer request ids of clients are replaced by ours.
 const MAX_REQUEST_ID: usize = 64;
@@ -121,18 +116,11 @@ pub(super) fn about(server: &Server, request: &HttpRequest) -> Request {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
     Request {
         id: request_id(request).to_owned(),
-        address: forwarded(headers).filter(|_| server.ports.config.trust_proxy).or(peer),
+        address: peer.map(|peer| server.proxies.caller(peer, headers, server.ports.clock.micros())),
         origin: text(&header::ORIGIN),
         host: text(&header::HOST).or_else(|| request.uri().authority().map(ToString::to_string)),
         user_agent: text(&header::USER_AGENT),
     }
-}
-
-/// The address that the nearest proxy saw: the last one in the list, the only one a client cannot make up.
-fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
-    let list = headers.get_all(X_FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
-    let last = list.rsplit(',').next()?.trim();
-    last.parse().ok().or_else(|| last.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 /// The token of a request.
@@ -223,14 +211,6 @@ mod tests {
         assert_eq!(bearer_of("bearer  abc ").unwrap(), Some("abc"));
         assert_eq!(bearer_of("Bearer ").unwrap(), None);
         assert!(bearer_of("Basic abc").is_err());
-    }
-
-    #[test]
-    fn the_last_forwarded_address_counts() {
-        let mut headers = HeaderMap::new();
-        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("1.1.1.1, 2.2.2.2"));
-        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("3.3.3.3 , 4.4.4.4"));
-        assert_eq!(forwarded(&headers), Some(IpAddr::from([4, 4, 4, 4])));
     }
 
     #[test]

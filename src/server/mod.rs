@@ -1,6 +1,6 @@
 //! Transport: HTTP, WebSocket and server-sent events. It may use everything; nothing uses it.
 //!
-//! The way of a request: [`serve`] accepts the connection → [`edge`] gives it an id → [`http`] with [`body`], or [`ws`] with [`talk`], reads it →
+//! The way of a request: [`serve`] accepts the connection → [`edge`] gives it an id and, with [`proxies`], an address → [`http`] with [`body`], or [`ws`] with [`talk`], reads it →
 //! [`auth`] says who calls → [`operation`] counts, parses and checks it ([`lexer`], [`limits`]) → the schema runs it, or
 //! [`hub`] shares a run that is there → [`answer`] completes its errors → [`http`], [`sse`] or [`conn`] writes it.
 
@@ -20,6 +20,7 @@ mod lexer;
 mod limits;
 mod metrics;
 mod operation;
+mod proxies;
 mod serve;
 mod sockets;
 mod sse;
@@ -49,6 +50,7 @@ pub(crate) struct Server {
     hub: Arc<hub::Hub>,
     sockets: sockets::Sockets,
     metrics: metrics::Metrics,
+    proxies: proxies::Proxies,
     documents: Cache<String, Arc<operation::Document>>,
     /// The page and its files, unless they are switched off.
     graphiql: Option<graphiql::Graphiql>,
@@ -64,6 +66,7 @@ impl Server {
             hub: Arc::default(),
             sockets: sockets::Sockets::default(),
             metrics: metrics::Metrics::new(),
+            proxies: proxies::Proxies::new(&ports.config),
             documents: Cache::builder()
                 .weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
                 .max_capacity(KEPT_DOCUMENTS)

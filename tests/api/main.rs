@@ -44,6 +44,7 @@ mod knowledge_index;
 mod laws;
 mod mentions;
 mod providers;
+mod proxies;
 mod questions;
 mod queue;
 mod readme;

@@ -79,7 +79,7 @@ impl Storage {
             secret_key: Some("0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c".into()),
             database_pool: 8,
             // So that each test can have an address of its own, and with it limits of its own.
-            trust_proxy: true,
+            trusted_proxies: "loopback".parse().expect("a network"),
             rate_per_minute: 100_000,
             anonymous_rate_per_minute: 100_000,
             ..Config::default()
