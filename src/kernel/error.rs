@@ -333,9 +333,8 @@ impl From<Error> for async_graphql::Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        let unreachable = matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
-            || matches!(&error, DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) if is_io(e));
-        if unreachable {
+        // 40P01 deadlock_detected: ended so that another transaction, which waited for it, can go on.
+        if is_connection_failure(&error) || has_code(&error, |code| code == "40P01") {
             Self { source: Some(Arc::new(error)), ..Self::unavailable("database") }
         } else {
             Self::internal(error)
@@ -343,15 +342,24 @@ impl From<DbErr> for Error {
     }
 }
 
-/// True for failures of the connection rather than of the statement: the server went away or is starting, or it ended this
-/// transaction so that another one, which waited for it, can go on.
-fn is_io(error: &sea_orm::SqlxError) -> bool {
-    use sea_orm::SqlxError::{BeginFailed, Database, Io, PoolClosed, PoolTimedOut, Protocol, WorkerCrashed};
-    if let Database(e) = error {
-        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now; 40P01 deadlock_detected
-        return e.code().is_some_and(|code| code.starts_with("57P") || code == "40P01");
-    }
-    matches!(error, Io(_) | PoolTimedOut | PoolClosed | WorkerCrashed | Protocol(_) | BeginFailed)
+/// True for failures of the connection rather than of the statement: the server went away or is starting.
+pub(crate) fn is_connection_failure(error: &DbErr) -> bool {
+    use sea_orm::SqlxError::{BeginFailed, Io, PoolClosed, PoolTimedOut, Protocol, WorkerCrashed};
+    let broken = |error: &sea_orm::SqlxError| {
+        matches!(error, Io(_) | PoolTimedOut | PoolClosed | WorkerCrashed | Protocol(_) | BeginFailed)
+    };
+    matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
+        || matches!(error, DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) if broken(e))
+        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now
+        || has_code(error, |code| code.starts_with("57P"))
+}
+
+/// True when the database itself refused a statement with such a code.
+fn has_code(error: &DbErr, fits: impl Fn(&str) -> bool) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    error.as_database_error().and_then(|refused| refused.code()).is_some_and(|code| fits(&code))
 }
 
 impl From<serde_json::Error> for Error {

@@ -1,29 +1,112 @@
 //! The database: SQLite or PostgreSQL by URL. The only place that asks which of the two it is.
 
+mod doubt;
+
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DatabaseExecutor,
-    DatabaseTransaction, DbBackend, EntityTrait, QuerySelect, Select, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, sea_query::LockType,
+    ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, EntityTrait, ExecResult, QueryResult, QuerySelect, Select, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, prelude::async_trait::async_trait, sea_query::LockType, sqlx::Executor,
 };
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::kernel::error::{Error, Result};
+use self::doubt::Doubt;
+use crate::kernel::error::{Error, Result, is_connection_failure};
 
 /// What queries run on: the pool or an open transaction.
-pub type Db<'a> = DatabaseExecutor<'a>;
+///
+/// A read from the pool that met a broken connection, as all are after PostgreSQL was restarted, is done once more on one
+/// that works. Nothing else is: who knows what a write did before its connection broke?
+#[derive(Clone, Copy, Debug)]
+pub struct Db<'a>(On<'a>);
+
+#[derive(Clone, Copy, Debug)]
+enum On<'a> {
+    Pool(&'a Database),
+    Transaction(&'a DatabaseTransaction),
+}
+
+impl<'a> From<&'a DatabaseTransaction> for Db<'a> {
+    fn from(transaction: &'a DatabaseTransaction) -> Self {
+        Self(On::Transaction(transaction))
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Db<'_> {
+    fn get_database_backend(&self) -> DbBackend {
+        match self.0 {
+            On::Pool(database) => database.connection.get_database_backend(),
+            On::Transaction(transaction) => transaction.get_database_backend(),
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self.0 {
+            On::Pool(database) => database.doubt.learn(database.connection.execute_raw(statement).await),
+            On::Transaction(transaction) => transaction.execute_raw(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match self.0 {
+            On::Pool(database) => database.doubt.learn(database.connection.execute_unprepared(sql).await),
+            On::Transaction(transaction) => transaction.execute_unprepared(sql).await,
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self.0 {
+            On::Pool(database) => {
+                let (pool, again) = (&database.connection, database.repeats(&statement));
+                match database.doubt.learn(pool.query_one_raw(statement).await) {
+                    Err(error) if is_connection_failure(&error) => match again {
+                        Some(statement) => pool.query_one_raw(statement).await,
+                        None => Err(error),
+                    },
+                    other => other,
+                }
+            }
+            On::Transaction(transaction) => transaction.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self.0 {
+            On::Pool(database) => {
+                let (pool, again) = (&database.connection, database.repeats(&statement));
+                match database.doubt.learn(pool.query_all_raw(statement).await) {
+                    Err(error) if is_connection_failure(&error) => match again {
+                        Some(statement) => pool.query_all_raw(statement).await,
+                        None => Err(error),
+                    },
+                    other => other,
+                }
+            }
+            On::Transaction(transaction) => transaction.query_all_raw(statement).await,
+        }
+    }
+}
 
 /// How many statements a connection keeps prepared.
 const STATEMENTS: usize = 500;
 /// Guards migrations of several nodes that start at once (PostgreSQL advisory lock; any constant does).
 const MIGRATION_LOCK: i64 = 0x59_61_6e_69_74;
 
+/// How connections to PostgreSQL are set up. By statements and not by start-up options, which PgBouncer refuses.
+///
+/// LIMIT is a bind parameter, and its guessed selectivity makes PostgreSQL plan each time anew; a generic plan halves its
+/// work on the inbox. A generic plan expects a tenth of all rows for any LIMIT: too many to leave parallel workers and the
+/// compiler on, which cost far more than the pages that are really read.
+const SET_UP: &str = "SET plan_cache_mode = force_generic_plan; SET max_parallel_workers_per_gather = 0; SET jit = off";
+
 /// The connection pool.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Database {
     connection: DatabaseConnection,
+    doubt: Arc<Doubt>,
     /// SQLite has one writer; waiting here is fair and wakes at once, its own busy handler sleeps and polls.
     writer: Option<Arc<Semaphore>>,
 }
@@ -34,6 +117,8 @@ impl Database {
     /// # Errors
     /// `UNAVAILABLE` when the server does not answer.
     pub async fn connect(url: &str, pool: u32) -> Result<Self> {
+        let doubt = Arc::new(Doubt::default());
+        let doubted = doubt.clone();
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(pool)
@@ -41,7 +126,7 @@ impl Database {
             .acquire_timeout(Duration::from_secs(10))
             .connect_timeout(Duration::from_secs(10))
             .sqlx_logging(false)
-            // A round trip less per query; a connection that broke meanwhile fails its query with UNAVAILABLE.
+            // A round trip less per query, as long as no connection was found broken.
             .test_before_acquire(false)
             .map_sqlx_sqlite_opts(|sqlite| {
                 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -54,21 +139,22 @@ impl Database {
                     .statement_cache_capacity(STATEMENTS)
                     .create_if_missing(true)
             })
-            .map_sqlx_postgres_opts(|postgres| {
-                // LIMIT is a bind parameter, and its guessed selectivity makes PostgreSQL plan each time anew; a generic
-                // plan halves its work on the inbox. A generic plan expects a tenth of all rows for any LIMIT: too many to
-                // leave parallel workers and the compiler on, which cost far more than the pages that are really read.
-                postgres
-                    .options([
-                        ("plan_cache_mode", "force_generic_plan"),
-                        ("max_parallel_workers_per_gather", "0"),
-                        ("jit", "off"),
-                    ])
-                    .statement_cache_capacity(STATEMENTS)
+            .map_sqlx_postgres_opts(|postgres| postgres.extra_float_digits(None).statement_cache_capacity(STATEMENTS))
+            .map_sqlx_postgres_pool_opts(|pool| {
+                pool.after_connect(|connection, _| Box::pin(async move { connection.execute(SET_UP).await.map(drop) }))
+            })
+            .map_sqlx_postgres_before_acquire(move |connection, about| {
+                let doubted = doubted.clone();
+                Box::pin(async move { doubted.clears(connection, about.age).await })
             });
         let connection = SeaDatabase::connect(options).await?;
         let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self { connection, writer })
+        Ok(Self { connection, doubt, writer })
+    }
+
+    /// The statement once more, if it only reads and its connection may break.
+    fn repeats(&self, statement: &Statement) -> Option<Statement> {
+        (self.is_postgres() && statement.sql.starts_with("SELECT")).then(|| statement.clone())
     }
 
     /// Applies the migrations that are missing. Several nodes may do so at once.
@@ -88,7 +174,7 @@ impl Database {
 
     /// The pool, for reads.
     pub fn db(&self) -> Db<'_> {
-        DatabaseExecutor::from(&self.connection)
+        Db(On::Pool(self))
     }
 
     /// Opens a transaction for writing.
@@ -102,7 +188,14 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        Ok((self.connection.begin_with_options(options).await?, permit))
+        let begun = match self.doubt.learn(self.connection.begin_with_options(options.clone()).await) {
+            // Nothing was written yet.
+            Err(error) if self.is_postgres() && is_connection_failure(&error) => {
+                self.connection.begin_with_options(options).await
+            }
+            begun => begun,
+        };
+        Ok((begun?, permit))
     }
 
     /// True on PostgreSQL.
@@ -117,7 +210,7 @@ impl Database {
 
     /// Answers when the database does.
     pub async fn health(&self) -> Result<()> {
-        self.connection.query_one_raw(self.statement("SELECT 1", [])).await?;
+        self.db().query_one_raw(self.statement("SELECT 1", [])).await?;
         Ok(())
     }
 
