@@ -3,12 +3,13 @@
 mod documents;
 mod site;
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 use ::entity::user;
 use futures_util::future::try_join_all;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use self::{documents::*, site::site};
 use super::{Caller, has_no_site, text};
@@ -16,6 +17,7 @@ use crate::{
     app::App,
     features::{
         accounts::{self, NewPerson},
+        answers,
         assistants::{self, New},
         sites::{self, NewSite},
     },
@@ -24,6 +26,10 @@ use crate::{
 
 /// What is added to a list so that it has more than one page of the longest kind.
 const MANY: RangeInclusive<u32> = 1..=101;
+/// Longest wait for answers, and how often they are looked for.
+const PATIENCE: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Fills an empty database. Returns who is there and ids to ask for, with passwords and tokens.
 ///
 /// # Errors
@@ -40,6 +46,23 @@ pub async fn fixture(app: &App) -> Result<Value> {
     let beta = Box::pin(site(app, "beta", &["https://beta.example"])).await?;
     let customer = Box::pin(customer(app)).await?;
     Ok(json!({ "sites": [alpha, beta], "superadmin": superadmin, "customer": customer }))
+}
+
+/// Does all background work, and waits for answers that are not due yet: an assistant gives people a moment to go on
+/// writing.
+async fn settle(app: &App) -> Result<()> {
+    let cx = app.cx();
+    let begun = Instant::now();
+    loop {
+        app.drain().await?;
+        match answers::unfinished(&cx.db()).await? {
+            0 => return Ok(()),
+            left if begun.elapsed() > PATIENCE => {
+                return Err(Error::internal(format!("{left} answers did not come within {PATIENCE:?}")));
+            }
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    }
 }
 
 /// Somebody with an account.
@@ -147,7 +170,7 @@ async fn customer(app: &App) -> Result<Value> {
     for number in MANY {
         caller.say(&conversation, &format!("Mesaj {number}")).await?;
     }
-    app.drain().await?;
+    settle(app).await?;
     let run = caller.last_run(&conversation).await?;
     Ok(customer.show(json!({ "assistantId": assistant, "conversationId": conversation, "runId": run })))
 }

@@ -40,5 +40,6 @@ pub use job::AnswerQuestion;
 pub use offer::OfferPerson;
 pub use progress::keep_saving;
 pub use reader::reader;
+pub(crate) use store::unfinished;
 pub use summary::SummarizeHandoff;
 pub(crate) use trial::{Trial, try_question};

@@ -7,7 +7,7 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
@@ -35,6 +35,12 @@ pub(super) async fn lookup_by_message(db: &Db<'_>, id: MessageId) -> Result<Opti
 /// The same, locked.
 pub(super) async fn find_for_update(db: &Db<'_>, id: RunId) -> Result<run::Model> {
     for_update(run::Entity::find_by_id(id)).one(db).await?.ok_or_else(|| Error::not_found("run"))
+}
+
+/// How many runs have not ended, on all sites.
+pub(crate) async fn unfinished(db: &Db<'_>) -> Result<u64> {
+    let active = run::Entity::find().filter(run::Column::Status.is_in([RunStatus::Queued, RunStatus::Running]));
+    Ok(active.count(db).await?)
 }
 
 /// Runs of a conversation that have not ended, locked, oldest first: answers, or the drafts for one agent.
