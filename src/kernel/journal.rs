@@ -23,6 +23,8 @@ pub use ::entity::journal::Model as Line;
 
 /// Lines read at once.
 const BATCH: u64 = 200;
+/// Lines removed at once.
+const TRIMMED: u64 = 1_000;
 /// How long a follower waits before it asks a database again that did not answer.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 /// How often it asks before it gives up and ends the stream (the client resumes by its cursor).
@@ -241,24 +243,35 @@ async fn patiently<T, F: Future<Output = Result<T>>>(cx: &Ctx, read: impl Fn() -
 /// Removes lines older than `before` and remembers how far, so that a follower with an older cursor is told of the gap.
 /// Returns how many went.
 pub async fn trim(cx: &Ctx, site: SiteId, before: chrono::DateTime<chrono::Utc>) -> Result<u64> {
-    let tx = cx.begin().await?;
-    let last = journal::Entity::find()
-        .filter(journal::Column::SiteId.eq(site))
-        .filter(journal::Column::At.lt(before))
-        .order_by_desc(journal::Column::Seq)
-        .one(&tx.db())
-        .await?;
-    let Some(last) = last else { return Ok(0) };
-    let gone = journal::Entity::delete_many()
-        .filter(journal::Column::SiteId.eq(site))
-        .filter(journal::Column::Seq.lte(last.seq))
-        .exec(&tx.db())
-        .await?;
-    journal_head::Entity::update_many()
-        .col_expr(journal_head::Column::Trimmed, last.seq.into())
-        .filter(journal_head::Column::SiteId.eq(site))
-        .exec(&tx.db())
-        .await?;
-    tx.commit().await?;
-    Ok(gone.rows_affected)
+    let mut gone = 0;
+    // From the beginning, along the primary key, and in parts: nobody waits for a long transaction.
+    loop {
+        let oldest: Vec<(i64, chrono::DateTime<chrono::Utc>)> = journal::Entity::find()
+            .select_only()
+            .columns([journal::Column::Seq, journal::Column::At])
+            .filter(journal::Column::SiteId.eq(site))
+            .order_by_asc(journal::Column::Seq)
+            .limit(TRIMMED)
+            .into_tuple()
+            .all(&cx.db())
+            .await?;
+        let old = oldest.iter().take_while(|(_, at)| *at < before).count();
+        let Some((last, _)) = old.checked_sub(1).and_then(|last| oldest.get(last)) else { return Ok(gone) };
+        let tx = cx.begin().await?;
+        let deleted = journal::Entity::delete_many()
+            .filter(journal::Column::SiteId.eq(site))
+            .filter(journal::Column::Seq.lte(*last))
+            .exec(&tx.db())
+            .await?;
+        journal_head::Entity::update_many()
+            .col_expr(journal_head::Column::Trimmed, (*last).into())
+            .filter(journal_head::Column::SiteId.eq(site))
+            .exec(&tx.db())
+            .await?;
+        tx.commit().await?;
+        gone += deleted.rows_affected;
+        if old < oldest.len() || oldest.len() as u64 != TRIMMED {
+            return Ok(gone);
+        }
+    }
 }
