@@ -1,10 +1,6 @@
 //! The wired program: the only place that picks ports and lists kinds of jobs and readers.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     config::Config,
@@ -23,6 +19,7 @@ use crate::{
         Ctx, Error, Result,
         clock::Clock,
         ctx::Ports,
+        heads,
         jobs::{self, Kinds},
         readers::{self, Reader},
         secret::{self, Secrets},
@@ -32,10 +29,11 @@ use crate::{
     ports::{
         ai::Models,
         bus::Bus,
+        claim::Claim,
         db::Database,
         documents::Documents,
         embedding::Embeddings,
-        http,
+        http, key_file,
         scratch::Scratch,
         vectors::{EmbeddedIndex, QdrantIndex, Vectors},
     },
@@ -76,8 +74,9 @@ impl App {
             fs::create_dir_all(&config.data_dir).map_err(Error::internal)?;
         }
         let database = Database::connect(&config.database(), config.database_pool).await?;
-        if config.is_production() {
+        let signing_key = if config.is_production() {
             database.migrate().await?;
+            config.secret_key.clone().unwrap_or_default().into_bytes()
         } else {
             // SQLite has no lock for it, so processes that start at once on one folder wait at a file.
             let gate = fs::File::create(config.data_dir.join("migrate.lock")).map_err(Error::internal)?;
@@ -85,8 +84,12 @@ impl App {
                 tokio::task::spawn_blocking(move || gate.lock().map(|()| gate)).await.map_err(Error::internal)?;
             let gate = gate.map_err(Error::internal)?;
             database.migrate().await?;
+            let make = || secret::token().into_bytes();
+            let key = config.secret_key.clone().map(String::into_bytes);
+            let key = key.map_or_else(|| key_file::read_or_make(&config.data_dir.join("secret.key"), make), Ok)?;
             drop(gate);
-        }
+            key
+        };
         let tasks = Tasks::default();
         let (bus, scratch) = match &config.redis_url {
             Some(url) => (Bus::redis(url, &tasks).await?, Scratch::redis(url).await?),
@@ -111,7 +114,7 @@ impl App {
         };
         let api = Api::build(&config);
         let ports = Ports {
-            secrets: Secrets { signing_key: signing_key(&config)? },
+            secrets: Secrets { signing_key },
             clock: overrides.clock,
             database,
             bus,
@@ -150,6 +153,14 @@ impl App {
         Ctx::system(self.ports.clone())
     }
 
+    /// The right to serve and work on the database; see [`Claim`].
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn claim(&self) -> Result<Claim> {
+        Claim::take(&self.ports.config.database())
+    }
+
     /// Starts the background work of a node: jobs, readers, saving.
     pub fn start_workers(&self) {
         let kinds = self.kinds.clone();
@@ -159,8 +170,10 @@ impl App {
         self.keep("leases", agents::keep_leases);
         self.keep("queues", routing::keep_queues);
         self.keep("viewers", conversations::keep_viewers);
-        self.keep("answers", answers::keep_saving);
         self.keep("views", knowledge::keep_counting);
+        self.keep("journals", heads::keep);
+        let cx = self.cx();
+        self.ports.tasks.keep_support("answers", move || answers::keep_saving(cx.clone()));
     }
 
     fn keep<F: Future<Output = ()> + Send + 'static>(
@@ -193,40 +206,8 @@ impl App {
         }
     }
 
-    /// Ends the background work and closes the database.
+    /// Ends the node in the order of [`Tasks::drain`], within the time that the settings give it.
     pub async fn stop(self) {
-        self.ports.tasks.drain().await;
+        self.ports.tasks.drain(Duration::from_secs(self.ports.config.shutdown_seconds)).await;
     }
-}
-
-/// The key that signs tokens: from the settings, or made once and kept in the data folder.
-fn signing_key(config: &Config) -> Result<Vec<u8>> {
-    match &config.secret_key {
-        Some(key) => Ok(key.clone().into_bytes()),
-        None => kept(&config.data_dir.join("secret.key")),
-    }
-}
-
-fn kept(path: &Path) -> Result<Vec<u8>> {
-    if let Ok(key) = fs::read(path)
-        && key.len() >= 32
-    {
-        return Ok(key);
-    }
-    let key = secret::token().into_bytes();
-    write_private(path, &key).map_err(Error::internal)?;
-    Ok(key)
-}
-
-/// Writes a file that only its owner may read.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)?.write_all(bytes)
 }

@@ -126,6 +126,9 @@ pub struct Config {
     pub max_connections: usize,
     /// `YANIT_REQUEST_TIMEOUT_SECONDS`: longest execution of a query or mutation.
     pub request_timeout_seconds: u64,
+    /// `YANIT_SHUTDOWN_SECONDS`: longest wait for requests and jobs under way when the program is told to stop; then they
+    /// are cut.
+    pub shutdown_seconds: u64,
     /// `YANIT_READ_TIMEOUT_SECONDS`: longest wait for the headers, and for the body, of a request.
     pub read_timeout_seconds: u64,
     /// `YANIT_PING_SECONDS`: how often a WebSocket is pinged; one that is silent for two intervals is dropped.
@@ -197,6 +200,7 @@ impl Default for Config {
             max_visitor_connections: 10,
             max_connections: 50_000,
             request_timeout_seconds: 30,
+            shutdown_seconds: 35,
             read_timeout_seconds: 15,
             ping_seconds: 20,
             max_queued_events: 1_000,
@@ -378,6 +382,7 @@ impl Config {
             ("YANIT_MAX_VISITOR_CONNECTIONS", self.max_visitor_connections, 1, 10_000),
             ("YANIT_MAX_CONNECTIONS", self.max_connections, 1, 10_000_000),
             ("YANIT_REQUEST_TIMEOUT_SECONDS", self.request_timeout_seconds as usize, 1, 3_600),
+            ("YANIT_SHUTDOWN_SECONDS", self.shutdown_seconds as usize, 1, 3_600),
             ("YANIT_READ_TIMEOUT_SECONDS", self.read_timeout_seconds as usize, 1, 3_600),
             ("YANIT_PING_SECONDS", self.ping_seconds as usize, 1, 25),
             ("YANIT_MAX_QUEUED_EVENTS", self.max_queued_events, 1, 1_000_000),

@@ -5,7 +5,6 @@ use std::{path::PathBuf, process::ExitCode};
 use ::entity::assistant::Provider;
 use clap::{Args, Parser, Subcommand};
 use sea_orm::Iterable;
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use yanit::{
     app::{App, Overrides},
@@ -132,7 +131,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("The runtime cannot start: {error}")),
     };
-    match runtime.block_on(run(command, config)) {
+    let ended = runtime.block_on(run(command, config));
+    // Whatever still runs was waited for as long as the settings say.
+    runtime.shutdown_background();
+    match ended {
         Ok(code) => code,
         Err(error) => complain(&format!("{error:?}")),
     }
@@ -150,6 +152,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode> {
         Command::Admin { command: AdminCommand::Create { email, name } } => admin(config, &email, &name).await,
         Command::Demo => {
             let app = App::build(config, Overrides::default()).await?;
+            let _claim = app.claim()?;
             match seed::demo(&app).await? {
                 Some(demo) => say(&welcome(&demo, None)),
                 None => say("There is a site already; nothing was changed."),
@@ -159,6 +162,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode> {
         }
         Command::Fixture { file } => {
             let app = App::build(config, Overrides::default()).await?;
+            let _claim = app.claim()?;
             let fixture = seed::fixture(&app).await?;
             app.stop().await;
             let text = serde_json::to_string_pretty(&fixture)?;
@@ -186,6 +190,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let address = format!("http://{}", config.listen);
     let embedded = !config.is_production();
     let app = App::build(config, Overrides::default()).await?;
+    let _claim = app.claim()?;
     // A shared database belongs to its operators; only an embedded one is filled without being asked.
     let demo = if embedded { seed::demo(&app).await? } else { None };
     match demo {
@@ -194,28 +199,32 @@ async fn serve(config: Config) -> Result<ExitCode> {
     }
     app.start_workers();
     app.order_upkeep().await?;
-    let stop = CancellationToken::new();
-    let signal = stop.clone();
+    let tasks = app.ports.tasks.clone();
     app.ports.tasks.spawn_until_shutdown(async move {
         stop_signal().await;
-        tracing::info!("stopping: no new connections, those that are open end");
-        signal.cancel();
+        tracing::info!("stopping: nothing new is begun, what is under way ends");
+        tasks.stop();
     });
-    let served = server::serve(listener, app.ports.clone(), app.api.clone(), stop).await;
-    app.stop().await;
-    match served {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => Ok(complain(&format!("The server failed: {error}"))),
+    server::serve(listener, app.ports.clone(), app.api.clone()).await;
+    Ok(stop(app).await)
+}
+
+/// Ends the node in order; a second signal ends it at once.
+async fn stop(app: App) -> ExitCode {
+    tokio::select! {
+        () = app.stop() => ExitCode::SUCCESS,
+        () = stop_signal() => complain("Stopped at once: what was under way was cut."),
     }
 }
 
 async fn worker(config: Config) -> Result<ExitCode> {
     let app = App::build(config, Overrides::default()).await?;
+    let _claim = app.claim()?;
     app.start_workers();
     app.order_upkeep().await?;
     stop_signal().await;
-    app.stop().await;
-    Ok(ExitCode::SUCCESS)
+    tracing::info!("stopping: nothing new is begun, what is under way ends");
+    Ok(stop(app).await)
 }
 
 async fn admin(config: Config, email: &str, name: &str) -> Result<ExitCode> {

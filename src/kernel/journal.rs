@@ -1,7 +1,7 @@
 //! What happened in a site, in order, and how to follow it.
 //!
 //! The bus only wakes; the journal speaks. A follower listens first, then reads what stands after its cursor, then waits
-//! for a hint and reads again. Many hints, or lost ones, are one reason to read.
+//! for a hint and reads again. Many hints are one reason to read; lost ones are found out by [`heads`].
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -13,7 +13,7 @@ use futures_util::{Stream, TryStreamExt};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::{Ctx, Error, ErrorReason, Result, position::Position};
+use super::{Ctx, Error, ErrorReason, Result, heads, position::Position};
 use crate::ports::{
     bus::{Heard, Topic},
     db::Db,
@@ -99,6 +99,8 @@ pub enum Followed {
     CaughtUp,
     /// Something passing: typing, a chunk of an answer. Only when asked for.
     Passed(Bytes),
+    /// Something passing may have been lost. Only when passing payloads are asked for.
+    Lagged,
 }
 
 /// The site's newest place.
@@ -106,7 +108,7 @@ pub async fn head(db: &Db<'_>, site: SiteId) -> Result<Cursor> {
     Ok(Cursor(head_row(db, site).await?.seq))
 }
 
-async fn head_row(db: &Db<'_>, site: SiteId) -> Result<journal_head::Model> {
+pub(super) async fn head_row(db: &Db<'_>, site: SiteId) -> Result<journal_head::Model> {
     journal_head::Entity::find_by_id(site).one(db).await?.ok_or_else(|| Error::not_found("site"))
 }
 
@@ -136,13 +138,14 @@ pub fn follow(
     passing: Option<Topic>,
 ) -> impl Stream<Item = Result<Followed>> + Send + use<> {
     try_stream! {
+        let wants_passing = passing.is_some();
         let mut topics = vec![match scope {
             Scope::Site => Topic::Site(site),
             Scope::Subject(subject) => Topic::Subject(subject),
         }];
         topics.extend(passing);
         // Listen first: what is committed from here on is either read below or wakes us.
-        let mut hints = cx.bus.listen(&topics);
+        let mut hints = Box::pin(patiently(&cx, || heads::listen(&cx, site, &topics))).await?;
         let head = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?;
         let mut at = after.unwrap_or(Cursor(head.seq));
         if at.0 > head.seq || at.0 < head.trimmed && after != Some(Cursor(0)) {
@@ -152,6 +155,7 @@ pub fn follow(
         }
         let mut behind = at.0 < head.seq;
         let mut caught_up = false;
+        let mut lagged = false;
         // A long replay may be overtaken by trimming, and whatever is read in several parts.
         let mut overtaken = false;
         loop {
@@ -174,6 +178,9 @@ pub fn follow(
             if !std::mem::replace(&mut caught_up, true) {
                 yield Followed::CaughtUp;
             }
+            if std::mem::take(&mut lagged) {
+                yield Followed::Lagged;
+            }
             // Asked for more means that everything up to here has been told.
             if let Some(position) = &cx.position {
                 position.told_to(at);
@@ -182,7 +189,7 @@ pub fn follow(
                 Heard::Woken => behind = true,
                 Heard::Passed(payload) => yield Followed::Passed(payload),
                 Heard::Lagged => {
-                    behind = true;
+                    (behind, lagged) = (true, wants_passing);
                     // So long that lines may have been trimmed before they were read?
                     let head = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?;
                     if at.0 < head.trimmed && at.0 > 0 {

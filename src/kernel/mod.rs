@@ -4,6 +4,7 @@ pub mod access;
 pub mod clock;
 pub mod ctx;
 pub mod error;
+pub mod heads;
 pub mod jobs;
 pub mod journal;
 pub mod loader;

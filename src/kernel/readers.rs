@@ -17,10 +17,10 @@ use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
-use uuid::Uuid;
 
 use super::{
     Ctx, Result, Tx,
+    heads::Committed,
     journal::{self, Cursor, Line, Scope},
 };
 use crate::ports::{
@@ -85,14 +85,14 @@ pub async fn run(cx: Ctx, readers: Vec<Reader>) {
         tokio::select! {
             () = stopping.cancelled() => return,
             heard = hints.next() => match heard {
-                Heard::Passed(site) => hinted.extend(Uuid::from_slice(&site).ok().map(SiteId)),
+                Heard::Passed(told) => hinted.extend(Committed::read(&told).map(|committed| committed.site)),
                 Heard::Woken | Heard::Lagged => look_around = true,
             },
             () = tokio::time::sleep(POLL) => look_around = true,
         }
         while let Some(heard) = hints.try_next() {
             match heard {
-                Heard::Passed(site) => hinted.extend(Uuid::from_slice(&site).ok().map(SiteId)),
+                Heard::Passed(told) => hinted.extend(Committed::read(&told).map(|committed| committed.site)),
                 Heard::Woken | Heard::Lagged => look_around = true,
             }
         }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Ctx, Error, Result,
+    heads::Committed,
     jobs::{self, Job},
 };
 use crate::ports::{bus::Topic, db::Db};
@@ -89,10 +90,11 @@ impl Tx {
         // One order for all transactions, so that two that write lines of two sites cannot wait for each other.
         sites.sort();
         sites.dedup();
-        let mut newest = None;
+        let mut appended = Vec::with_capacity(sites.len());
         for site in &sites {
-            newest = Some(self.append(*site).await?);
+            appended.push(self.append(*site).await?);
         }
+        let newest = appended.last().map(|committed| committed.last);
         for index in 0..self.lines.len() {
             let subject = Topic::Subject(self.lines[index].subject);
             self.hint(subject);
@@ -103,9 +105,8 @@ impl Tx {
             self.inner.commit().await?;
             self.hints.extend(sites.iter().map(|site| Topic::Site(*site)));
             self.cx.bus.wake(&self.hints);
-            for site in sites {
-                self.cx.bus.pass(&Topic::Journal, bytes::Bytes::copy_from_slice(site.0.as_bytes()));
-            }
+            // After the hints: who is told of these lines has been woken.
+            appended.into_iter().for_each(|committed| committed.tell(&self.cx.bus));
             Ok::<_, Error>(())
         };
         tasks.spawn(told).await.map_err(Error::internal)??;
@@ -114,7 +115,7 @@ impl Tx {
 
     /// Raises the site's head and writes its lines with the next numbers. The head's row lock is held until commit, so
     /// numbers become visible in order: a reader that has seen *n* never meets a smaller one later.
-    async fn append(&self, site: SiteId) -> Result<i64> {
+    async fn append(&self, site: SiteId) -> Result<Committed> {
         let db = self.db();
         let mine: Vec<&Line> = self.lines.iter().filter(|line| line.site == site).collect();
         let count = i64::try_from(mine.len()).map_err(Error::internal)?;
@@ -126,7 +127,8 @@ impl Tx {
             .pop()
             .ok_or_else(|| Error::internal("a site without a journal"))?;
         let at = self.cx.clock.now();
-        let rows = mine.iter().zip(head.seq - count + 1..).map(|(line, seq)| journal::ActiveModel {
+        let committed = Committed { site, first: head.seq - count + 1, last: head.seq };
+        let rows = mine.iter().zip(committed.first..).map(|(line, seq)| journal::ActiveModel {
             site_id: Set(site),
             seq: Set(seq),
             subject: Set(line.subject),
@@ -136,6 +138,6 @@ impl Tx {
             at: Set(at),
         });
         journal::Entity::insert_many(rows).exec_without_returning(&db).await?;
-        Ok(head.seq)
+        Ok(committed)
     }
 }

@@ -2,9 +2,11 @@
 
 pub mod ai;
 pub mod bus;
+pub mod claim;
 pub mod db;
 pub mod documents;
 pub mod embedding;
 pub mod http;
+pub mod key_file;
 pub mod scratch;
 pub mod vectors;

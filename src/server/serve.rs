@@ -17,10 +17,6 @@ use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio_util::{
-    sync::CancellationToken,
-    task::{TaskTracker, task_tracker::TaskTrackerToken},
-};
 use tower::Service;
 
 use super::{Server, edge::Peer};
@@ -44,9 +40,6 @@ const MAX_HEADERS: usize = 100;
 /// A pause after `accept` failed: usually there are no file handles left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What requests that run at the stop get beyond their own time limit.
-const DRAIN_EXTRA: Duration = Duration::from_secs(5);
-
 /// Listens on an address, with room for a crowd to reconnect at once.
 ///
 /// # Errors
@@ -58,19 +51,16 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `shutdown`, then lets running requests end, closes sockets with 1001 and ends event streams.
-///
-/// # Errors
-/// None at present; a listener that fails is asked again.
-pub async fn serve(listener: TcpListener, ports: Arc<Ports>, api: Api, shutdown: CancellationToken) -> io::Result<()> {
+/// Serves until shutdown begins ([`Tasks::stop`]). From then on sockets close with 1001, event streams end, and requests
+/// that run are answered; [`Tasks::drain`] waits for them and in the end cuts them.
+pub async fn serve(listener: TcpListener, ports: Arc<Ports>, api: Api) {
     let server = Server::start(ports, api);
     let router = super::routes(server.clone());
     let connections = Arc::new(Connections::default());
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
-            () = server.stopping.cancelled() => break,
+            () = server.stopping.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -81,21 +71,12 @@ pub async fn serve(listener: TcpListener, ports: Arc<Ports>, api: Api, shutdown:
             }
         }
     }
-    drop(listener);
-    server.stopping.cancel();
-    connections.tracker.close();
-    let patience = Duration::from_secs(server.ports.config.request_timeout_seconds) + DRAIN_EXTRA;
-    if tokio::time::timeout(patience, connections.tracker.wait()).await.is_err() {
-        tracing::warn!("Some connections did not end in time and are cut.");
-    }
-    Ok(())
 }
 
 /// The open connections, WebSockets included.
 #[derive(Default)]
 struct Connections {
     open: AtomicUsize,
-    tracker: TaskTracker,
 }
 
 /// Counts a connection for as long as it lives; a WebSocket keeps it after its HTTP part has ended.
@@ -104,7 +85,6 @@ pub(super) struct Counted(#[expect(dead_code, reason = "held for its drop")] Arc
 
 struct Count {
     connections: Arc<Connections>,
-    _tracked: TaskTrackerToken,
 }
 
 impl Drop for Count {
@@ -117,7 +97,7 @@ impl Connections {
     fn take(self: &Arc<Self>, server: &Arc<Server>, router: &Router, stream: TcpStream, address: SocketAddr) {
         let limit = server.ports.config.max_connections;
         let open = self.open.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(Arc::new(Count { connections: self.clone(), _tracked: self.tracker.token() }));
+        let counted = Counted(Arc::new(Count { connections: self.clone() }));
         if open >= limit {
             server.metrics.refused.increment(1);
             if open >= limit + COURTESY {

@@ -18,7 +18,12 @@ mod resilience {
     mod client;
     mod crashes;
     mod disconnects;
+    mod drains;
     mod nodes;
+    pub(crate) mod processes;
+    mod restarts;
+    mod starts;
+    mod untold;
 }
 
 mod accounts;
@@ -37,6 +42,7 @@ mod drafts;
 mod evaluate;
 mod evaluation;
 mod feedback;
+mod fixture;
 mod handoff;
 mod holidays;
 mod knowledge;

@@ -32,11 +32,12 @@ use crate::{
     kernel::{
         Ctx, Error, Permission, Result, Tx,
         error::ErrorCode,
+        heads::{self, Hints},
         jobs::{Failure, Job},
     },
     ports::{
         ai::{Finish, ModelError, Piece, Reply},
-        bus::{Heard, Listener, Topic},
+        bus::{Heard, Topic},
     },
 };
 
@@ -97,7 +98,7 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
     let purpose = if run.requested_by.is_some() { Purpose::Draft } else { Purpose::Answer };
     let (mut prepared, reply) = generate::prepare(cx, purpose, Some(id), &assistant, &conversation, &history).await?;
     // Listens before the run shows as running: who stops it from then on is heard.
-    let hints = cx.bus.listen(&[Topic::Subject(subject(&run))]);
+    let hints = heads::listen(cx, run.site_id, &[Topic::Subject(subject(&run))]).await?;
     let Some(run) = begin(cx, id, &prepared).await? else { return Ok(()) };
     let writing = Writing::begin(cx, id, run.attempt);
     let end = write(cx, &run, &mut prepared, reply, &writing, hints).await;
@@ -162,7 +163,7 @@ async fn write(
     prepared: &mut Prepared,
     mut reply: Reply,
     writing: &Writing,
-    mut hints: Listener,
+    mut hints: Hints,
 ) -> End {
     let (subject, is_draft) = (subject(run), run.requested_by.is_some());
     let send = |text: String| {

@@ -106,13 +106,13 @@ pub(super) async fn snapshot(cx: &Ctx, run: &run::Model) -> Progress {
     Progress { attempt: run.attempt, index: run.chunks - 1, text: run.text.clone() }
 }
 
-/// Shares and saves the texts of this node's runs until shutdown.
+/// Shares and saves the texts of this node's runs until the last of them has ended.
 pub async fn keep_saving(cx: Ctx) {
     let mut round = 0_u32;
-    let stopping = cx.tasks.stopping();
+    let finished = cx.tasks.finished();
     loop {
         tokio::select! {
-            () = stopping.cancelled() => return,
+            () = finished.cancelled() => return,
             () = tokio::time::sleep(SHARE) => {}
         }
         round = round.wrapping_add(1);

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     features::agents::Whom,
-    kernel::{Ctx, Result},
+    kernel::{Ctx, Result, heads},
     ports::bus::{Heard, Topic},
 };
 
@@ -204,7 +204,7 @@ pub(super) async fn current(cx: &Ctx, site: SiteId) -> Result<Arc<Board>> {
 }
 
 async fn keep(cx: Ctx, site: SiteId, sender: watch::Sender<Option<Arc<Board>>>, boards: Arc<Boards>) {
-    let mut hints = cx.bus.listen(&[Topic::Subject(site.0)]);
+    let mut hints = heads::listen_patiently(&cx, site, &[Topic::Subject(site.0)]).await;
     let stopping = cx.tasks.stopping();
     // Since when nobody watches.
     let mut alone: Option<Instant> = None;

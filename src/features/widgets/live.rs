@@ -33,7 +33,7 @@ use crate::{
         sites,
     },
     kernel::{
-        Ctx, Result,
+        Ctx, Result, heads,
         journal::{self, Cursor, Line, Scope},
     },
     ports::bus::Topic,
@@ -259,7 +259,7 @@ pub(super) async fn watch(cx: &Ctx, site: SiteId) -> Result<watch::Receiver<Pres
 /// Keeps watchers informed until there are none.
 async fn follow(cx: Ctx, site: SiteId, sender: watch::Sender<Present>) {
     let sites = cx.shared.get::<Sites>();
-    let mut hints = cx.bus.listen(&[Topic::Site(site)]);
+    let mut hints = heads::listen_patiently(&cx, site, &[Topic::Site(site)]).await;
     loop {
         let change = match present(&cx, site).await {
             Ok(found) => {

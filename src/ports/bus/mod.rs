@@ -33,7 +33,7 @@ pub enum Topic {
     Access(Uuid),
     /// Wake: there is work in the job table.
     Jobs,
-    /// Passing: the 16 bytes of the uuid of a site that has new journal lines.
+    /// Passing: which lines were added to the journal of a site.
     Journal,
     /// Passing: typing signals and AI chunks of a conversation or run.
     Passing(Uuid),
@@ -96,6 +96,23 @@ impl Bus {
         match self {
             Self::Memory(bus) => bus.pass(topic, &payload),
             Self::Redis(bus) => bus.pass(topic, payload),
+        }
+    }
+
+    /// Wakes the listeners of this node alone.
+    pub fn wake_here(&self, topics: &[Topic]) {
+        self.local().wake(topics);
+    }
+
+    /// Tells every listener of this node that it may have missed something.
+    pub fn lag_here(&self) {
+        self.local().lag_everyone();
+    }
+
+    fn local(&self) -> &MemoryBus {
+        match self {
+            Self::Memory(bus) => bus,
+            Self::Redis(bus) => bus.local(),
         }
     }
 

@@ -69,10 +69,6 @@ const GOOD_LINK: Duration = Duration::from_secs(10);
 /// How long [`RedisBus::connect`] waits for the server.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// At shutdown the publisher stays until nobody has signalled anything for `QUIET`, or `FAREWELL` is over.
-const QUIET: Duration = Duration::from_millis(200);
-const FAREWELL: Duration = Duration::from_secs(5);
-
 /// A bus that reaches all nodes on the same Redis server.
 #[derive(Clone)]
 pub struct RedisBus {
@@ -104,10 +100,11 @@ impl RedisBus {
             signals,
             overflowed: Arc::clone(&overflowed),
             degraded: degraded_sender,
-            stopping: tasks.stopping(),
+            finished: tasks.finished(),
         };
         let reminder = remind(local.clone(), degraded.clone());
-        tasks.spawn(async move {
+        // Others are told of what happens here until nothing happens any more.
+        tasks.support(async move {
             tokio::select! {
                 () = link.keep() => {}
                 () = reminder => {}
@@ -133,6 +130,11 @@ impl RedisBus {
     pub fn pass(&self, topic: &Topic, payload: Bytes) {
         self.local.pass(topic, &payload);
         self.send(Signal::Pass(topic.clone(), payload));
+    }
+
+    /// What this node's listeners hear.
+    pub(super) fn local(&self) -> &MemoryBus {
+        &self.local
     }
 
     /// Fails while other nodes are out of reach.
@@ -168,11 +170,12 @@ struct Link {
     signals: mpsc::Receiver<Signal>,
     overflowed: Arc<AtomicBool>,
     degraded: watch::Sender<bool>,
-    stopping: CancellationToken,
+    /// Nobody will signal anything any more.
+    finished: CancellationToken,
 }
 
 impl Link {
-    /// Links again and again, until shutdown or until the bus is gone.
+    /// Links again and again, until all work has ended or the bus is gone.
     async fn keep(mut self) {
         let mut missed = false;
         let mut delay = MIN_DELAY;
@@ -184,7 +187,7 @@ impl Link {
             }
             missed = true;
             delay = if begun.elapsed() >= GOOD_LINK { MIN_DELAY } else { (delay * 2).min(MAX_DELAY) };
-            if self.stopping.run_until_cancelled(sleep(delay)).await.is_none() {
+            if self.finished.run_until_cancelled(sleep(delay)).await.is_none() {
                 break;
             }
         }
@@ -223,25 +226,29 @@ impl Link {
         Ok(subscription.into_on_message())
     }
 
-    /// Publishes what is signalled, until that fails, shutdown is over, or the bus is gone.
+    /// Publishes what is signalled, until that fails, everything is said after the end of all work, or the bus is gone.
     async fn speak(&mut self, mut connection: MultiplexedConnection) -> RedisResult<()> {
-        let stopping = self.stopping.clone();
-        let mut stop = pin!(stopping.cancelled());
-        let mut leaving: Option<Instant> = None;
+        let finished = self.finished.clone();
+        let mut end = pin!(finished.cancelled());
+        let mut leaving = false;
         let mut batch = Vec::new();
         loop {
-            let patience = if leaving.is_some() { QUIET } else { HEARTBEAT };
             tokio::select! {
                 biased;
-                () = &mut stop, if leaving.is_none() => leaving = Some(Instant::now()),
-                received = timeout(patience, self.signals.recv_many(&mut batch, BATCH)) => match received {
-                    Ok(0) => return Ok(()),
-                    Err(_) if leaving.is_some() => return Ok(()),
-                    Ok(_) | Err(_) => {}
-                },
-            }
-            if leaving.is_some_and(|begun| begun.elapsed() > FAREWELL) {
-                return Ok(());
+                () = &mut end, if !leaving => leaving = true,
+                received = timeout(HEARTBEAT, self.signals.recv_many(&mut batch, BATCH)), if !leaving => {
+                    if received == Ok(0) {
+                        return Ok(());
+                    }
+                }
+                else => {
+                    while batch.len() < BATCH && let Ok(signal) = self.signals.try_recv() {
+                        batch.push(signal);
+                    }
+                    if batch.is_empty() {
+                        return Ok(());
+                    }
+                }
             }
             if self.overflowed.swap(false, Ordering::Relaxed) {
                 tracing::warn!("signals to other nodes were dropped: the queue of the bus was full");

@@ -195,7 +195,7 @@ async fn a_bus_over_redis_keeps_the_promises() {
     carries_signals(&one).await;
     carries_signals_between(&one, &other).await;
     carries_signals_between(&other, &one).await;
-    tasks.drain().await;
+    tasks.drain(std::time::Duration::from_secs(10)).await;
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn after_an_outage_of_redis_the_lag_is_heard_and_delivery_resumes() {
         })
         .await;
     }
-    tasks.drain().await;
+    tasks.drain(std::time::Duration::from_secs(10)).await;
 }
 
 #[tokio::test]
@@ -272,7 +272,7 @@ async fn a_node_that_was_cut_off_tells_the_others_to_look_again() {
     // What is signalled just before the end is still heard elsewhere.
     let mut listener = one.listen(&[Topic::Jobs]);
     other.wake(&[Topic::Jobs]);
-    leaving.drain().await;
+    leaving.drain(std::time::Duration::from_secs(10)).await;
     assert_eq!(hear(&mut listener).await, Heard::Woken);
     drop(listener);
 
@@ -284,5 +284,5 @@ async fn a_node_that_was_cut_off_tells_the_others_to_look_again() {
     server.start();
     until("the bus is back", async || !one.is_degraded()).await;
     assert_eq!(hear(&mut listener).await, Heard::Lagged);
-    tasks.drain().await;
+    tasks.drain(std::time::Duration::from_secs(10)).await;
 }

@@ -88,7 +88,7 @@ async fn lines_up_to(followed: &mut Pin<&mut impl Stream<Item = Result<Followed>
     while numbers.last() != Some(&last) {
         match next(followed).await {
             Followed::Lines(lines) => numbers.extend(lines.iter().map(|line| line.seq)),
-            Followed::Passed(_) | Followed::CaughtUp => {}
+            Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
             gap @ Followed::Gap { .. } => panic!("{gap:?} after {numbers:?}"),
         }
     }
@@ -306,7 +306,7 @@ async fn a_follower_that_missed_lines_which_were_trimmed_hears_of_the_gap() {
     }
     loop {
         match next(&mut followed).await {
-            Followed::Passed(_) => {}
+            Followed::Passed(_) | Followed::Lagged => {}
             Followed::Gap { from, to } => {
                 assert_eq!((from, to), (Cursor(known), Cursor(gone)));
                 break;

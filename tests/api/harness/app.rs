@@ -11,7 +11,6 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 use yanit::{
     app::{App, Overrides},
     config::Config,
@@ -123,7 +122,6 @@ pub(crate) struct TestApp {
     /// The address that requests of this test seem to come from.
     pub(crate) from: Ipv4Addr,
     pub(crate) http: reqwest::Client,
-    stop: CancellationToken,
     storage: Option<std::sync::Arc<Storage>>,
 }
 
@@ -159,9 +157,7 @@ impl TestApp {
         let overrides = Overrides { clock: clock.clone(), models: options.models, program };
         let app = App::build(config, overrides).await.expect("the server starts");
         app.start_workers();
-        let stop = CancellationToken::new();
-        let serving = server::serve(listener, app.ports.clone(), app.api.clone(), stop.clone());
-        app.ports.tasks.spawn(serving);
+        app.ports.tasks.spawn(server::serve(listener, app.ports.clone(), app.api.clone()));
         let own = ADDRESSES.fetch_add(1, Ordering::Relaxed) + std::process::id() % 1_000 * 10_000;
         Self {
             app,
@@ -169,7 +165,6 @@ impl TestApp {
             address,
             from: Ipv4Addr::from(0x0A00_0000 | own & 0x00FF_FFFF),
             http: reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client"),
-            stop,
             storage: Some(storage),
         }
     }
@@ -220,15 +215,13 @@ impl TestApp {
 
     /// Ends the server as Ctrl-C does.
     pub(crate) async fn shut_down(mut self) {
-        self.stop.cancel();
-        self.app.ports.tasks.drain().await;
+        self.app.clone().stop().await;
         self.storage = None;
     }
 }
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        self.stop.cancel();
         self.app.ports.tasks.stop();
     }
 }

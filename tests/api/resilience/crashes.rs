@@ -1,9 +1,7 @@
 //! Servers, Redis and the database end without a word while people write.
 
 use std::{
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,164 +12,21 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use yanit::{config::Config, kernel::clock::Clock, ports::db::Database};
 
-use super::client::{Chat, Cuts, DEADLINE, END, Sent};
+use super::{
+    client::{Chat, Cuts, DEADLINE, END, Sent},
+    processes::{Node, OwnRedis, servers_can_share, until},
+};
 use crate::harness::{
     app::{Options, Storage, TestApp, setting},
     desk::SESSION,
     openai::{Openai, Script},
-    people::{PASSWORD, Person, text},
+    people::text,
     ws::Ws,
 };
 use crate::viewers::{FOLLOW, until_viewed_by};
 
 /// Senders that write at the same time.
 const SENDERS: usize = 4;
-
-/// False, said aloud, where servers cannot share a place.
-fn servers_can_share() -> bool {
-    let can = setting("TEST_DATABASE_URL").is_some() && setting("TEST_REDIS_URL").is_some();
-    if !can {
-        eprintln!("skipped: it needs PostgreSQL and Redis (TEST_DATABASE_URL, TEST_REDIS_URL)");
-    }
-    can
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
-}
-
-/// Waits until something holds, with a deadline.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < DEADLINE, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// A Redis server of the test's own. Killed when dropped.
-struct OwnRedis {
-    address: SocketAddr,
-    folder: PathBuf,
-    process: Option<Child>,
-}
-
-impl OwnRedis {
-    fn start() -> Self {
-        let address = free_address();
-        let folder = std::env::temp_dir().join(format!("yanit-test-redis-{}", address.port()));
-        std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
-        let mut redis = Self { address, folder, process: None };
-        redis.start_again();
-        redis
-    }
-
-    fn start_again(&mut self) {
-        let process = Command::new("redis-server")
-            .args(["--port", &self.address.port().to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no", "--dir"])
-            .arg(&self.folder)
-            .stdout(Stdio::null())
-            .spawn();
-        self.process = Some(process.expect("redis-server is installed"));
-    }
-
-    fn url(&self) -> String {
-        format!("redis://{}", self.address)
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("it runs");
-            process.wait().expect("it ends");
-        }
-    }
-}
-
-impl Drop for OwnRedis {
-    fn drop(&mut self) {
-        self.kill();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// The program itself, as a process. Killed when dropped.
-struct Node {
-    address: SocketAddr,
-    config: Config,
-    process: Option<Child>,
-}
-
-impl Node {
-    /// A node on a port of its own, ready to serve.
-    async fn start(config: Config) -> Self {
-        let mut node = Self { address: free_address(), config, process: None };
-        node.start_again().await;
-        node
-    }
-
-    /// On the same port, with the same data.
-    async fn start_again(&mut self) {
-        let config = &self.config;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_yanit"));
-        command
-            .env_clear()
-            .current_dir(&config.data_dir)
-            .env("YANIT_LISTEN", self.address.to_string())
-            .env("YANIT_DATA_DIR", &config.data_dir)
-            .env("YANIT_RATE_PER_MINUTE", config.rate_per_minute.to_string())
-            .env("YANIT_ANONYMOUS_RATE_PER_MINUTE", config.anonymous_rate_per_minute.to_string())
-            .env("YANIT_DATABASE_POOL", config.database_pool.to_string())
-            .env("YANIT_LOG", "warn")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        for (name, value) in [
-            ("DATABASE_URL", &config.database_url),
-            ("REDIS_URL", &config.redis_url),
-            ("YANIT_SECRET_KEY", &config.secret_key),
-            ("YANIT_OPENAI_URL", &config.openai_url),
-            ("YANIT_OPENAI_MODEL", &config.openai_model),
-        ] {
-            if let Some(value) = value {
-                command.env(name, value);
-            }
-        }
-        self.process = Some(command.spawn().expect("the program is built"));
-        let ready = format!("http://{}/health/ready", self.address);
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().expect("a client");
-        until("the node is ready", async || {
-            let process = self.process.as_mut().expect("it was started");
-            assert!(process.try_wait().expect("it is a child").is_none(), "the node ended by itself");
-            http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
-        })
-        .await;
-    }
-
-    /// A socket of somebody who signs in here: by its own clock, a node gives its own sign-in.
-    async fn signed_in(&self, person: &Person) -> Ws {
-        let login = json!({ "query": "mutation($i: LoginInput!) { login(input: $i) { accessToken } }",
-            "variables": { "i": { "email": person.email, "password": PASSWORD } } });
-        let http = reqwest::Client::builder().build().expect("a client");
-        let login = http.post(format!("http://{}/graphql", self.address)).json(&login);
-        let answer: serde_json::Value = login.send().await.expect("it answers").json().await.expect("JSON");
-        let token = text(&answer["data"]["login"]["accessToken"]);
-        Ws::signed_in(&format!("ws://{}/graphql/ws", self.address), Some(&token)).await
-    }
-
-    /// SIGKILL: nothing is said and nothing is finished.
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("it runs");
-            process.wait().expect("it ends");
-        }
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
 
 /// People of a conversation: who writes, and who else reads.
 struct People {
@@ -319,6 +174,41 @@ async fn a_node_that_is_killed_and_started_again_has_every_acknowledged_message_
     assert!(outcome.repeated > 0, "the senders noticed nothing");
 }
 
+/// Redis stands still: its connections stay open, and nothing on them is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_stands_still_holds_nobody_up() {
+    if !servers_can_share() {
+        return;
+    }
+    let redis = OwnRedis::start();
+    let storage = Arc::new(Storage::new().await);
+    let options = |url: String| Options {
+        configure: Some(Box::new(move |config| config.redis_url = Some(url))),
+        ..Options::default()
+    };
+    let one = TestApp::on(storage.clone(), options(redis.url())).await;
+    let other = TestApp::on(storage, options(redis.url())).await;
+    let buses = [one.app.ports.bus.clone(), other.app.ports.bus.clone()];
+    until("both nodes are connected", async || buses.iter().all(|bus| !bus.is_degraded())).await;
+    let people = People::on(&one).await;
+    let outcome = under_traffic("Redis frozen", &people, &[one.address, other.address], async |chat| {
+        redis.freeze();
+        let written = chat.acknowledged.load(std::sync::atomic::Ordering::SeqCst);
+        let frozen = Instant::now();
+        chat.reached(written + 50).await;
+        eprintln!("50 messages in {:.1?} after Redis was frozen", frozen.elapsed());
+        assert!(frozen.elapsed() < Duration::from_secs(10));
+        until("both nodes notice", async || buses.iter().all(yanit::ports::bus::Bus::is_degraded)).await;
+        let written = chat.acknowledged.load(std::sync::atomic::Ordering::SeqCst);
+        chat.reached(written + 100).await;
+        redis.thaw();
+        until("both nodes are back", async || buses.iter().all(|bus| !bus.is_degraded())).await;
+    })
+    .await;
+    assert!(outcome.connections.iter().all(|connections| *connections == 1), "{:?}", outcome.connections);
+    assert_eq!(outcome.repeated, 0, "of {} messages, some were refused", outcome.messages);
+}
+
 /// Every connection to the database ends, and for a while there are no new ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn followers_and_senders_outlive_an_outage_of_the_database() {
@@ -381,7 +271,7 @@ async fn an_answer_whose_node_is_killed_is_completed_by_the_other() {
     Chat::new(vec![one.address], &visitor.token, &conversation).send(0, "Where do I change it?").await;
     until("the model is asked", async || !vendor.requests().is_empty()).await;
     let other = Node::start(with_vendor(storage.config())).await;
-    let mut ws = Ws::signed_in(&format!("ws://{}/graphql/ws", other.address), Some(&visitor.token)).await;
+    let mut ws = Ws::signed_in(&other.ws_url(), Some(&visitor.token)).await;
     ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": "beginning" })).await;
     one.kill();
     let killed = Instant::now();

@@ -188,7 +188,7 @@ impl PresenceSubscription {
             while let Some(batch) = followed.next().await {
                 match batch? {
                     Followed::Gap { from, to } => yield PresenceEvent::Gap(gap(from, to, "presence(siteId:)")),
-                    Followed::Passed(_) | Followed::CaughtUp => {}
+                    Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
                         for changed in Box::pin(changes_of(&cx, site_id, &lines)).await? {
                             yield PresenceEvent::Changed(changed);

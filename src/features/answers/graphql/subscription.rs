@@ -36,7 +36,7 @@ use crate::{
         viewing::{Viewer, Viewing},
     },
     kernel::{
-        Ctx, CtxExt, Permission, Result,
+        Ctx, CtxExt, Permission, Result, heads,
         journal::{self, Cursor, Followed, Line, Scope, placed},
     },
     ports::bus::{Heard, Topic},
@@ -87,7 +87,11 @@ impl AnswersSubscription {
                     Followed::Gap { from, to } => {
                         vec![ConversationEvent::Gap(gap(from, to, "conversation(conversationId:)"))]
                     }
-                    Followed::CaughtUp => Box::pin(text_so_far(&cx, conversation_id, &mut watches)).await?.into_iter().collect(),
+                    // Nobody looks for pieces of an answer that is not being written.
+                    Followed::Lagged if watches.is_empty() => continue,
+                    Followed::CaughtUp | Followed::Lagged => {
+                        Box::pin(text_so_far(&cx, conversation_id, &mut watches)).await?.into_iter().collect()
+                    }
                     Followed::Passed(payload) => {
                         Box::pin(passed(&cx, &conversation, &mut watches, &payload)).await?.into_iter().collect()
                     }
@@ -126,7 +130,8 @@ impl AnswersSubscription {
         }
         Ok(try_stream! {
             // Listens first, then reads: nothing falls in between.
-            let mut hints = cx.bus.listen(&[Topic::Subject(subject), Topic::Passing(subject)]);
+            let topics = [Topic::Subject(subject), Topic::Passing(subject)];
+            let mut hints = heads::listen(&cx, conversation.site_id, &topics).await?;
             let mut row = store::find(&cx.db(), run_id).await?;
             loop {
                 if row.attempt > 0 && watch.attempt(row.attempt) {

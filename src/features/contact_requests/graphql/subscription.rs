@@ -78,7 +78,7 @@ impl ContactRequestsSubscription {
                     Followed::Gap { from, to } => {
                         yield ContactRequestEvent::Gap(gap(from, to, "contactRequests(siteId:)"));
                     }
-                    Followed::Passed(_) | Followed::CaughtUp => {}
+                    Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
                         for changed in Box::pin(changes(&cx, &lines)).await? {
                             yield ContactRequestEvent::Changed(changed);

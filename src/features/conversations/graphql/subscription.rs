@@ -157,7 +157,7 @@ impl ConversationsSubscription {
             while let Some(batch) = followed.next().await {
                 match batch? {
                     Followed::Gap { from, to } => yield MessageEvent::Gap(gap(from, to, "conversation(conversationId:)")),
-                    Followed::Passed(_) | Followed::CaughtUp => {}
+                    Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
                         for changed in Box::pin(messages_of(&cx, &conversation, &lines)).await? {
                             yield MessageEvent::Changed(changed);
@@ -212,7 +212,7 @@ impl ConversationsSubscription {
                 };
                 match batch {
                     Followed::Gap { from, to } => yield InboxEvent::Gap(gap(from, to, "conversations(siteId:)")),
-                    Followed::Passed(_) | Followed::CaughtUp => {}
+                    Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
                         for entry in Box::pin(entries_of(&cx, &filter, &lines)).await? {
                             yield InboxEvent::Entry(entry);

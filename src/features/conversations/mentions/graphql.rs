@@ -210,7 +210,7 @@ impl MentionsSubscription {
             while let Some(batch) = followed.next().await {
                 match batch? {
                     Followed::Gap { from, to } => yield MentionEvent::Gap(gap(from, to, "mentions(siteId:)")),
-                    Followed::Passed(_) | Followed::CaughtUp => {}
+                    Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
                         for changed in Box::pin(changes(&cx, user, &lines)).await? {
                             yield MentionEvent::Changed(changed);

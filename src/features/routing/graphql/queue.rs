@@ -24,7 +24,7 @@ use crate::{
         },
         sites::reach_in,
     },
-    kernel::{Actor, Ctx, CtxExt, Permission, Result},
+    kernel::{Actor, Ctx, CtxExt, Permission, Result, heads},
     ports::bus::{Heard, Topic},
 };
 
@@ -301,7 +301,7 @@ impl QueueSubscription {
         };
         let mut board = board::watch(&cx, found.site_id);
         let watching = if asks { Some(Watching::new(&cx, conversation_id).await?) } else { None };
-        let mut hints = cx.bus.listen(&[Topic::Subject(conversation_id.0)]);
+        let mut hints = heads::listen(&cx, found.site_id, &[Topic::Subject(conversation_id.0)]).await?;
         Ok(try_stream! {
             let mut last: Option<QueuePosition> = None;
             // Whoever does not wait is looked for again when something happens to them, not to the queue.

@@ -1,0 +1,215 @@
+//! The program itself, and Redis, as processes that a test starts, stops and kills.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use yanit::config::Config;
+
+use super::client::DEADLINE;
+use crate::harness::{
+    app::setting,
+    people::{PASSWORD, Person, text},
+    ws::Ws,
+};
+
+/// False, said aloud, where servers cannot share a place.
+pub(super) fn servers_can_share() -> bool {
+    let can = setting("TEST_DATABASE_URL").is_some() && setting("TEST_REDIS_URL").is_some();
+    if !can {
+        eprintln!("skipped: it needs PostgreSQL and Redis (TEST_DATABASE_URL, TEST_REDIS_URL)");
+    }
+    can
+}
+
+pub(super) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// Waits until something holds, with a deadline.
+pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < DEADLINE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A Redis server of the test's own. Killed when dropped.
+pub(super) struct OwnRedis {
+    address: SocketAddr,
+    folder: PathBuf,
+    process: Option<Child>,
+}
+
+impl OwnRedis {
+    pub(super) fn start() -> Self {
+        let address = free_address();
+        let folder = std::env::temp_dir().join(format!("yanit-test-redis-{}", address.port()));
+        std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
+        let mut redis = Self { address, folder, process: None };
+        redis.start_again();
+        redis
+    }
+
+    pub(super) fn start_again(&mut self) {
+        let process = Command::new("redis-server")
+            .args(["--port", &self.address.port().to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--dir"])
+            .arg(&self.folder)
+            .stdout(Stdio::null())
+            .spawn();
+        self.process = Some(process.expect("redis-server is installed"));
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    pub(super) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("it runs");
+            process.wait().expect("it ends");
+        }
+    }
+}
+
+/// Freezing: connections stay open and nothing answers.
+impl OwnRedis {
+    pub(super) fn freeze(&self) {
+        signal("-STOP", self.process.as_ref().expect("it runs"));
+    }
+
+    pub(super) fn thaw(&self) {
+        signal("-CONT", self.process.as_ref().expect("it runs"));
+    }
+}
+
+impl Drop for OwnRedis {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The program with these settings, silent.
+pub(crate) fn program(config: &Config, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_yanit"));
+    command
+        .args(arguments)
+        .env_clear()
+        .current_dir(&config.data_dir)
+        .env("YANIT_DATA_DIR", &config.data_dir)
+        .env("YANIT_RATE_PER_MINUTE", config.rate_per_minute.to_string())
+        .env("YANIT_ANONYMOUS_RATE_PER_MINUTE", config.anonymous_rate_per_minute.to_string())
+        .env("YANIT_DATABASE_POOL", config.database_pool.to_string())
+        .env("YANIT_SHUTDOWN_SECONDS", config.shutdown_seconds.to_string())
+        .env("YANIT_LOG", "warn")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if config.embedder != "built-in" {
+        command.env("YANIT_EMBEDDER", &config.embedder);
+    }
+    for (name, value) in [
+        ("DATABASE_URL", &config.database_url),
+        ("REDIS_URL", &config.redis_url),
+        ("YANIT_SECRET_KEY", &config.secret_key),
+        ("YANIT_OPENAI_URL", &config.openai_url),
+        ("YANIT_OPENAI_MODEL", &config.openai_model),
+        ("YANIT_EMBEDDER_URL", &config.embedder_url),
+        ("YANIT_EMBEDDER_MODEL", &config.embedder_model),
+        ("QDRANT_URL", &config.qdrant_url),
+    ] {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
+fn signal(name: &str, process: &Child) {
+    let sent = Command::new("kill").args([name, &process.id().to_string()]).status();
+    assert!(sent.expect("there is `kill`").success());
+}
+
+/// The program itself, as a process. Killed when dropped.
+pub(super) struct Node {
+    pub(super) address: SocketAddr,
+    config: Config,
+    process: Option<Child>,
+}
+
+impl Node {
+    /// A node on a port of its own, ready to serve.
+    pub(super) async fn start(config: Config) -> Self {
+        let mut node = Self { address: free_address(), config, process: None };
+        node.start_again().await;
+        node
+    }
+
+    /// On the same port, with the same data.
+    pub(super) async fn start_again(&mut self) {
+        let mut command = program(&self.config, &[]);
+        command.env("YANIT_LISTEN", self.address.to_string());
+        self.process = Some(command.spawn().expect("the program is built"));
+        let ready = format!("http://{}/health/ready", self.address);
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().expect("a client");
+        until("the node is ready", async || {
+            let process = self.process.as_mut().expect("it was started");
+            assert!(process.try_wait().expect("it is a child").is_none(), "the node ended by itself");
+            http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+    }
+
+    pub(super) fn ws_url(&self) -> String {
+        format!("ws://{}/graphql/ws", self.address)
+    }
+
+    /// SIGTERM, as a supervisor stops a program.
+    pub(super) fn terminate(&self) {
+        signal("-TERM", self.process.as_ref().expect("it was started"));
+    }
+
+    /// Waits until the process has ended; true when it says that all is well.
+    pub(super) async fn ended(&mut self, within: Duration) -> bool {
+        let begun = Instant::now();
+        let process = self.process.as_mut().expect("it was started");
+        loop {
+            if let Some(status) = process.try_wait().expect("it is a child") {
+                return status.success();
+            }
+            assert!(begun.elapsed() < within, "it still runs after {within:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A socket of somebody who signs in here: by its own clock, a node gives its own sign-in.
+    pub(super) async fn signed_in(&self, person: &Person) -> Ws {
+        let login = json!({ "query": "mutation($i: LoginInput!) { login(input: $i) { accessToken } }",
+            "variables": { "i": { "email": person.email, "password": PASSWORD } } });
+        let http = reqwest::Client::builder().build().expect("a client");
+        let login = http.post(format!("http://{}/graphql", self.address)).json(&login);
+        let answer: serde_json::Value = login.send().await.expect("it answers").json().await.expect("JSON");
+        let token = text(&answer["data"]["login"]["accessToken"]);
+        Ws::signed_in(&self.ws_url(), Some(&token)).await
+    }
+
+    /// SIGKILL: nothing is said and nothing is finished.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("it runs");
+            process.wait().expect("it ends");
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
