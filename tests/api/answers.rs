@@ -11,11 +11,11 @@ use crate::harness::{
 
 const EVENTS: &str = "subscription E($c: ID!, $a: EventCursor) { conversationEvents(conversationId: $c, after: $a) { __typename \
  ... on MessageChanged { cursor message { body authorKind citations { quote title } interrupted } } \
- ... on ConversationChanged { cursor change } \
- ... on RunStarted { cursor runId attempt } ... on SourcesFound { cursor sources { quote } } \
+ ... on ConversationChanged { cursor conversationChange } \
+ ... on RunStarted { eventCursor runId attempt } ... on SourcesFound { eventCursor sources { quote } } \
  ... on Chunk { runId index start text } \
- ... on RunFinished { cursor runId message { body interrupted } citations { quote articleId version } usage { promptTokens completionTokens } } \
- ... on RunFailed { cursor runId reason } } }";
+ ... on RunFinished { eventCursor runId message { body interrupted } citations { quote articleId version } usage { promptTokens completionTokens } } \
+ ... on RunFailed { eventCursor runId reason } } }";
 const RUN: &str = "subscription R($r: ID!, $a: RunCursor) { assistantRun(runId: $r, after: $a) { __typename \
  ... on RunStarted { runCursor attempt } ... on SourcesFound { runCursor sources { quote } } \
  ... on Chunk { runCursor index start text } ... on RunFinished { message { body interrupted } } ... on RunFailed { reason } } }";

@@ -42,7 +42,7 @@ fn finished(event: &Value) -> bool {
 }
 
 fn changed(change: &'static str) -> impl Fn(&Value) -> bool {
-    move |event| event["conversationEvents"]["change"] == change
+    move |event| event["conversationEvents"]["conversationChange"] == change
 }
 
 /// Ids of conversations in the inbox that wait for a person, or that do not.

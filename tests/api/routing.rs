@@ -261,16 +261,16 @@ async fn when_an_agent_is_gone_another_one_gets_it_else_the_assistant_and_the_vi
         started.push((visitor, conversation));
         app.clock.advance(Duration::from_secs(1));
     }
-    let events = "subscription E($c: ID!, $a: EventCursor) { conversationEvents(conversationId: $c, after: $a) { __typename ... on ConversationChanged { change } } }";
+    let events = "subscription E($c: ID!, $a: EventCursor) { conversationEvents(conversationId: $c, after: $a) { __typename ... on ConversationChanged { conversationChange } } }";
     let mut told = Ws::signed_in(&app.ws_url(), Some(&started[0].0.token)).await;
     told.subscribe("e", events, json!({ "c": started[0].1, "a": "beginning" })).await;
     let _two = app.dashboard(&site, &b).await;
     // G1t: back just in time, nothing happens.
     one.close().await;
-    told.until("e", |event| event["conversationEvents"]["change"] == "AGENT_RECONNECTING").await;
+    told.until("e", |event| event["conversationEvents"]["conversationChange"] == "AGENT_RECONNECTING").await;
     app.clock.advance(Duration::from_millis(59_900));
     let one = app.dashboard(&site, &a).await;
-    told.until("e", |event| event["conversationEvents"]["change"] == "AGENT_BACK").await;
+    told.until("e", |event| event["conversationEvents"]["conversationChange"] == "AGENT_BACK").await;
     app.clock.advance(Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.until_assigned(&site, &started[0].1).await, a.id);
@@ -284,10 +284,11 @@ async fn when_an_agent_is_gone_another_one_gets_it_else_the_assistant_and_the_vi
     let query = "query Q($c: ID!) { conversation(conversationId: $c) { assistantPaused handoff { reason } } }";
     let back = app.run(Some(&started[1].0.token), query, json!({ "c": started[1].1 })).await["conversation"].clone();
     assert_eq!(back, json!({ "assistantPaused": false, "handoff": null }));
-    let steps = told.until("e", |event| event["conversationEvents"]["change"] == "AGENT_GONE").await.len();
+    let steps = told.until("e", |event| event["conversationEvents"]["conversationChange"] == "AGENT_GONE").await.len();
     assert!(steps > 0);
-    let rest = told.until("e", |event| event["conversationEvents"]["change"] == "ASSIGNED").await;
-    let changes: Vec<&str> = rest.iter().filter_map(|event| event["conversationEvents"]["change"].as_str()).collect();
+    let rest = told.until("e", |event| event["conversationEvents"]["conversationChange"] == "ASSIGNED").await;
+    let changes: Vec<&str> =
+        rest.iter().filter_map(|event| event["conversationEvents"]["conversationChange"].as_str()).collect();
     assert_eq!(changes, ["HUMAN_REQUESTED", "QUEUE_ENTERED", "QUEUE_LEFT", "ASSIGNED"]);
 }
 

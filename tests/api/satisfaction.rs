@@ -19,7 +19,7 @@ const FIGURES: &str = "query S($s: ID!, $f: DateTime, $t: DateTime, $a: ID) { sa
  closed rated responseRate mean distribution { score count } agents { agentId agent { name } closed rated mean } \
  ratings(first: 10) { totalCount nodes { rating { score comment } conversation { id } } } } }";
 const EVENTS: &str = "subscription E($c: ID!, $a: EventCursor) { conversationEvents(conversationId: $c, after: $a) { __typename \
- ... on ConversationChanged { change closeReason conversation { closing { reason note } rating { score } } } } }";
+ ... on ConversationChanged { conversationChange closeReason conversation { closing { reason note } rating { score } } } } }";
 const HOUR: u64 = 3_600;
 
 struct Desk {
@@ -119,7 +119,7 @@ async fn members_say_why_they_close_and_only_members_see_it() {
         let mut ws = Ws::signed_in(&app.ws_url(), Some(token)).await;
         ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": cursor })).await;
         let event = ws.next("e").await["conversationEvents"].clone();
-        assert_eq!((&event["change"], &event["closeReason"]), (&json!("CLOSED"), &reason));
+        assert_eq!((&event["conversationChange"], &event["closeReason"]), (&json!("CLOSED"), &reason));
         assert_eq!(event["conversation"]["closing"], note);
     }
 
@@ -155,7 +155,7 @@ async fn who_asked_rates_once_after_closing_and_may_think_again_for_a_day() {
     let mut ws = Ws::signed_in(&app.ws_url(), Some(&desk.agent.token)).await;
     ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": cursor })).await;
     let event = ws.next("e").await["conversationEvents"].clone();
-    assert_eq!((&event["change"], &event["conversation"]["rating"]["score"]), (&json!("RATED"), &json!(2)));
+    assert_eq!((&event["conversationChange"], &event["conversation"]["rating"]["score"]), (&json!("RATED"), &json!(2)));
 
     app.clock.advance(Duration::from_secs(24 * HOUR));
     let visitor = desk.back(&visitor).await;

@@ -12,7 +12,7 @@ use crate::harness::{
 };
 
 pub(crate) const EVENTS: &str = "subscription E($c: ID!, $a: EventCursor) { conversationEvents(conversationId: $c, after: $a) { __typename \
- ... on ConversationChanged { change conversation { assistantPaused offers handoff { reason requestedAt joinedAt } } } \
+ ... on ConversationChanged { conversationChange conversation { assistantPaused offers handoff { reason requestedAt joinedAt } } } \
  ... on MessageChanged { message { body authorKind audience } } ... on Chunk { runId text } \
  ... on RunFinished { runId answer { text action confidence offers citations { number quote articleId version start end } \
    spans { start end citations } } message { body answer { action } } } ... on RunFailed { reason } } }";

@@ -243,7 +243,7 @@ async fn followers_and_senders_outlive_an_outage_of_the_database() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_whose_node_is_killed_is_completed_by_the_other() {
     const EVENTS: &str = "subscription E($c: ID!, $a: EventCursor) { conversationEvents(conversationId: $c, after: $a) { __typename \
- ... on RunStarted { cursor attempt } ... on RunFailed { cursor reason } ... on RunFinished { cursor message { body } } } }";
+ ... on RunStarted { eventCursor attempt } ... on RunFailed { eventCursor reason } ... on RunFinished { eventCursor message { body } } } }";
     const MESSAGES: &str =
         "query M($c: ID!) { conversation(conversationId: $c) { messages(first: 100) { nodes { body authorKind } } } }";
     if !servers_can_share() {

@@ -68,7 +68,7 @@ pub(super) struct RunStarted {
     /// The run's place, for `assistantRun(after:)`.
     pub(super) run_cursor: RunCursor,
     /// The event's place, for `conversationEvents(after:)`; null in `assistantRun`.
-    pub(super) cursor: Option<Cursor>,
+    pub(super) event_cursor: Option<Cursor>,
     /// Which run.
     pub(super) run_id: RunId,
     /// 1 for the first try.
@@ -81,7 +81,7 @@ pub(super) struct SourcesFound {
     /// The run's place, for `assistantRun(after:)`.
     pub(super) run_cursor: RunCursor,
     /// The event's place, for `conversationEvents(after:)`; null in `assistantRun`.
-    pub(super) cursor: Option<Cursor>,
+    pub(super) event_cursor: Option<Cursor>,
     /// Which run.
     pub(super) run_id: RunId,
     /// The passages, best first.
@@ -108,7 +108,7 @@ pub(super) struct Chunk {
 #[derive(Clone, SimpleObject)]
 pub(super) struct RunFinished {
     /// The event's place, for `conversationEvents(after:)`; null in `assistantRun`.
-    pub(super) cursor: Option<Cursor>,
+    pub(super) event_cursor: Option<Cursor>,
     /// Which run.
     pub(super) run_id: RunId,
     /// The message; `interrupted` when it was stopped or broke off.
@@ -125,7 +125,7 @@ pub(super) struct RunFinished {
 #[derive(Clone, SimpleObject)]
 pub(super) struct RunFailed {
     /// The event's place, for `conversationEvents(after:)`; null in `assistantRun`.
-    pub(super) cursor: Option<Cursor>,
+    pub(super) event_cursor: Option<Cursor>,
     /// Which run.
     pub(super) run_id: RunId,
     /// Why.
@@ -208,7 +208,7 @@ pub(super) struct ConversationChanged {
     /// The event's place; resume with `after: cursor`.
     pub(super) cursor: Cursor,
     /// What changed.
-    pub(super) change: ConversationChange,
+    pub(super) conversation_change: ConversationChange,
     /// Why, where it was closed and a member of the site said so. For members of the site; null for others.
     pub(super) close_reason: Option<CloseReason>,
     /// The conversation as it is now.
@@ -250,8 +250,8 @@ pub(super) struct TypingChanged {
     pub(super) preview: Option<String>,
 }
 
-/// An event of `conversationEvents`. Those with a `cursor` are kept and can be replayed; typing, viewers and pieces of
-/// answers pass.
+/// An event of `conversationEvents`. Those with a `cursor` (`eventCursor` where a run tells it) are kept and can be
+/// replayed; typing, viewers and pieces of answers pass.
 #[derive(Union)]
 pub(super) enum ConversationEvent {
     /// A message was sent or changed.
@@ -287,10 +287,10 @@ impl Placed for ConversationEvent {
             Self::ConversationChanged(event) => Some(event.cursor),
             Self::ConversationDeleted(event) => Some(event.cursor),
             Self::ReceiptMoved(event) => Some(event.cursor),
-            Self::RunStarted(event) => event.cursor,
-            Self::SourcesFound(event) => event.cursor,
-            Self::RunFinished(event) => event.cursor,
-            Self::RunFailed(event) => event.cursor,
+            Self::RunStarted(event) => event.event_cursor,
+            Self::SourcesFound(event) => event.event_cursor,
+            Self::RunFinished(event) => event.event_cursor,
+            Self::RunFailed(event) => event.event_cursor,
             Self::Gap(event) => Some(event.cursor),
             Self::TypingChanged(_) | Self::ViewersChanged(_) | Self::Chunk(_) => None,
         }

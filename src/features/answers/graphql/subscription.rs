@@ -137,7 +137,7 @@ impl AnswersSubscription {
                 if row.attempt > 0 && watch.attempt(row.attempt) {
                     yield RunEvent::RunStarted(RunStarted {
                         run_cursor: watch.cursor,
-                        cursor: None,
+                        event_cursor: None,
                         run_id,
                         attempt: row.attempt,
                     });
@@ -145,7 +145,7 @@ impl AnswersSubscription {
                 let sources = types::sources(&row)?;
                 if row.attempt > 0 && !watch.cursor.sources && !sources.is_empty() {
                     watch.cursor.sources = true;
-                    yield RunEvent::SourcesFound(SourcesFound { run_cursor: watch.cursor, cursor: None, run_id, sources });
+                    yield RunEvent::SourcesFound(SourcesFound { run_cursor: watch.cursor, event_cursor: None, run_id, sources });
                 }
                 if let Some(chunk) = watch.text_so_far(&so_far(&cx, &row).await) {
                     yield RunEvent::Chunk(chunk);
@@ -231,7 +231,7 @@ async fn ended(cx: &Ctx, conversation: &conversation::Model, row: &run::Model) -
         (RunStatus::Stopped, None) if row.finished_at.is_none() => Ok(None),
         (_, None) => {
             let reason = types::failure(row).unwrap_or(FailureReason::Superseded);
-            Ok(Some(RunEvent::RunFailed(RunFailed { cursor: None, run_id: row.id, reason })))
+            Ok(Some(RunEvent::RunFailed(RunFailed { event_cursor: None, run_id: row.id, reason })))
         }
     }
 }
@@ -241,12 +241,12 @@ async fn finished(
     conversation: &conversation::Model,
     run: &run::Model,
     message: MessageId,
-    cursor: Option<Cursor>,
+    event_cursor: Option<Cursor>,
 ) -> Result<Option<RunFinished>> {
     let row = rows_of(cx, conversation, vec![message]).await?.remove(&message);
     let Some(row) = row else { return Ok(None) };
     Ok(Some(RunFinished {
-        cursor,
+        event_cursor,
         answer: AssistantAnswer::of(&row)?,
         run_id: run.id,
         citations: types::sources(run).unwrap_or_default(),
@@ -371,7 +371,12 @@ fn conversation_event(
         | ConversationFact::AnswerRated { .. } => return None,
     };
     let conversation = Conversation::from(now?.clone());
-    Some(ConversationEvent::ConversationChanged(ConversationChanged { cursor, change, close_reason, conversation }))
+    Some(ConversationEvent::ConversationChanged(ConversationChanged {
+        cursor,
+        conversation_change: change,
+        close_reason,
+        conversation,
+    }))
 }
 
 async fn run_event(
@@ -391,12 +396,12 @@ async fn run_event(
         | RunFact::DraftClosed { .. } => {}
         RunFact::Started { attempt, .. } => {
             watch.attempt(attempt);
-            let started = RunStarted { run_cursor: watch.cursor, cursor: Some(cursor), run_id, attempt };
+            let started = RunStarted { run_cursor: watch.cursor, event_cursor: Some(cursor), run_id, attempt };
             events.push(ConversationEvent::RunStarted(started));
         }
         RunFact::SourcesFound { sources, .. } => {
             watch.cursor.sources = true;
-            let found = SourcesFound { run_cursor: watch.cursor, cursor: Some(cursor), run_id, sources };
+            let found = SourcesFound { run_cursor: watch.cursor, event_cursor: Some(cursor), run_id, sources };
             events.push(ConversationEvent::SourcesFound(found));
         }
         RunFact::Finished { message, .. } => {
@@ -409,7 +414,7 @@ async fn run_event(
         }
         RunFact::Failed { reason, .. } => {
             watches.remove(&run_id);
-            events.push(ConversationEvent::RunFailed(RunFailed { cursor: Some(cursor), run_id, reason }));
+            events.push(ConversationEvent::RunFailed(RunFailed { event_cursor: Some(cursor), run_id, reason }));
         }
     }
     Ok(())
