@@ -112,7 +112,9 @@ pub struct Config {
     pub max_fields: usize,
     /// `YANIT_MAX_NESTING`: deepest nesting of brackets and braces in the document's text.
     pub max_nesting: usize,
-    /// `YANIT_MAX_TOKENS`: most words and signs in a document.
+    /// `YANIT_MAX_DOCUMENT_BYTES`: longest document; long texts belong in variables.
+    pub max_document_bytes: usize,
+    /// `YANIT_MAX_TOKENS`: most words, signs and comments in a document.
     pub max_tokens: usize,
     /// `YANIT_MAX_ALIASES`
     pub max_aliases: usize,
@@ -193,7 +195,8 @@ impl Default for Config {
             max_complexity: 5_000,
             max_fields: 2_000,
             max_nesting: 100,
-            max_tokens: 15_000,
+            max_document_bytes: 128 * 1024,
+            max_tokens: 5_000,
             max_aliases: 30,
             max_directives: 50,
             max_subscriptions: 50,
@@ -375,6 +378,7 @@ impl Config {
             ("YANIT_MAX_COMPLEXITY", self.max_complexity, 1, 1_000_000),
             ("YANIT_MAX_FIELDS", self.max_fields, 1, 1_000_000),
             ("YANIT_MAX_NESTING", self.max_nesting, 5, 200),
+            ("YANIT_MAX_DOCUMENT_BYTES", self.max_document_bytes, 1_024, 16 * 1024 * 1024),
             ("YANIT_MAX_TOKENS", self.max_tokens, 100, 1_000_000),
             ("YANIT_MAX_ALIASES", self.max_aliases, 0, 10_000),
             ("YANIT_MAX_DIRECTIVES", self.max_directives, 0, 10_000),

@@ -85,7 +85,12 @@ impl Answer {
 
     /// The answer to what was refused before execution.
     pub(super) fn refused(error: ServerError, about: About<'_>) -> Self {
-        Self::new(Response::from_errors(vec![error]), about)
+        Self::refused_for(vec![error], about)
+    }
+
+    /// The answer to what was refused before execution, for several reasons.
+    pub(super) fn refused_for(errors: Vec<ServerError>, about: About<'_>) -> Self {
+        Self::new(Response::from_errors(errors), about)
     }
 }
 

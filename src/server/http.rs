@@ -137,8 +137,8 @@ async fn run(server: &Arc<Server>, call: Call) -> Response {
     let about = About { request_id: &cx.request.id, anonymous: matches!(cx.actor, Actor::Anonymous) };
     let prepared = match server.prepare(call.params, call.uploads, &cx) {
         Ok(prepared) => prepared,
-        Err(error) => {
-            let answer = Answer::refused(*error, about);
+        Err(errors) => {
+            let answer = Answer::refused_for(errors, about);
             server.metrics.refused_operation("unknown", answer.code);
             return if call.form == Form::Events { sse::only(&answer) } else { write(&answer, call.form) };
         }

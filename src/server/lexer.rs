@@ -4,25 +4,33 @@
 //! What always holds: a text that passes has been cut into strings, comments and the rest exactly as the parser will
 //! cut it. Where the two could differ (a string that does not end), the text is refused.
 
-use crate::kernel::error::{Error, ErrorCode, ErrorReason, Result};
+use crate::{
+    config::Config,
+    kernel::error::{Error, ErrorCode, ErrorReason, Result},
+};
 
 /// Longer names are refused: comparing them with the schema's names costs time in proportion to their length.
 const MAX_NAME: usize = 200;
 
-/// Checks the text of a document.
-pub(super) fn check_document(text: &str, max_nesting: usize, max_tokens: usize) -> Result<()> {
+/// Checks the text of a document, and says how many words, signs and comments it has.
+pub(super) fn check_document(text: &str, limits: &Config) -> Result<usize> {
+    let Config { max_nesting, max_tokens, max_document_bytes, .. } = *limits;
+    if text.len() > max_document_bytes {
+        return Err(too_large(format!(
+            "The document has {} bytes; at most {max_document_bytes} are allowed. Pass long texts as variables.",
+            text.len()
+        )));
+    }
     let bytes = text.as_bytes();
     let (mut at, mut depth, mut tokens) = (0, 0_usize, 0_usize);
     while let Some(&byte) = bytes.get(at) {
         let length = match byte {
-            b' ' | b'\t' | b'\n' | b'\r' | b',' => {
+            b' ' | b'\t' | b'\n' | b'\r' => {
                 at += 1;
                 continue;
             }
-            b'#' => {
-                at += bytes[at..].iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(bytes.len() - at);
-                continue;
-            }
+            // Commas and comments say nothing, but the parser keeps each of them.
+            b'#' => bytes[at..].iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(bytes.len() - at),
             b'"' => string_length(&bytes[at..]).ok_or_else(|| unterminated(bytes, at))?,
             b'{' | b'[' | b'(' => {
                 depth += 1;
@@ -50,10 +58,13 @@ pub(super) fn check_document(text: &str, max_nesting: usize, max_tokens: usize) 
         at += length;
         tokens += 1;
         if tokens > max_tokens {
-            return Err(too_large(format!("The document has more than {max_tokens} words and signs.")));
+            return Err(too_large(format!(
+                "The document has more than {max_tokens} words, signs and comments. Pass lists as variables, or ask in several \
+                 requests."
+            )));
         }
     }
-    Ok(())
+    Ok(tokens)
 }
 
 /// Checks the nesting of a JSON text. Whether it is JSON at all is the parser's business.
@@ -139,8 +150,9 @@ fn unterminated(bytes: &[u8], at: usize) -> Error {
 mod tests {
     use super::*;
 
-    fn document(text: &str) -> Result<()> {
-        check_document(text, 10, 100)
+    fn document(text: &str) -> Result<usize> {
+        let limits = Config { max_nesting: 10, max_tokens: 100, max_document_bytes: 100_000, ..Config::default() };
+        check_document(text, &limits)
     }
 
     #[test]
@@ -171,6 +183,10 @@ mod tests {
     fn words_and_names_are_bounded() {
         assert!(document(&"a ".repeat(101)).is_err());
         assert!(document(&"a ".repeat(100)).is_ok());
+        assert!(document(&",".repeat(101)).is_err());
+        assert!(document(&"#\n".repeat(101)).is_err());
+        assert!(document(&" ".repeat(100_000)).is_ok());
+        assert_eq!(document(&" ".repeat(100_001)).unwrap_err().reason, Some(ErrorReason::DocumentTooLarge));
         assert_eq!(document(&"a".repeat(201)).unwrap_err().reason, Some(ErrorReason::DocumentTooLarge));
     }
 

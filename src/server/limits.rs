@@ -1,13 +1,14 @@
-//! What is counted in a parsed document before it is validated: fields after fragments are expanded, depth, aliases,
-//! directives. Each fragment is counted once and remembered, so that fragments that double each other cost nothing.
+//! What is counted in a parsed document before it is validated: fields and values after fragments are expanded, depth,
+//! aliases, directives. Each fragment is counted once and remembered, so that fragments that double each other cost
+//! nothing.
 //!
 //! Introspection counts as fields but not as depth: the standard query nests 13 levels and must pass.
 
 use std::collections::HashMap;
 
-use async_graphql::{
-    Positioned,
-    parser::types::{Directive, ExecutableDocument, Selection, SelectionSet},
+use apollo_compiler::{
+    Node,
+    ast::{Argument, Definition, Directive, Document, FragmentDefinition, Selection, Value},
 };
 
 use super::lexer::{too_deep, too_large};
@@ -33,10 +34,22 @@ pub(super) struct Findings {
 #[derive(Clone, Copy, Default)]
 struct Size {
     fields: usize,
+    /// The parts of arguments: each name, number, text, list and object.
+    values: usize,
     /// Fields below each other, introspection left out.
     depth: usize,
     /// Selection sets below each other, of every kind.
     height: usize,
+}
+
+impl Size {
+    /// Takes in a selection that stands beside this one.
+    fn add(&mut self, other: Self) {
+        self.fields = self.fields.saturating_add(other.fields);
+        self.values = self.values.saturating_add(other.values);
+        self.depth = self.depth.max(other.depth);
+        self.height = self.height.max(other.height);
+    }
 }
 
 /// Checks a document against the limits of the settings.
@@ -44,9 +57,16 @@ struct Size {
 /// # Errors
 /// `GRAPHQL_VALIDATION_FAILED` with the reason `TOO_DEEP` or `DOCUMENT_TOO_LARGE`, or without a reason for fragments
 /// that contain themselves.
-pub(super) fn check(document: &ExecutableDocument, config: &Config) -> Result<Findings> {
+pub(super) fn check(document: &Document, config: &Config) -> Result<Findings> {
+    let mut fragments = HashMap::new();
+    for definition in &document.definitions {
+        if let Definition::FragmentDefinition(fragment) = definition {
+            fragments.entry(fragment.name.as_str()).or_insert(fragment);
+        }
+    }
+    let names: Vec<&str> = fragments.keys().copied().collect();
     let mut walk = Walk {
-        document,
+        fragments,
         config,
         known: HashMap::new(),
         open: Vec::new(),
@@ -54,30 +74,37 @@ pub(super) fn check(document: &ExecutableDocument, config: &Config) -> Result<Fi
         directives: 0,
         introspects: false,
     };
-    let mut in_operations = 0_usize;
-    for (_, operation) in document.operations.iter() {
-        walk.directives(&operation.node.directives)?;
-        for variable in &operation.node.variable_definitions {
-            walk.directives(&variable.node.directives)?;
+    let mut in_operations = Size::default();
+    for operation in document.definitions.iter().filter_map(Definition::as_operation_definition) {
+        walk.directives(&operation.directives)?;
+        for variable in &operation.variables {
+            walk.directives(&variable.directives)?;
         }
-        let size = walk.selection(&operation.node.selection_set.node)?;
+        let size = walk.selection(&operation.selection_set)?;
         if size.depth > config.max_depth {
             return Err(too_deep("selection", config.max_depth));
         }
-        in_operations = in_operations.saturating_add(size.fields);
+        in_operations.add(size);
     }
-    let mut in_fragments = 0_usize;
-    for name in document.fragments.keys() {
-        in_fragments = in_fragments.saturating_add(walk.fragment(name)?.fields);
+    let mut in_fragments = Size::default();
+    for name in names {
+        in_fragments.add(walk.fragment(name)?);
     }
-    if in_operations > config.max_fields || in_fragments > config.max_fields.saturating_mul(FRAGMENTS_FACTOR) {
+    let most = |limit: usize| limit.saturating_mul(FRAGMENTS_FACTOR);
+    if in_operations.fields > config.max_fields || in_fragments.fields > most(config.max_fields) {
         return Err(too_large(format!("The document selects more than {} fields.", config.max_fields)));
+    }
+    if in_operations.values > config.max_tokens || in_fragments.values > most(config.max_tokens) {
+        return Err(too_large(format!(
+            "The document has more than {} values in its arguments, those of fragments counted wherever they are used.",
+            config.max_tokens
+        )));
     }
     Ok(Findings { introspects: walk.introspects })
 }
 
 struct Walk<'a> {
-    document: &'a ExecutableDocument,
+    fragments: HashMap<&'a str, &'a Node<FragmentDefinition>>,
     config: &'a Config,
     known: HashMap<&'a str, Size>,
     /// The fragments being counted, outermost first.
@@ -88,30 +115,40 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn selection(&mut self, set: &'a SelectionSet) -> Result<Size> {
+    fn selection(&mut self, set: &'a [Selection]) -> Result<Size> {
         let mut size = Size::default();
-        for selection in &set.items {
-            self.directives(selection.node.directives())?;
-            let below = match &selection.node {
+        for selection in set {
+            let directives = match selection {
+                Selection::Field(field) => &field.directives,
+                Selection::FragmentSpread(spread) => &spread.directives,
+                Selection::InlineFragment(fragment) => &fragment.directives,
+            };
+            self.directives(directives)?;
+            let mut below = match selection {
                 Selection::Field(field) => {
-                    let introspects = matches!(field.node.name.node.as_str(), "__schema" | "__type");
+                    let introspects = matches!(field.name.as_str(), "__schema" | "__type");
                     self.introspects |= introspects;
-                    if field.node.alias.is_some() {
+                    if field.alias.is_some() {
                         self.alias()?;
                     }
-                    let below = self.selection(&field.node.selection_set.node)?;
-                    let depth = if introspects { 0 } else { below.depth + 1 };
-                    Size { fields: below.fields.saturating_add(1), depth, height: below.height + 1 }
+                    let below = self.selection(&field.selection_set)?;
+                    Size {
+                        fields: below.fields.saturating_add(1),
+                        values: below.values.saturating_add(arguments(&field.arguments)),
+                        depth: if introspects { 0 } else { below.depth + 1 },
+                        height: below.height + 1,
+                    }
                 }
                 Selection::InlineFragment(fragment) => {
-                    let below = self.selection(&fragment.node.selection_set.node)?;
+                    let below = self.selection(&fragment.selection_set)?;
                     Size { height: below.height + 1, ..below }
                 }
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node)?,
+                Selection::FragmentSpread(spread) => self.fragment(&spread.fragment_name)?,
             };
-            size.fields = size.fields.saturating_add(below.fields);
-            size.depth = size.depth.max(below.depth);
-            size.height = size.height.max(below.height);
+            for directive in directives.iter() {
+                below.values = below.values.saturating_add(arguments(&directive.arguments));
+            }
+            size.add(below);
         }
         if size.height > self.config.max_nesting {
             return Err(too_deep("selection", self.config.max_nesting));
@@ -125,17 +162,20 @@ impl<'a> Walk<'a> {
             return Ok(*size);
         }
         if self.open.contains(&name) {
-            return Err(Error::new(ErrorCode::GraphqlValidationFailed, "A fragment contains itself."));
+            return Err(Error::new(
+                ErrorCode::GraphqlValidationFailed,
+                format!("The fragment `{name}` contains itself. Take its spread out of the fragment."),
+            ));
         }
         if self.open.len() >= MAX_FRAGMENT_CHAIN {
             return Err(too_deep("chain of fragments", MAX_FRAGMENT_CHAIN));
         }
-        let Some(fragment) = self.document.fragments.get(name) else {
+        let Some(fragment) = self.fragments.get(name).copied() else {
             return Ok(Size::default());
         };
         self.open.push(name);
-        self.directives(&fragment.node.directives)?;
-        let below = self.selection(&fragment.node.selection_set.node)?;
+        self.directives(&fragment.directives)?;
+        let below = self.selection(&fragment.selection_set)?;
         self.open.pop();
         let size = Size { height: below.height + 1, ..below };
         self.known.insert(name, size);
@@ -150,7 +190,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn directives(&mut self, directives: &[Positioned<Directive>]) -> Result<()> {
+    fn directives(&mut self, directives: &[Node<Directive>]) -> Result<()> {
         self.directives += directives.len();
         if self.directives > self.config.max_directives {
             return Err(too_large(format!("The document has more than {} directives.", self.config.max_directives)));
@@ -159,17 +199,37 @@ impl<'a> Walk<'a> {
     }
 }
 
+fn arguments(arguments: &[Node<Argument>]) -> usize {
+    arguments.iter().map(|argument| parts(&argument.value)).sum()
+}
+
+fn parts(value: &Value) -> usize {
+    match value {
+        Value::List(items) => 1 + items.iter().map(|item| parts(item)).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.iter().map(|(_, value)| parts(value)).sum::<usize>(),
+        Value::Null
+        | Value::Enum(_)
+        | Value::Variable(_)
+        | Value::String(_)
+        | Value::Float(_)
+        | Value::Int(_)
+        | Value::Boolean(_) => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
 
-    use async_graphql::parser::parse_query;
-
     use super::*;
     use crate::kernel::error::ErrorReason;
 
+    fn check_text(text: &str) -> Result<Findings> {
+        check(&Document::parse(text, "document").unwrap(), &Config::default())
+    }
+
     fn reason(text: &str) -> Option<ErrorReason> {
-        check(&parse_query(text).unwrap(), &Config::default()).unwrap_err().reason
+        check_text(text).unwrap_err().reason
     }
 
     fn doubling(levels: usize) -> String {
@@ -184,7 +244,7 @@ mod tests {
     #[test]
     fn doubling_fragments_are_refused_at_once() {
         assert_eq!(reason(&doubling(25)), Some(ErrorReason::DocumentTooLarge));
-        assert!(check(&parse_query(doubling(5)).unwrap(), &Config::default()).is_ok());
+        assert!(check_text(&doubling(5)).is_ok());
     }
 
     #[test]
@@ -214,7 +274,16 @@ mod tests {
     #[test]
     fn introspection_does_not_count_as_depth() {
         let text = format!("{{ __schema {}{}{} }}", "{ types ".repeat(20), "{ name }", "}".repeat(20));
-        let found = check(&parse_query(text).unwrap(), &Config::default()).unwrap();
+        let found = check_text(&text).unwrap();
         assert!(found.introspects);
+    }
+
+    #[test]
+    fn arguments_of_fragments_count_wherever_they_are_used() {
+        let mut text = format!("fragment f on Query {{ a(b: [{}]) }} ", "1 ".repeat(300));
+        for number in 0..20 {
+            write!(text, "query q{number} {{ ...f }} ").unwrap();
+        }
+        assert_eq!(reason(&text), Some(ErrorReason::DocumentTooLarge));
     }
 }

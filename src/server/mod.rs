@@ -1,13 +1,14 @@
 //! Transport: HTTP, WebSocket and server-sent events. It may use everything; nothing uses it.
 //!
 //! The way of a request: [`serve`] accepts the connection → [`edge`] gives it an id and, with [`proxies`], an address → [`http`] with [`body`], or [`ws`] with [`talk`], reads it →
-//! [`auth`] says who calls → [`operation`] counts, parses and checks it ([`lexer`], [`limits`]) → the schema runs it, or
+//! [`auth`] says who calls → [`operation`] counts it and has it checked ([`documents`], [`lexer`], [`limits`]) → the schema runs it, or
 //! [`hub`] shares a run that is there → [`answer`] completes its errors → [`http`], [`sse`] or [`conn`] writes it.
 
 mod answer;
 pub mod auth;
 mod body;
 mod conn;
+mod documents;
 mod edge;
 mod events;
 mod files;
@@ -34,14 +35,10 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{any, get},
 };
-use moka::sync::Cache;
 use tokio_util::sync::CancellationToken;
 
 pub use self::serve::{listen, serve};
 use crate::{kernel::ctx::Ports, schema::Api};
-
-/// Texts of documents that are kept parsed, in bytes.
-const KEPT_DOCUMENTS: u64 = 4 * 1024 * 1024;
 
 /// What all requests share.
 pub(crate) struct Server {
@@ -51,7 +48,7 @@ pub(crate) struct Server {
     sockets: sockets::Sockets,
     metrics: metrics::Metrics,
     proxies: proxies::Proxies,
-    documents: Cache<String, Arc<operation::Document>>,
+    documents: documents::Documents,
     /// The page and its files, unless they are switched off.
     graphiql: Option<graphiql::Graphiql>,
     /// Set when this server stops.
@@ -62,15 +59,12 @@ impl Server {
     /// Wires the transport and starts its ticker.
     fn start(ports: Arc<Ports>, api: Api) -> Arc<Self> {
         let server = Arc::new(Self {
+            documents: documents::Documents::new(api.types().clone()),
             api,
             hub: Arc::default(),
             sockets: sockets::Sockets::default(),
             metrics: metrics::Metrics::new(),
             proxies: proxies::Proxies::new(&ports.config),
-            documents: Cache::builder()
-                .weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
-                .max_capacity(KEPT_DOCUMENTS)
-                .build(),
             graphiql: ports.config.graphiql.then(graphiql::Graphiql::new).flatten(),
             stopping: ports.tasks.stopping().child_token(),
             ports,

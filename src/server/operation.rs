@@ -1,13 +1,10 @@
 //! One operation, whichever way it came: read, checked against the limits, counted against the caller's rate, run.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use async_graphql::{
     ServerError, UploadValue, Value, Variables,
-    parser::{
-        parse_query,
-        types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
-    },
+    parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
 };
 use futures_util::FutureExt;
 use serde::Deserialize;
@@ -16,8 +13,8 @@ use tracing::Instrument;
 
 use super::{
     Server,
-    answer::{About, Answer, parse_error, server_error},
-    hub, lexer, limits,
+    answer::{About, Answer, server_error},
+    hub, lexer,
 };
 use crate::{
     kernel::{
@@ -27,9 +24,6 @@ use crate::{
     },
     ports::scratch::{Allowance, Rate},
 };
-
-/// Longer documents are not kept parsed.
-const MAX_KEPT_DOCUMENT: usize = 32 * 1024;
 
 /// The interval of the request rates in the settings.
 const RATE_INTERVAL: Duration = Duration::from_secs(60);
@@ -54,12 +48,6 @@ pub(super) struct Params {
     pub(super) operation_name: Option<String>,
     /// Its variables.
     pub(super) variables: Variables,
-}
-
-/// A document that passed the limits, kept for the next request with the same text.
-pub(super) struct Document {
-    parsed: ExecutableDocument,
-    findings: limits::Findings,
 }
 
 /// An operation that may run.
@@ -139,16 +127,9 @@ impl Server {
         params: Params,
         uploads: Vec<UploadValue>,
         cx: &Ctx,
-    ) -> Result<Prepared, Box<ServerError>> {
-        let ours = |error: Error| Box::new(server_error(error));
-        let config = &self.ports.config;
-        let document = self.document(&params.query)?;
-        if document.findings.introspects && !config.introspection {
-            return Err(ours(Error::new(
-                ErrorCode::GraphqlValidationFailed,
-                "Introspection is switched off on this server.",
-            )));
-        }
+    ) -> Result<Prepared, Vec<ServerError>> {
+        let ours = |error: Error| vec![server_error(error)];
+        let document = self.documents.get(&params.query, &self.ports.config)?;
         let operation = pick(&document.parsed, params.operation_name.as_deref()).map_err(ours)?;
         check_variables(operation, &params.variables).map_err(ours)?;
         let kind = operation.ty;
@@ -162,23 +143,6 @@ impl Server {
         request.uploads = uploads;
         request.set_parsed_query(document.parsed.clone());
         Ok(Prepared { kind, request, alone, share })
-    }
-
-    /// The document of a text, parsed now or before.
-    fn document(&self, text: &str) -> Result<Arc<Document>, Box<ServerError>> {
-        if let Some(known) = self.documents.get(text) {
-            return Ok(known);
-        }
-        let config = &self.ports.config;
-        let ours = |error: Error| Box::new(server_error(error));
-        lexer::check_document(text, config.max_nesting, config.max_tokens).map_err(ours)?;
-        let parsed = parse_query(text).map_err(|error| Box::new(parse_error(&error)))?;
-        let findings = limits::check(&parsed, config).map_err(ours)?;
-        let document = Arc::new(Document { parsed, findings });
-        if text.len() <= MAX_KEPT_DOCUMENT {
-            self.documents.insert(text.to_owned(), document.clone());
-        }
-        Ok(document)
     }
 
     /// Runs a query or a mutation within its time.

@@ -246,8 +246,8 @@ impl Talk {
         }
         match self.server.prepare(params, Vec::new(), &cx) {
             Ok(prepared) => self.begin(serial, prepared, cx),
-            Err(error) => {
-                let (errors, code) = error_list(vec![*error], about_of(&cx));
+            Err(errors) => {
+                let (errors, code) = error_list(errors, about_of(&cx));
                 self.server.metrics.refused_operation("unknown", code);
                 self.conn.finish(serial, Some(&errors));
             }

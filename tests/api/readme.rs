@@ -6,7 +6,7 @@ use crate::harness::app::{TestApp, refusal};
 
 const README: &str = include_str!("../../README.md");
 
-fn documents() -> Vec<&'static str> {
+pub(crate) fn documents() -> Vec<&'static str> {
     README.split("```graphql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 

@@ -142,11 +142,51 @@ async fn introspection_passes_all_limits_and_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn names_are_suggested_to_those_who_are_signed_in_only() {
+async fn nobody_is_told_names_that_were_not_in_the_document() {
+    let configure = |config: &mut yanit::config::Config| config.introspection = false;
+    let closed = TestApp::with(Options { configure: Some(Box::new(configure)), ..Options::default() }).await;
     let app = TestApp::start().await;
-    let person = app.person("ada").await;
-    let message = |answer: Value| answer["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
-    let query = "{ verifyTokem(token: \"\") { __typename } }";
-    assert!(!message(app.post(None, query, Value::Null).await).contains("Did you mean"));
-    assert!(message(app.post(Some(&person.token), query, Value::Null).await).contains("Did you mean \"verifyToken\""));
+    for (app, is_open) in [(&app, true), (&closed, false)] {
+        let person = app.person("ada").await;
+        for token in [None, Some(person.token.as_str())] {
+            for (query, name) in [
+                ("{ verifyTokem(token: \"\") { __typename } }", "Query"),
+                ("{ node(ik: 1) { id } }", "Query.node"),
+                ("{ node { id } }", "ID!"),
+                ("{ node(id: 1) { ... on User { name { x } } } }", "String"),
+                ("mutation { login(input: { email: \"x\" }) { accessToken } }", "password"),
+            ] {
+                let answer = app.post(token, query, Value::Null).await;
+                let error = &answer["errors"][0];
+                let message = error["message"].as_str().unwrap_or_default();
+                assert_eq!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{answer}");
+                assert!(error["locations"][0]["line"] == 1 && error["extensions"]["requestId"].is_string(), "{answer}");
+                assert!(!message.contains("Did you mean") && !message.contains("verifyToken"), "{answer}");
+                assert_eq!(answer.to_string().contains(name), is_open, "{name} {answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn long_documents_are_refused_at_once() {
+    let app = TestApp::start().await;
+    for text in [
+        format!("{{ __typename {} }}", ",".repeat(1_000_000)),
+        format!("{{ __typename {} }}", " ".repeat(1_000_000)),
+        format!("{{ __typename {} }}", "#\n".repeat(500_000)),
+        format!("{{ __typename @skip(if: \"{}\") }}", "x".repeat(1_000_000)),
+        format!("{{ {} }}", (0..100_000).fold(String::new(), |text, n| text + "unknown" + &n.to_string() + " ")),
+    ] {
+        let answer = wire::post(&app.url(), &[], &json!({ "query": text })).await;
+        assert_eq!((answer.status, answer.reason().as_str()), (400, "DOCUMENT_TOO_LARGE"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_so_many_problems_of_a_document_are_told() {
+    let app = TestApp::start().await;
+    let text = format!("{{ {} }}", (0..1_500).fold(String::new(), |text, n| text + "unknown" + &n.to_string() + " "));
+    let answer = wire::post(&app.url(), &[], &json!({ "query": text })).await;
+    assert_eq!(answer.json()["errors"].as_array().map(Vec::len), Some(20));
 }
