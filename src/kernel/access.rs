@@ -10,8 +10,9 @@ use sea_orm::{ColumnTrait, Condition};
 
 use super::error::{Error, Result};
 
-/// Who makes a request or runs a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who makes a request or runs a job: everything about them that a decision may depend on. Two that are equal get the
+/// same answers, and only they may share the execution of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// Nobody is signed in.
     Anonymous,
@@ -29,7 +30,7 @@ pub enum Actor {
 }
 
 /// A person with an account and what they are allowed at this moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SignedIn {
     /// Who.
     pub user: UserId,
@@ -197,19 +198,6 @@ impl Actor {
             Self::User(person) => person.superadmin || person.role_in(site).is_some(),
             Self::System => true,
             Self::Anonymous | Self::Visitor { .. } => false,
-        }
-    }
-
-    /// What decides the answers this caller gets, as one text: two callers with the same scope may share the execution
-    /// of a subscription. Staff with the same roles on the same sites share; visitors and customers share with nobody.
-    pub fn scope(&self) -> String {
-        match self {
-            Self::Anonymous => "anonymous".into(),
-            Self::System => "system".into(),
-            Self::Visitor { visitor, .. } => visitor.to_string(),
-            Self::User(person) if person.superadmin => "superadmin".into(),
-            Self::User(person) if person.memberships.is_empty() => person.user.to_string(),
-            Self::User(person) => person.memberships.iter().map(|(site, role)| format!("{site}:{role:?};")).collect(),
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
     Server,
     answer::{About, Answer, error_list, fill_empty, server_error},
     conn::Conn,
-    hub::{Group, Membership, Settled, Share},
+    hub::{Group, Key, Membership, Settled},
     metrics::Live,
     operation::{Prepared, panicked},
 };
@@ -179,21 +179,14 @@ async fn batch(steps: &mut (impl Stream<Item = Step> + Unpin)) -> (Vec<Event>, O
 impl Server {
     /// Begins a subscription whose events go to `sink`, and attaches what runs to it.
     pub(super) fn begin(self: &Arc<Self>, prepared: Prepared, mut cx: Ctx, sink: Sink) {
-        if let Some(membership) = prepared.share.and_then(|share| self.hub.join(share, &sink)) {
-            self.metrics.shared.increment(1);
-            sink.attach(Running::Shared(membership, Live::new(&self.metrics.subscriptions)));
-            return;
-        }
         self.metrics.executions.increment(1);
-        let shareable = prepared.share.map(|share| (share, Arc::new(Position::default())));
+        let shareable = prepared.shared.map(|key| (key, Arc::new(Position::default())));
         cx.position = shareable.as_ref().map(|(_, position)| position.clone());
         let steps = Box::pin(steps(self.api.stream(prepared.request.data(cx.clone())), cx));
         let live = Live::new(&self.metrics.subscriptions);
         let task = match shareable {
             None => self.ports.tasks.spawn(run_alone(sink.clone(), steps)),
-            Some((share, position)) => {
-                self.ports.tasks.spawn(run_up(self.clone(), share, position, sink.clone(), steps))
-            }
+            Some((key, position)) => self.ports.tasks.spawn(run_up(self.clone(), key, position, sink.clone(), steps)),
         };
         sink.attach(Running::Task(task.abort_handle(), Some(live)));
     }
@@ -216,7 +209,7 @@ async fn run_alone(sink: Sink, mut steps: impl Stream<Item = Step> + Unpin + Sen
 /// Runs for one subscriber until it has caught up with those who share an execution.
 async fn run_up(
     server: Arc<Server>,
-    share: Share,
+    key: Arc<Key>,
     position: Arc<Position>,
     sink: Sink,
     mut steps: impl Stream<Item = Step> + Unpin + Send + 'static,
@@ -234,14 +227,14 @@ async fn run_up(
             sink.finish(errors.as_ref());
             return;
         }
-        let membership = match server.hub.settle(share, &position, &sink) {
+        let membership = match server.hub.settle(&key, &position, &sink) {
             Settled::NotYet => continue,
             Settled::Joined(membership) => {
                 server.metrics.shared.increment(1);
                 membership
             }
             Settled::Leading(membership, group) => {
-                server.ports.tasks.spawn(run_shared(server.clone(), share, group, steps));
+                server.ports.tasks.spawn(run_shared(server.clone(), key, group, steps));
                 membership
             }
         };
@@ -253,7 +246,7 @@ async fn run_up(
 /// Runs for all members of a group.
 async fn run_shared(
     server: Arc<Server>,
-    share: Share,
+    key: Arc<Key>,
     group: Arc<Group>,
     mut steps: impl Stream<Item = Step> + Unpin + Send,
 ) {
@@ -266,7 +259,7 @@ async fn run_shared(
         group.deliver(&events).await;
         tokio::task::coop::consume_budget().await;
         if let Some(errors) = end {
-            server.hub.end(share, &group, errors.as_ref());
+            server.hub.end(&key, &group, errors.as_ref());
             return;
         }
     }

@@ -1,16 +1,17 @@
-//! One execution for all identical subscriptions of the same authorisation scope: each event is computed and written as
-//! JSON once, and every subscriber gets the same bytes.
+//! One execution for all identical subscriptions of the same caller: each event is computed and written as JSON once, and
+//! every subscriber gets the same bytes.
 //!
-//! A subscriber that begins in the past, or with the text so far of an answer, first has an execution of its own. Once
-//! that has caught up it goes on in the shared one ([`Hub::settle`]), or becomes it.
+//! Every subscriber first has an execution of its own, in which the field's resolver decides whether the caller may follow
+//! at all. Once that has caught up it goes on in the shared one ([`Hub::settle`]), or becomes it.
 //!
 //! What always holds:
+//! - Sharing never widens access. Nobody joins what their own execution was refused, and everything a resolver can look at
+//!   to decide what a caller sees is the [`Actor`], which is part of what makes two subscriptions identical ([`Key`]): a
+//!   right or an attribute that is added to it is compared from then on, and no subscription has to remember it.
 //! - Where a subscriber stands in the journal when it joins is known: what the shared execution told before that it has
 //!   from its own, what comes after it gets, and nothing twice ([`Member::after`]).
 //! - Nobody joins or leaves its own execution while something is told that the journal alone does not give
 //!   ([`Position::settled`]).
-//! - All subscribers of an execution have the same scope, so the same answers; where others see who follows, they are one
-//!   person.
 //! - The execution ends with its last subscriber; its own end, or its error, reaches all of them.
 
 use std::{
@@ -33,30 +34,25 @@ use crate::kernel::{access::Actor, journal::Cursor, position::Position};
 /// [`Position`].
 const SHAREABLE: &[&str] = &["messages", "conversationEvents", "inboxEvents"];
 
-/// Those of them of which others see who follows: a person shares them with nobody but themself.
-const SEEN: &[&str] = &["conversationEvents"];
-
 /// The argument that makes a stream begin in the past.
 const AFTER: &str = "after";
 
 /// So many subscribers are served before others get their turn on the processor.
 const SLICE: usize = 256;
 
-/// What makes two subscriptions identical, as a digest.
-type Key = [u8; 32];
-
-/// How a subscription can be shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share {
-    key: Key,
-    /// It begins now, not in the past.
-    live: bool,
+/// What makes two subscriptions identical.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// Who follows, with everything they are allowed.
+    actor: Actor,
+    /// What they asked for: a digest of the document, the operation's name and the variables.
+    asked: [u8; 32],
 }
 
 /// All executions that can be joined.
 #[derive(Default)]
 pub(super) struct Hub {
-    groups: Mutex<HashMap<Key, Arc<Group>>>,
+    groups: Mutex<HashMap<Arc<Key>, Arc<Group>>>,
 }
 
 /// One execution and who gets its events.
@@ -84,7 +80,7 @@ struct Member {
 /// A place in a group; leaving is dropping it.
 pub(super) struct Membership {
     hub: Weak<Hub>,
-    key: Key,
+    key: Arc<Key>,
     group: Arc<Group>,
     number: u64,
 }
@@ -100,19 +96,15 @@ pub(super) enum Settled {
     Leading(Membership, Arc<Group>),
 }
 
-/// How a subscription can be shared, if it is one of the known fields.
-pub(super) fn share(
+/// What makes a subscription identical with others, if it can be shared at all.
+pub(super) fn key(
     document: &str,
     name: Option<&str>,
     operation: &OperationDefinition,
     variables: &Variables,
     actor: &Actor,
-) -> Option<Share> {
+) -> Option<Arc<Key>> {
     let field = only_root(operation).filter(|field| SHAREABLE.contains(&field.name.node.as_str()))?;
-    let mut scope = actor.scope();
-    if let Some(person) = actor.id().filter(|_| SEEN.contains(&field.name.node.as_str())) {
-        scope = format!("{person} {scope}");
-    }
     let mut variable = None;
     let literal = field.get_argument(AFTER).map(|argument| {
         argument.node.clone().into_const_with(|name| {
@@ -128,13 +120,7 @@ pub(super) fn share(
     if variable.is_some_and(|variable| uses(document, variable) != 2) {
         return None;
     }
-    let default = |variable: &str| {
-        let definition = operation.variable_definitions.iter().find(|it| it.node.name.node == variable)?;
-        definition.node.default_value.as_ref().map(|default| &default.node)
-    };
-    let begins = variable.and_then(|variable| variables.get(variable).or_else(|| default(variable)));
-    let live = matches!(begins, None | Some(Value::Null));
-    Some(Share { key: key(document, name, variables, variable, &scope), live })
+    Some(Arc::new(Key { actor: actor.clone(), asked: digest(document, name, variables, variable) }))
 }
 
 /// How often a variable is named. The one of `after` is twice, where it is defined and where it is used; counting one in
@@ -151,8 +137,8 @@ fn uses(document: &str, variable: &str) -> usize {
         .count()
 }
 
-/// The key of a subscription for a scope; the variable that says where it begins does not count.
-fn key(document: &str, operation: Option<&str>, variables: &Variables, ignored: Option<&str>, scope: &str) -> Key {
+/// What was asked for; the variable that says where it begins does not count.
+fn digest(document: &str, operation: Option<&str>, variables: &Variables, ignored: Option<&str>) -> [u8; 32] {
     let mut canonical = String::new();
     for (name, value) in variables.iter().filter(|(name, _)| Some(name.as_str()) != ignored) {
         canonical.push_str(name);
@@ -160,7 +146,7 @@ fn key(document: &str, operation: Option<&str>, variables: &Variables, ignored: 
         write_canonical(value, &mut canonical);
     }
     let mut digest = Sha256::new();
-    for part in [scope, operation.unwrap_or_default(), &canonical, document] {
+    for part in [operation.unwrap_or_default(), &canonical, document] {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
@@ -196,35 +182,26 @@ fn write_canonical(value: &Value, into: &mut String) {
 }
 
 impl Hub {
-    /// Joins a shared execution at once, where a live subscription is all that is wanted and nothing is in the middle of
-    /// being told.
-    pub(super) fn join(self: &Arc<Self>, share: Share, sink: &Sink) -> Option<Membership> {
-        let groups = self.lock();
-        let group = groups.get(&share.key).filter(|group| share.live && !group.position.is_busy())?;
-        let after = group.lock().delivered;
-        Some(self.enter(share.key, group, Member { sink: sink.clone(), after }))
-    }
-
     /// Moves a subscriber from an execution of its own, which has told everything up to `told`, to the shared one.
-    pub(super) fn settle(self: &Arc<Self>, share: Share, position: &Arc<Position>, sink: &Sink) -> Settled {
+    pub(super) fn settle(self: &Arc<Self>, key: &Arc<Key>, position: &Arc<Position>, sink: &Sink) -> Settled {
         let Some(told) = position.settled() else { return Settled::NotYet };
         let member = Member { sink: sink.clone(), after: told };
         let mut groups = self.lock();
-        if let Some(group) = groups.get(&share.key) {
+        if let Some(group) = groups.get(key) {
             let behind = group.position.is_busy() || group.lock().delivered > told;
-            return if behind { Settled::NotYet } else { Settled::Joined(self.enter(share.key, group, member)) };
+            return if behind { Settled::NotYet } else { Settled::Joined(self.enter(key.clone(), group, member)) };
         }
         let group = Arc::new(Group {
             position: position.clone(),
             members: Mutex::new(Members { last: 0, sinks: BTreeMap::new(), delivered: told }),
             abandoned: CancellationToken::new(),
         });
-        groups.insert(share.key, group.clone());
-        Settled::Leading(self.enter(share.key, &group, member), group)
+        groups.insert(key.clone(), group.clone());
+        Settled::Leading(self.enter(key.clone(), &group, member), group)
     }
 
     /// Called with the groups locked, so that the group is not given up meanwhile.
-    fn enter(self: &Arc<Self>, key: Key, group: &Arc<Group>, member: Member) -> Membership {
+    fn enter(self: &Arc<Self>, key: Arc<Key>, group: &Arc<Group>, member: Member) -> Membership {
         let mut members = group.lock();
         members.last += 1;
         let number = members.last;
@@ -233,11 +210,11 @@ impl Hub {
     }
 
     /// The execution ended: its subscribers end too, with `errors` if it failed.
-    pub(super) fn end(&self, share: Share, group: &Arc<Group>, errors: Option<&Bytes>) {
+    pub(super) fn end(&self, key: &Key, group: &Arc<Group>, errors: Option<&Bytes>) {
         {
             let mut groups = self.lock();
-            if groups.get(&share.key).is_some_and(|current| Arc::ptr_eq(current, group)) {
-                groups.remove(&share.key);
+            if groups.get(key).is_some_and(|current| Arc::ptr_eq(current, group)) {
+                groups.remove(key);
             }
         }
         // Nobody can join any more.
@@ -247,7 +224,7 @@ impl Hub {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Group>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<Key>, Arc<Group>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -305,67 +282,62 @@ impl Drop for Membership {
 
 #[cfg(test)]
 mod tests {
-    use ::entity::membership::Role;
+    use ::entity::{
+        ids::{SessionId, SiteId, UserId},
+        membership::Role,
+    };
     use async_graphql::parser::parse_query;
+    use uuid::Uuid;
 
     use super::*;
     use crate::kernel::access::SignedIn;
 
-    fn share_of(text: &str, variables: serde_json::Value) -> Option<Share> {
+    fn key_of(text: &str, variables: serde_json::Value, actor: &Actor) -> Option<Arc<Key>> {
         let document = parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        share(text, None, &operation.node, &Variables::from_json(variables), &Actor::Anonymous)
+        key(text, None, &operation.node, &Variables::from_json(variables), actor)
     }
 
-    fn live(text: &str, variables: serde_json::Value) -> Option<bool> {
-        share_of(text, variables).map(|share| share.live)
-    }
-
-    #[test]
-    fn known_fields_are_shared_live_or_after_they_caught_up() {
-        let none = || serde_json::json!({});
-        assert_eq!(live("subscription { messages(id: 1) { id } }", none()), Some(true));
-        assert_eq!(live("subscription { messages(id: 1, after: null) { id } }", none()), Some(true));
-        assert_eq!(live("subscription($a: String) { messages(after: $a) { id } }", none()), Some(true));
-        let with = |value: serde_json::Value| serde_json::json!({ "a": value });
-        assert_eq!(live("subscription($a: String) { messages(after: $a) { id } }", with(().into())), Some(true));
-        assert_eq!(live("subscription($a: String) { messages(after: $a) { id } }", with("7".into())), Some(false));
-        assert_eq!(live("subscription($a: String = \"7\") { messages(after: $a) { id } }", none()), Some(false));
-        assert_eq!(live("subscription { messages(after: \"7\") { id } }", none()), None);
-        assert_eq!(live("subscription($a: String) { messages(after: $a) { at(a: $a) } }", none()), None);
-        assert_eq!(live("subscription { other { id } }", none()), None);
-        assert_eq!(live("subscription { messages { id } inboxEvents { id } }", none()), None);
-        assert_eq!(live("subscription { messages @skip(if: true) { id } }", none()), None);
+    fn is_shared(text: &str) -> bool {
+        key_of(text, serde_json::json!({}), &Actor::Anonymous).is_some()
     }
 
     #[test]
-    fn where_others_see_who_follows_each_person_has_an_execution() {
-        let site = ::entity::ids::SiteId(uuid::Uuid::nil());
-        let agent = |number| {
+    fn known_fields_are_shared_unless_the_document_says_where_they_begin() {
+        assert!(is_shared("subscription { messages(id: 1) { id } }"));
+        assert!(is_shared("subscription { messages(id: 1, after: null) { id } }"));
+        assert!(is_shared("subscription($a: String) { messages(after: $a) { id } }"));
+        assert!(!is_shared("subscription { messages(after: \"7\") { id } }"));
+        assert!(!is_shared("subscription($a: String) { messages(after: $a) { at(a: $a) } }"));
+        assert!(!is_shared("subscription { other { id } }"));
+        assert!(!is_shared("subscription { messages { id } inboxEvents { id } }"));
+        assert!(!is_shared("subscription { messages @skip(if: true) { id } }"));
+    }
+
+    #[test]
+    fn nobody_shares_with_somebody_else_or_with_themself_under_other_rights() {
+        let site = SiteId(Uuid::nil());
+        let agent = |number, role| {
             Actor::User(Arc::new(SignedIn {
-                user: ::entity::ids::UserId(uuid::Uuid::from_u128(number)),
-                session: ::entity::ids::SessionId(uuid::Uuid::nil()),
+                user: UserId(Uuid::from_u128(number)),
+                session: SessionId(Uuid::nil()),
                 superadmin: false,
-                memberships: vec![(site, Role::Agent)],
+                memberships: vec![(site, role)],
             }))
         };
-        let share_of = |text: &str, actor: &Actor| {
-            let document = parse_query(text).unwrap();
-            let (_, operation) = document.operations.iter().next().unwrap();
-            share(text, None, &operation.node, &Variables::default(), actor).unwrap().key
-        };
-        let (one, other) = (agent(1), agent(2));
         let inbox = "subscription { inboxEvents(siteId: 1) { id } }";
-        assert_eq!(share_of(inbox, &one), share_of(inbox, &other));
-        let talk = "subscription { conversationEvents(conversationId: 1) { id } }";
-        assert_ne!(share_of(talk, &one), share_of(talk, &other));
-        assert_eq!(share_of(talk, &one), share_of(talk, &agent(1)));
+        let of = |actor: &Actor| key_of(inbox, serde_json::json!({}), actor);
+        let one = of(&agent(1, Role::Agent));
+        assert_eq!(one, of(&agent(1, Role::Agent)));
+        assert_ne!(one, of(&agent(2, Role::Agent)), "what somebody owns is not what their role gives");
+        assert_ne!(one, of(&agent(1, Role::Admin)));
+        assert_ne!(one, of(&Actor::Anonymous));
     }
 
     #[test]
     fn where_a_stream_begins_is_not_part_of_its_key() {
         let text = "subscription($a: String, $ab: Int) { messages(id: $ab, after: $a) { id } }";
-        let of = |variables| share_of(text, variables).unwrap().key;
+        let of = |variables| key_of(text, variables, &Actor::Anonymous);
         let first = of(serde_json::json!({ "a": "7", "ab": 1 }));
         assert_eq!(first, of(serde_json::json!({ "a": "8", "ab": 1 })));
         assert_eq!(first, of(serde_json::json!({ "ab": 1 })));
@@ -374,11 +346,10 @@ mod tests {
 
     #[test]
     fn keys_ignore_the_order_of_fields_and_nothing_else() {
-        let make = |variables: &str, scope| key("d", None, &serde_json::from_str(variables).unwrap(), None, scope);
-        let first = make(r#"{"a":{"x":1,"y":"2"},"b":[1,2]}"#, "s");
-        assert_eq!(first, make(r#"{"b":[1,2],"a":{"y":"2","x":1}}"#, "s"));
-        assert_ne!(first, make(r#"{"b":[2,1],"a":{"y":"2","x":1}}"#, "s"));
-        assert_ne!(first, make(r#"{"b":[1,2],"a":{"y":2,"x":1}}"#, "s"));
-        assert_ne!(first, make(r#"{"a":{"x":1,"y":"2"},"b":[1,2]}"#, "t"));
+        let make = |variables: &str| digest("d", None, &serde_json::from_str(variables).unwrap(), None);
+        let first = make(r#"{"a":{"x":1,"y":"2"},"b":[1,2]}"#);
+        assert_eq!(first, make(r#"{"b":[1,2],"a":{"y":"2","x":1}}"#));
+        assert_ne!(first, make(r#"{"b":[2,1],"a":{"y":"2","x":1}}"#));
+        assert_ne!(first, make(r#"{"b":[1,2],"a":{"y":2,"x":1}}"#));
     }
 }

@@ -58,8 +58,8 @@ pub(super) struct Prepared {
     pub(super) request: async_graphql::Request,
     /// It asks for one thing and nothing else, so that what this thing says of itself counts for the whole answer.
     pub(super) alone: bool,
-    /// How its execution can be shared, if it can.
-    pub(super) share: Option<hub::Share>,
+    /// By which its execution is shared, if it can be.
+    pub(super) shared: Option<Arc<hub::Key>>,
 }
 
 impl Params {
@@ -134,15 +134,15 @@ impl Server {
         check_variables(operation, &params.variables).map_err(ours)?;
         let kind = operation.ty;
         let name = params.operation_name.as_deref();
-        let share = (kind == OperationType::Subscription)
-            .then(|| hub::share(&params.query, name, operation, &params.variables, &cx.actor))
+        let shared = (kind == OperationType::Subscription)
+            .then(|| hub::key(&params.query, name, operation, &params.variables, &cx.actor))
             .flatten();
         let alone = only_root(operation).is_some();
         let mut request = async_graphql::Request::new(String::new()).variables(params.variables);
         request.operation_name = params.operation_name;
         request.uploads = uploads;
         request.set_parsed_query(document.parsed.clone());
-        Ok(Prepared { kind, request, alone, share })
+        Ok(Prepared { kind, request, alone, shared })
     }
 
     /// Runs a query or a mutation within its time.

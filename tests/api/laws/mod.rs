@@ -1,11 +1,13 @@
 //! What holds for the whole program and is easily broken by one careless line: each law reads the schema, the sources or
 //! the database and names what breaks it.
 
+mod ids;
 mod imports;
 mod migrations;
 mod permissions;
 mod schema;
 mod settings;
+mod sharing;
 
 use std::path::{Path, PathBuf};
 

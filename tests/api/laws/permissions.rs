@@ -32,10 +32,28 @@ const ACTORS: [&str; 9] = [
 /// In every text of the own site that only those who may see it should see; lower case.
 const MARK: &str = "zumrut7391";
 
+/// What not even everybody of the own site, or who has its public key, may come by, on whatever way; lower case; and who
+/// may see it.
+const SECRETS: &[(&str, &[&str])] = &[
+    (NOTE, &["agent own", "admin own", "superadmin"]),
+    (INTERNAL, &["agent own", "admin own", "superadmin"]),
+    (UNPUBLISHED, &["agent own", "admin own", "superadmin"]),
+    (PRIVATE, &["agent own", "superadmin"]),
+];
+
+/// In an internal note.
+const NOTE: &str = "gizli-not-5512";
+/// In an internal article.
+const INTERNAL: &str = "gizli-makale-5512";
+/// In an article that was never published.
+const UNPUBLISHED: &str = "gizli-taslak-5512";
+/// In a conversation of the own site's agent with an assistant of their own.
+const PRIVATE: &str = "gizli-sohbet-5512";
+
 /// What is asked for, with which arguments, and the answers: `A` it is allowed (it may be refused for another reason than
 /// who asks), `U` UNAUTHENTICATED, `F` FORBIDDEN, `N` NOT_FOUND, `0` null and no error. Spaces only group: anonymous ·
 /// visitors · customer · agents · admins · superadmin. Arguments with `$` are put in by [`World::thing`].
-type Rule = (&'static str, &'static str, &'static str);
+pub(super) type Rule = (&'static str, &'static str, &'static str);
 
 const ANYBODY: &str = "A AA A AA AA A";
 const PERSONS: &str = "U FF A AA AA A";
@@ -54,17 +72,18 @@ const AUTHOR: &str = "U AN N FN FN F";
 const OF_THE_VISITOR: &str = "U AN N FN FN F";
 const WHERE_SEEN: &str = "0 A0 0 A0 A0 A";
 const WHERE_MEMBER: &str = "0 00 0 A0 A0 A";
-/// Found through what it belongs to, never alone.
+const WHERE_ADMIN: &str = "0 00 0 00 A0 A";
 /// A draft is seen by the agent for whom it was made alone.
 const FOR_ONE_AGENT: &str = "U NN N AN NN N";
 /// The same of what visitors do not have at all.
 const FOR_ONE_MEMBER: &str = "U FF N AN NN N";
+/// No type has such an id.
 const NO_NODE: &str = "0 00 0 00 00 0";
 
 /// Of oneself as a member; a superadmin is none.
 const ONESELF: &str = "U FF N AN AN N";
 
-const RULES: &[Rule] = &[
+pub(super) const RULES: &[Rule] = &[
     // Queries.
     ("agents", r#"{"siteId":"$site"}"#, MEMBERS),
     ("aiUsage", r#"{"siteId":"$site"}"#, ADMINS),
@@ -82,6 +101,7 @@ const RULES: &[Rule] = &[
     ("cannedResponses", r#"{"siteId":"$site"}"#, MEMBERS),
     ("contactRequests", r#"{"siteId":"$site"}"#, MEMBERS),
     ("conversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
+    ("conversation", r#"{"conversationId":"$private"}"#, "U NN N AN NN A"),
     ("conversations", r#"{"siteId":"$site"}"#, MEMBERS),
     ("currentVisitor", "{}", "U AA F FF FF F"),
     ("emergency", r#"{"siteId":"$site"}"#, MEMBERS),
@@ -105,20 +125,24 @@ const RULES: &[Rule] = &[
     ("node", r#"{"id":"$agent"}"#, "0 00 0 A0 00 0"),
     ("node", r#"{"id":"$article"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$assistant"}"#, WHERE_MEMBER),
-    ("node", r#"{"id":"$canned"}"#, NO_NODE),
+    ("node", r#"{"id":"$canned"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$chunk"}"#, NO_NODE),
-    ("node", r#"{"id":"$newContact"}"#, NO_NODE),
+    ("node", r#"{"id":"$newContact"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$conversation"}"#, WHERE_SEEN),
+    ("node", r#"{"id":"$private"}"#, "0 00 0 A0 00 A"),
     ("node", r#"{"id":"$draft"}"#, "0 00 0 A0 00 0"),
-    ("node", r#"{"id":"$import"}"#, NO_NODE),
-    ("node", r#"{"id":"$evaluation"}"#, NO_NODE),
-    ("node", r#"{"id":"$golden"}"#, NO_NODE),
-    ("node", r#"{"id":"$group"}"#, NO_NODE),
+    ("node", r#"{"id":"$import"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$evaluation"}"#, WHERE_ADMIN),
+    ("node", r#"{"id":"$golden"}"#, WHERE_ADMIN),
+    ("node", r#"{"id":"$group"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$message"}"#, WHERE_SEEN),
-    ("node", r#"{"id":"$newInvitation"}"#, NO_NODE),
-    ("node", r#"{"id":"$newMember"}"#, NO_NODE),
-    ("node", r#"{"id":"$newSession"}"#, NO_NODE),
-    ("node", r#"{"id":"$newSpecialDay"}"#, NO_NODE),
+    ("node", r#"{"id":"$newDepartment"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$newTeam"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$newOwnCanned"}"#, "0 00 0 A0 00 0"),
+    ("node", r#"{"id":"$newInvitation"}"#, WHERE_ADMIN),
+    ("node", r#"{"id":"$newMember"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$newSession"}"#, "0 00 0 00 A0 0"),
+    ("node", r#"{"id":"$newSpecialDay"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$note"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$openAssistant"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$run"}"#, WHERE_SEEN),
@@ -308,11 +332,23 @@ const RULES: &[Rule] = &[
 /// A thing of each type that `node` finds.
 const NODES: &[(&str, &str)] = &[
     ("Article", "article"),
+    ("ArticleImport", "import"),
     ("Assistant", "assistant"),
+    ("CannedResponse", "canned"),
+    ("ContactRequest", "newContact"),
     ("Conversation", "conversation"),
+    ("Department", "newDepartment"),
+    ("Evaluation", "evaluation"),
+    ("GoldenQuestion", "golden"),
+    ("Invitation", "newInvitation"),
     ("Message", "message"),
+    ("QuestionGroup", "group"),
     ("Run", "run"),
+    ("Session", "newSession"),
     ("Site", "site"),
+    ("SiteMember", "newMember"),
+    ("SpecialDay", "newSpecialDay"),
+    ("Team", "newTeam"),
     ("User", "agent"),
     ("Visitor", "visitor"),
 ];
@@ -342,6 +378,15 @@ const ANSWERED: &str = "subscription($c: ID!) { conversationEvents(conversationI
 /// Deepest objects that are selected.
 const DEPTH: usize = 5;
 
+/// A server that takes documents with everything in them.
+pub(super) async fn roomy() -> TestApp {
+    let configure = |config: &mut yanit::config::Config| {
+        (config.max_depth, config.max_complexity) = (100, 10_000_000);
+        (config.max_fields, config.max_aliases, config.max_tokens) = (100_000, 10_000, 1_000_000);
+    };
+    TestApp::with(Options { configure: Some(Box::new(configure)), ..Options::default() }).await
+}
+
 /// Two sites with everybody.
 struct World {
     app: TestApp,
@@ -353,11 +398,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let configure = |config: &mut yanit::config::Config| {
-            (config.max_depth, config.max_complexity) = (100, 10_000_000);
-            (config.max_fields, config.max_aliases, config.max_tokens) = (100_000, 10_000, 1_000_000);
-        };
-        let app = TestApp::with(Options { configure: Some(Box::new(configure)), ..Options::default() }).await;
+        let app = roomy().await;
         let (own, other) = (app.site(MARK).await, app.site("elsewhere").await);
         let mut persons = BTreeMap::new();
         persons.insert("customer", app.person("customer").await);
@@ -393,10 +434,29 @@ impl World {
         let rate = "mutation($i: RateAnswerInput!) { rateAnswer(input: $i) { message { id } } }";
         app.run(Some(&visitor.token), rate, json!({ "i": { "messageId": answer, "helpful": false } })).await;
         let note = "mutation($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
-        let note_body = format!("{MARK} not");
+        let note_body = format!("{MARK} {NOTE}");
         let mentioned = [&persons["agent own"].id, &own.admin.id];
         let input = json!({ "i": { "conversationId": conversation, "body": note_body, "mentionIds": mentioned } });
         let noted = app.run(Some(&own.admin.token), note, input).await;
+        let make = "mutation($i: CreateArticleInput!) { createArticle(input: $i) { article { id } } }";
+        for (secret, visibility) in [(INTERNAL, "INTERNAL"), (UNPUBLISHED, "PUBLIC")] {
+            let body = format!("# İade\n\n{secret}: iade kaç gün içinde yapılır, on dört gün.");
+            let new = json!({ "siteId": own.id, "title": format!("İade {secret}"), "body": body, "language": "tr", "visibility": visibility });
+            let made = app.run(Some(&own.admin.token), make, json!({ "i": new })).await;
+            if secret == INTERNAL {
+                let publish = "mutation($i: PublishArticleInput!) { publishArticle(input: $i) { article { id } } }";
+                let id = &made["createArticle"]["article"]["id"];
+                app.run(Some(&own.admin.token), publish, json!({ "i": { "articleId": id } })).await;
+            }
+        }
+        let agent = &persons["agent own"].token;
+        let make = "mutation($i: CreateAssistantInput!) { createAssistant(input: $i) { assistant { id } } }";
+        let mine = app.run(Some(agent), make, json!({ "i": { "name": "Benim" } })).await;
+        let start = "mutation($i: StartConversationInput!) { startConversation(input: $i) { conversation { id } } }";
+        let with = json!({ "i": { "assistantId": mine["createAssistant"]["assistant"]["id"] } });
+        let private = app.run(Some(agent), start, with).await;
+        let private = text(&private["startConversation"]["conversation"]["id"]);
+        app.say(agent, &private, PRIVATE).await;
         let slug = "query($a: ID!) { article(articleId: $a) { slug } }";
         let slug = app.run(Some(&own.admin.token), slug, json!({ "a": article })).await;
         let import = "mutation($i: ImportArticlesInput!) { importArticles(input: $i) { articleImport { id } } }";
@@ -418,6 +478,7 @@ impl World {
             ("group", app.unanswered(own).await),
             ("answer", answer),
             ("run", run),
+            ("private", private),
             ("chunk", chunk),
             ("note", text(&noted["addNote"]["message"]["id"])),
             ("agent", persons["agent own"].id.clone()),
@@ -605,7 +666,7 @@ impl World {
     }
 }
 
-async fn superadmin(app: &TestApp) -> Person {
+pub(super) async fn superadmin(app: &TestApp) -> Person {
     let email = "super@example.com".to_owned();
     let person = NewPerson::check(&email, PASSWORD, "Super").expect("they can be");
     let row = accounts::create(&app.app.cx(), person, true).await.expect("they are made");
@@ -616,14 +677,14 @@ async fn superadmin(app: &TestApp) -> Person {
 }
 
 /// A root field.
-struct Root<'a> {
-    kind: &'static str,
-    field: &'a Value,
-    selection: String,
+pub(super) struct Root<'a> {
+    pub(super) kind: &'static str,
+    pub(super) field: &'a Value,
+    pub(super) selection: String,
 }
 
 impl Root<'_> {
-    fn document(&self, variables: &Value) -> String {
+    pub(super) fn document(&self, variables: &Value) -> String {
         let given = |argument: &&Value| variables.get(name(argument)).is_some();
         let arguments: Vec<&Value> = list(&self.field["args"]).iter().filter(given).collect();
         let own = name(self.field);
@@ -637,7 +698,7 @@ impl Root<'_> {
     }
 }
 
-fn roots(schema: &Value) -> Vec<Root<'_>> {
+pub(super) fn roots(schema: &Value) -> Vec<Root<'_>> {
     let kinds = [("query", "queryType"), ("mutation", "mutationType"), ("subscription", "subscriptionType")];
     let of = |(kind, key): (&'static str, &str)| {
         let fields = list(&type_named(schema, name(&schema[key])).expect("it is there")["fields"]);
@@ -746,10 +807,16 @@ async fn everybody_gets_the_answer_of_the_rule_and_nothing_of_another_site() {
                 let errors = &answer["errors"];
                 wrong.push(format!("{field}{template} by {actor}: {got}, not {expected} ({errors})"));
             }
+            let shown = answer.to_string().to_lowercase();
+            for (secret, entitled) in SECRETS {
+                if shown.contains(secret) && !entitled.contains(&actor) {
+                    wrong.push(format!("{field}{template} by {actor} shows {secret}: {answer}"));
+                }
+            }
             // By the public key anybody may search; by the site's id its members.
             let is_open = OPEN.contains(field) && !template.contains("$site\"");
             let is_outside = !matches!(actor, "visitor own" | "agent own" | "admin own" | "superadmin");
-            if is_outside && !is_open && answer.to_string().to_lowercase().contains(MARK) {
+            if is_outside && !is_open && shown.contains(MARK) {
                 wrong.push(format!("{field}{template} by {actor} shows what belongs to the site: {answer}"));
             }
         }
