@@ -6,9 +6,9 @@ use ::entity::ids::AnyId;
 use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 
 use super::{
-    accounts, answers, assistants,
+    accounts, agents, answers, assistants, calendars, canned_responses, contact_requests,
     conversations::graphql::types::{self as conversations, Conversation, Message},
-    knowledge, sites, visitors,
+    evaluation, knowledge, questions, sites, visitors,
 };
 use crate::kernel::{
     Ctx, CtxExt, Error, ErrorReason, Result,
@@ -38,6 +38,30 @@ enum Node {
     Message(Message),
     /// A run.
     Run(answers::Run),
+    /// One of your sign-ins.
+    Session(accounts::Session),
+    /// A person's role in a site.
+    SiteMember(sites::SiteMember),
+    /// An invitation.
+    Invitation(sites::Invitation),
+    /// A department.
+    Department(agents::Department),
+    /// A team.
+    Team(agents::Team),
+    /// A special day.
+    SpecialDay(calendars::graphql::SpecialDay),
+    /// A canned response.
+    CannedResponse(canned_responses::CannedResponse),
+    /// A contact request.
+    ContactRequest(contact_requests::ContactRequest),
+    /// An import of articles.
+    ArticleImport(knowledge::ArticleImport),
+    /// A group of unanswered questions.
+    QuestionGroup(questions::QuestionGroup),
+    /// A golden question.
+    GoldenQuestion(evaluation::GoldenQuestion),
+    /// An evaluation.
+    Evaluation(evaluation::Evaluation),
 }
 
 /// All codes and reasons that errors carry in their `extensions`.
@@ -97,27 +121,24 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         AnyId::MessageId(id) => conversations::message_node(cx, id).await?.map(Node::Message),
         AnyId::RunId(id) => answers::node(cx, id).await?.map(Node::Run),
         AnyId::AssistantId(id) => assistants::node(cx, id).await?.map(Node::Assistant),
-        AnyId::UserId(id) => seen(accounts::node(cx, id).await)?.map(Node::User),
-        AnyId::SiteId(id) => seen(sites::node(cx, id).await)?.map(Node::Site),
+        AnyId::UserId(id) => seen(accounts::user_node(cx, id).await)?.map(Node::User),
+        AnyId::SiteId(id) => seen(sites::site_node(cx, id).await)?.map(Node::Site),
         AnyId::VisitorId(id) => seen(visitors::node(cx, id).await)?.map(Node::Visitor),
-        AnyId::ArticleId(id) => seen(knowledge::node(cx, id).await)?.map(Node::Article),
-        // Reached through what they belong to, never alone.
-        AnyId::SessionId(_)
-        | AnyId::MembershipId(_)
-        | AnyId::InvitationId(_)
-        | AnyId::DepartmentId(_)
-        | AnyId::TeamId(_)
-        | AnyId::LeaseId(_)
-        | AnyId::ChunkId(_)
-        | AnyId::ImportId(_)
-        | AnyId::QuestionGroupId(_)
-        | AnyId::QuestionExampleId(_)
-        | AnyId::GoldenQuestionId(_)
-        | AnyId::EvaluationId(_)
-        | AnyId::SpecialDayId(_)
-        | AnyId::CannedResponseId(_)
-        | AnyId::ContactRequestId(_)
-        | AnyId::JobId(_) => None,
+        AnyId::ArticleId(id) => seen(knowledge::article_node(cx, id).await)?.map(Node::Article),
+        AnyId::SessionId(id) => seen(accounts::session_node(cx, id).await)?.map(Node::Session),
+        AnyId::MembershipId(id) => seen(sites::member_node(cx, id).await)?.map(Node::SiteMember),
+        AnyId::InvitationId(id) => seen(sites::invitation_node(cx, id).await)?.map(Node::Invitation),
+        AnyId::DepartmentId(id) => seen(agents::department_node(cx, id).await)?.map(Node::Department),
+        AnyId::TeamId(id) => seen(agents::team_node(cx, id).await)?.map(Node::Team),
+        AnyId::SpecialDayId(id) => seen(calendars::special_day_node(cx, id).await)?.map(Node::SpecialDay),
+        AnyId::CannedResponseId(id) => seen(canned_responses::node(cx, id).await)?.map(Node::CannedResponse),
+        AnyId::ContactRequestId(id) => seen(contact_requests::node(cx, id).await)?.map(Node::ContactRequest),
+        AnyId::ImportId(id) => seen(knowledge::import_node(cx, id).await)?.map(Node::ArticleImport),
+        AnyId::QuestionGroupId(id) => seen(questions::node(cx, id).await)?.map(Node::QuestionGroup),
+        AnyId::GoldenQuestionId(id) => seen(evaluation::golden_node(cx, id).await)?.map(Node::GoldenQuestion),
+        AnyId::EvaluationId(id) => seen(evaluation::evaluation_node(cx, id).await)?.map(Node::Evaluation),
+        // No type of the schema has such an id.
+        AnyId::LeaseId(_) | AnyId::ChunkId(_) | AnyId::QuestionExampleId(_) | AnyId::JobId(_) => None,
     })
 }
 

@@ -4,8 +4,10 @@ use chrono_tz::Tz;
 
 use super::error::{Error, ErrorReason, Result};
 
-/// A required one-line text of 1 to `max` characters. Returns it trimmed.
+/// A required one-line text of 1 to `max` characters. Returns it trimmed, and without what only changes the direction of
+/// writing: in a name or the name of a file it makes the text read as another one (`invoice\u{202e}fdp.exe`).
 pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
+    let value = value.replace(is_directional, "");
     let value = value.trim();
     if value.is_empty() {
         return Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` must not be empty.")));
@@ -23,10 +25,15 @@ pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
 
 /// An optional one-line text; an empty one counts as absent.
 pub fn maybe_line(field: &'static str, value: Option<&str>, max: usize) -> Result<Option<String>> {
-    match value.map(str::trim) {
+    match value.map(|value| value.replace(is_directional, "")).as_deref().map(str::trim) {
         None | Some("") => Ok(None),
         Some(value) => line(field, value, max).map(Some),
     }
+}
+
+/// The formatting characters of Unicode's bidirectional algorithm that embed, override and isolate (UAX #9, table 2).
+fn is_directional(char: char) -> bool {
+    matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A required text of several lines and 1 to `max` characters, kept as written.
@@ -138,6 +145,15 @@ mod tests {
         let message = "Dün gece çok garip bir rüya gördüm ve uyandığımda şaşkındım";
         assert_eq!(first(message, 45), "Dün gece çok garip bir rüya gördüm ve uyandığ");
         assert_eq!(first(message, 45).len(), 52);
+    }
+
+    #[test]
+    fn nothing_changes_the_direction_of_a_name() {
+        assert_eq!(line("name", "fatura\u{202e}fdp.exe", 40).unwrap(), "faturafdp.exe");
+        assert_eq!(line("name", "\u{2066}Ahmet\u{2069} ", 40).unwrap(), "Ahmet");
+        assert!(line("name", "\u{202e}\u{2069}", 40).is_err());
+        assert_eq!(maybe_line("name", Some("\u{202e}"), 40).unwrap(), None);
+        assert_eq!(line("name", "שלום", 40).unwrap(), "שלום");
     }
 
     #[test]

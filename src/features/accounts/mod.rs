@@ -32,7 +32,7 @@ use chrono::DateTime;
 
 pub use self::{
     actions::{Issued, create, hash_password, insert_in, sign_in_in, signed_in},
-    graphql::{AccountsMutation, AccountsQuery, AuthPayload, User, by},
+    graphql::{AccountsMutation, AccountsQuery, AuthPayload, Session, User, by},
     limits::{neighbourhood, once, spend as limit},
     model::NewPerson,
     sessions::SessionCache,
@@ -88,9 +88,16 @@ pub(in crate::features) fn instant(micros: i64) -> sea_orm::Value {
 }
 
 /// The caller's own account, for `node(id:)`; nobody else's is a thing of its own.
-pub(crate) async fn node(cx: &Ctx, id: UserId) -> Result<User> {
+pub(crate) async fn user_node(cx: &Ctx, id: UserId) -> Result<User> {
     match cx.actor.user() {
         Some(own) if own == id => Ok(User::own(store::find(&cx.db(), id).await?)),
         _ => Err(crate::kernel::Error::not_found("user")),
     }
+}
+
+/// One of the caller's own sign-ins that counts, for `node(id:)`.
+pub(crate) async fn session_node(cx: &Ctx, id: SessionId) -> Result<Session> {
+    let user = signed_in(&cx.actor)?.user;
+    let row = store::live_session(&cx.db(), user, id, cx.clock.now()).await?;
+    row.map(|row| Session::new(row, &cx.actor)).ok_or_else(|| crate::kernel::Error::not_found("session"))
 }

@@ -140,6 +140,15 @@ pub(super) async fn list_sessions(
     paging.read(db, live_sessions(user, now), columns, true, super::instant).await
 }
 
+pub(super) async fn live_session(
+    db: &Db<'_>,
+    user: UserId,
+    id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<session::Model>> {
+    Ok(live_sessions(user, now).filter(session::Column::Id.eq(id)).one(db).await?)
+}
+
 pub(super) async fn count_sessions(db: &Db<'_>, user: UserId, now: DateTime<Utc>) -> Result<u64> {
     Ok(live_sessions(user, now).count(db).await?)
 }

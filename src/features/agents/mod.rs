@@ -19,6 +19,8 @@ mod roster;
 mod store;
 mod units;
 
+use ::entity::ids::{DepartmentId, TeamId};
+
 pub use self::{
     facts::AgentFact,
     graphql::{
@@ -27,6 +29,21 @@ pub use self::{
     presence::keep_leases,
 };
 pub(crate) use self::{
+    graphql::{Department, Team},
     roster::{RosterAgent, Whom, roster},
     store::{department_of, departments_of, has_department, lock_department_of},
 };
+use super::sites::reach_to;
+use crate::kernel::{Ctx, Permission, Result};
+
+/// A department, as the members of its site see it, for `node(id:)`.
+pub(crate) async fn department_node(cx: &Ctx, id: DepartmentId) -> Result<Department> {
+    let reach = reach_to(cx, Permission::SitesRead, "department")?;
+    Ok(store::department(&cx.db(), &reach, id).await?.into())
+}
+
+/// A team, as the members of its site see it, for `node(id:)`.
+pub(crate) async fn team_node(cx: &Ctx, id: TeamId) -> Result<Team> {
+    let reach = reach_to(cx, Permission::SitesRead, "team")?;
+    Ok(store::team(&cx.db(), &reach, id).await?.into())
+}

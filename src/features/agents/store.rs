@@ -120,6 +120,10 @@ fn teams(reach: &Reach) -> Select<team::Entity> {
     team::Entity::find().filter(reach.site_rows(team::Column::SiteId))
 }
 
+pub(super) async fn team(db: &Db<'_>, reach: &Reach, id: TeamId) -> Result<team::Model> {
+    teams(reach).filter(team::Column::Id.eq(id)).one(db).await?.ok_or_else(|| Error::not_found("team"))
+}
+
 pub(super) async fn team_for_update(db: &Db<'_>, reach: &Reach, id: TeamId) -> Result<team::Model> {
     let row = for_update(teams(reach).filter(team::Column::Id.eq(id))).one(db).await?;
     row.ok_or_else(|| Error::not_found("team"))

@@ -110,7 +110,7 @@ pub(super) async fn set_special_day(
 pub(super) async fn delete_special_day(cx: &Ctx, id: SpecialDayId) -> Result<special_day::Model> {
     let reach = reach_to(cx, Permission::CalendarsManage, "special day")?;
     let mut tx = cx.begin().await?;
-    let row = store::find(&tx.db(), &reach, id).await?;
+    let row = store::find_for_update(&tx.db(), &reach, id).await?;
     store::delete(&tx.db(), id).await?;
     tx.record(row.site_id, row.owner_id, &CalendarFact::SpecialDayDeleted { special_day: id, date: row.date })?;
     tx.commit().await?;

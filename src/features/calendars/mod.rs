@@ -17,7 +17,7 @@
 
 mod actions;
 mod facts;
-mod graphql;
+pub(crate) mod graphql;
 mod ical;
 mod import;
 mod model;
@@ -27,7 +27,7 @@ mod working_time;
 
 use ::entity::{
     business_hours::{self, Week},
-    ids::{DepartmentId, SiteId},
+    ids::{DepartmentId, SiteId, SpecialDayId},
     site, special_day,
 };
 use uuid::Uuid;
@@ -45,7 +45,8 @@ pub(crate) use self::{
     model::check_at,
 };
 use crate::{
-    kernel::{Error, Result},
+    features::sites,
+    kernel::{Ctx, Error, Permission, Result},
     ports::db::Db,
 };
 
@@ -120,4 +121,10 @@ impl From<special_day::Model> for SpecialDay {
     fn from(row: special_day::Model) -> Self {
         Self { date: row.date, yearly: row.yearly, name: row.name, message: row.message, hours: row.hours }
     }
+}
+
+/// A special day, as the members of its site see it, for `node(id:)`.
+pub(crate) async fn special_day_node(cx: &Ctx, id: SpecialDayId) -> Result<graphql::SpecialDay> {
+    let reach = sites::reach_to(cx, Permission::CalendarsRead, "special day")?;
+    Ok(store::find(&cx.db(), &reach, id).await?.into())
 }

@@ -67,9 +67,17 @@ pub(super) async fn count(db: &Db<'_>, reach: &Reach, owner: Uuid) -> Result<u64
     Ok(of_owner(reach, owner).count(db).await?)
 }
 
+fn within(reach: &Reach, id: SpecialDayId) -> Select<special_day::Entity> {
+    special_day::Entity::find_by_id(id).filter(reach.site_rows(special_day::Column::SiteId))
+}
+
 pub(super) async fn find(db: &Db<'_>, reach: &Reach, id: SpecialDayId) -> Result<special_day::Model> {
-    let within = special_day::Entity::find_by_id(id).filter(reach.site_rows(special_day::Column::SiteId));
-    for_update(within).one(db).await?.ok_or_else(|| Error::not_found("special day"))
+    within(reach, id).one(db).await?.ok_or_else(|| Error::not_found("special day"))
+}
+
+/// The same, locked until the transaction ends.
+pub(super) async fn find_for_update(db: &Db<'_>, reach: &Reach, id: SpecialDayId) -> Result<special_day::Model> {
+    for_update(within(reach, id)).one(db).await?.ok_or_else(|| Error::not_found("special day"))
 }
 
 pub(super) async fn lookup(db: &Db<'_>, owner: Uuid, falls_on: &str) -> Result<Option<special_day::Model>> {

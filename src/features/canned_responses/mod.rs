@@ -12,4 +12,16 @@ mod graphql;
 mod model;
 mod store;
 
+use ::entity::ids::CannedResponseId;
+
+pub(crate) use self::graphql::CannedResponse;
 pub use self::graphql::{CannedResponsesMutation, CannedResponsesQuery};
+use super::{accounts, sites::reach_to};
+use crate::kernel::{Ctx, Permission, Result};
+
+/// A response of the site or one's own, for `node(id:)`.
+pub(crate) async fn node(cx: &Ctx, id: CannedResponseId) -> Result<CannedResponse> {
+    let reach = reach_to(cx, Permission::CannedResponsesUse, "canned response")?;
+    let user = accounts::signed_in(&cx.actor)?.user;
+    Ok(store::find(&cx.db(), &reach, user, id).await?.into())
+}

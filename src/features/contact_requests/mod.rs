@@ -14,4 +14,16 @@ mod graphql;
 mod model;
 mod store;
 
+use ::entity::ids::ContactRequestId;
+
+pub(crate) use self::graphql::ContactRequest;
 pub use self::graphql::{ContactRequestsMutation, ContactRequestsQuery, ContactRequestsSubscription};
+use super::sites::reach_to;
+use crate::kernel::{Ctx, Error, Permission, Result};
+
+/// A request, as the members of its site see it, for `node(id:)`.
+pub(crate) async fn node(cx: &Ctx, id: ContactRequestId) -> Result<ContactRequest> {
+    let reach = reach_to(cx, Permission::ContactRequestsWork, "contact request")?;
+    let row = store::by_ids(&cx.db(), &reach, vec![id]).await?.remove(&id);
+    row.map(ContactRequest).ok_or_else(|| Error::not_found("contact request"))
+}

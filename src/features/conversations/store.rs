@@ -113,6 +113,8 @@ pub(super) struct Filter {
     pub(super) visitor: Option<VisitorId>,
     pub(super) tag: Option<String>,
     pub(super) text: Option<String>,
+    /// Who looks: in conversations that they lead as a customer, only what was said to everybody is searched.
+    pub(super) reader: Option<UserId>,
 }
 
 fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conversation::Entity> {
@@ -164,6 +166,14 @@ fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conv
                     .eq(Expr::col((conversation::Entity, Column::Id))),
             )
             .and_where(message::Column::Folded.like(&pattern))
+            .cond_where(
+                Condition::any()
+                    .add(message::Column::Audience.eq(Audience::Everyone))
+                    .add(Expr::col((conversation::Entity, Column::CustomerId)).is_null())
+                    .add_option(
+                        filter.reader.map(|user| Expr::col((conversation::Entity, Column::CustomerId)).ne(user)),
+                    ),
+            )
             .to_owned();
         let known = Query::select()
             .column(visitor::Column::Id)

@@ -21,10 +21,14 @@ mod outcome;
 mod preview;
 mod store;
 
-use ::entity::{assistant, ids::AssistantId};
+use ::entity::{
+    assistant,
+    ids::{AssistantId, EvaluationId, GoldenQuestionId},
+};
 
 pub(crate) use self::{
     folder::Throwaway,
+    graphql::{Evaluation, GoldenQuestion},
     measure::{Expected, Measured, measure, place},
 };
 pub use self::{
@@ -43,4 +47,16 @@ async fn assistant_of(cx: &Ctx, id: AssistantId) -> Result<assistant::Model> {
     let seen = row.filter(|row| reads.site(row.site_id).is_ok()).ok_or_else(|| Error::not_found("assistant"))?;
     let manages = cx.reach(Permission::EvaluationsManage).and_then(|reach| reach.site(seen.site_id));
     manages.map_err(|_| Error::forbidden()).map(|_| seen)
+}
+
+/// An evaluation, as the admins of its site see it, for `node(id:)`.
+pub(crate) async fn evaluation_node(cx: &Ctx, id: EvaluationId) -> Result<Evaluation> {
+    let reach = reach_to(cx, Permission::EvaluationsManage, "evaluation")?;
+    Ok(store::find_run(&cx.db(), &reach, id).await?.into())
+}
+
+/// A golden question, as the admins of its site see it, for `node(id:)`.
+pub(crate) async fn golden_node(cx: &Ctx, id: GoldenQuestionId) -> Result<GoldenQuestion> {
+    let reach = reach_to(cx, Permission::EvaluationsManage, "golden question")?;
+    Ok(store::find_golden(&cx.db(), &reach, id).await?.into())
 }

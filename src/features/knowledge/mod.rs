@@ -40,14 +40,17 @@ mod views;
 
 use std::collections::HashMap;
 
-use ::entity::{article, ids::ArticleId};
+use ::entity::{
+    article,
+    ids::{ArticleId, ImportId},
+};
 
 pub(crate) use self::copy::{copy_searchable, index_copy};
 pub use self::{
     actions::{insert_in, publish_in},
     answer::{Citation, Decision, Extract, Retrieved, Sentence, Source, extract},
     facts::{ArticleFact, KnowledgeFact},
-    graphql::{Article, KnowledgeMutation, KnowledgeQuery},
+    graphql::{Article, ArticleImport, KnowledgeMutation, KnowledgeQuery},
     import::ImportArticles,
     jobs::IndexArticle,
     model::{Details, NewArticle},
@@ -86,6 +89,11 @@ pub async fn passages(db: &Db<'_>) -> Result<usize> {
 }
 
 /// An article that the caller may see as a member of its site, for `node(id:)`.
-pub(crate) async fn node(cx: &Ctx, id: ArticleId) -> Result<Article> {
+pub(crate) async fn article_node(cx: &Ctx, id: ArticleId) -> Result<Article> {
     Ok(find(cx, id).await?.into())
+}
+
+/// An import, as the members of its site see it, for `node(id:)`.
+pub(crate) async fn import_node(cx: &Ctx, id: ImportId) -> Result<ArticleImport> {
+    Ok(import::read(cx, id).await?.into())
 }

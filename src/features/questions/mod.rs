@@ -20,8 +20,19 @@ mod propose;
 mod reader;
 mod store;
 
+use ::entity::ids::QuestionGroupId;
+
+pub(crate) use self::graphql::QuestionGroup;
 pub use self::{
     graphql::{QuestionsMutation, QuestionsQuery},
     jobs::EmbedQuestion,
     reader::reader,
 };
+use super::sites::reach_to;
+use crate::kernel::{Ctx, Permission, Result};
+
+/// A group of questions, as the members of its site see it, for `node(id:)`.
+pub(crate) async fn node(cx: &Ctx, id: QuestionGroupId) -> Result<QuestionGroup> {
+    let reach = reach_to(cx, Permission::KnowledgeRead, "group of questions")?;
+    Ok(store::find(&cx.db(), &reach, id).await?.into())
+}

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     features::{
         agents::{self, Whom},
-        conversations, sites,
+        assistants, conversations, sites,
     },
     kernel::{Ctx, Error, ErrorReason, Permission, Result},
 };
@@ -63,6 +63,13 @@ pub(super) async fn update(
         if let Some(department) = rule.department_id {
             let known = agents::department_of(&tx.db(), site, department).await;
             known.map_err(|error| error.at("input.rules.departmentId"))?;
+        }
+    }
+    let named: Vec<_> = after.rules.iter().flat_map(|rule| rule.conditions.assistant_ids.iter().copied()).collect();
+    if !named.is_empty() {
+        let known = assistants::of_site(&tx.db(), site).await?;
+        if named.iter().any(|id| known.iter().all(|assistant| assistant.id != *id)) {
+            return Err(Error::not_found("assistant").at("input.rules.when.assistantIds"));
         }
     }
     let row = routing_rules::Model {

@@ -22,7 +22,7 @@ mod origin;
 mod store;
 
 use ::entity::{
-    ids::{SiteId, UserId},
+    ids::{InvitationId, MembershipId, SiteId, UserId},
     membership::{self, Role},
     site,
 };
@@ -30,9 +30,10 @@ use ::entity::{
 pub use self::{
     actions::{insert_in, join_in, personal},
     facts::SiteFact,
-    graphql::{Site, SitesMutation, SitesQuery},
+    graphql::{Invitation, Site, SiteMember, SitesMutation, SitesQuery},
     model::NewSite,
 };
+use super::accounts;
 use crate::{
     kernel::{Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, error::ErrorCode},
     ports::db::Db,
@@ -158,7 +159,21 @@ fn origin_not_allowed() -> Error {
 }
 
 /// A site that the caller is a member of, for `node(id:)`.
-pub(crate) async fn node(cx: &Ctx, id: SiteId) -> Result<Site> {
+pub(crate) async fn site_node(cx: &Ctx, id: SiteId) -> Result<Site> {
     let reach = reach_in(cx, Permission::SitesRead, id)?;
     Ok(store::find(&cx.db(), &reach, id).await?.into())
+}
+
+/// A membership, as the members of its site see it, for `node(id:)`.
+pub(crate) async fn member_node(cx: &Ctx, id: MembershipId) -> Result<SiteMember> {
+    let row = store::find_member(&cx.db(), &reach_to(cx, Permission::SitesRead, "member")?, id).await?;
+    let user = accounts::find(&cx.db(), row.user_id).await?;
+    Ok(SiteMember::new(row, user.into()))
+}
+
+/// An invitation, as the admins of its site see it, for `node(id:)`.
+pub(crate) async fn invitation_node(cx: &Ctx, id: InvitationId) -> Result<Invitation> {
+    let reach = reach_to(cx, Permission::MembersManage, "invitation")?;
+    let row = store::invitation(&cx.db(), &reach, id).await?;
+    Ok(Invitation::new(row, cx.clock.now()))
 }

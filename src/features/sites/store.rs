@@ -207,11 +207,19 @@ pub(super) async fn insert_invitation(db: &Db<'_>, row: &invitation::Model) -> R
     Ok(())
 }
 
-/// An invitation that was not accepted yet.
-pub(super) async fn find_invitation(db: &Db<'_>, reach: &Reach, id: InvitationId) -> Result<invitation::Model> {
+fn open_invitation(reach: &Reach, id: InvitationId) -> Select<invitation::Entity> {
     let open = invitation::Entity::find_by_id(id).filter(invitation::Column::AcceptedAt.is_null());
-    let row = for_update(open.filter(reach.site_rows(invitation::Column::SiteId))).one(db).await?;
-    row.ok_or_else(|| Error::not_found("invitation"))
+    open.filter(reach.site_rows(invitation::Column::SiteId))
+}
+
+/// An invitation that was not accepted yet.
+pub(super) async fn invitation(db: &Db<'_>, reach: &Reach, id: InvitationId) -> Result<invitation::Model> {
+    open_invitation(reach, id).one(db).await?.ok_or_else(|| Error::not_found("invitation"))
+}
+
+/// The same, locked until the transaction ends.
+pub(super) async fn find_invitation(db: &Db<'_>, reach: &Reach, id: InvitationId) -> Result<invitation::Model> {
+    for_update(open_invitation(reach, id)).one(db).await?.ok_or_else(|| Error::not_found("invitation"))
 }
 
 /// The invitation with a token, for whoever knows the token.

@@ -7,5 +7,5 @@ mod types;
 pub use self::{
     mutation::AccountsMutation,
     query::AccountsQuery,
-    types::{AuthPayload, User, by},
+    types::{AuthPayload, Session, User, by},
 };

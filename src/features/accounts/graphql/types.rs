@@ -97,9 +97,9 @@ impl User {
 
 /// One of your sign-ins on one device.
 #[derive(Clone, Debug, SimpleObject)]
-pub(super) struct Session {
+pub struct Session {
     /// Identifies the sign-in; `revokeSession` takes it.
-    pub id: SessionId,
+    pub(crate) id: SessionId,
     /// When you signed in.
     pub created_at: DateTime<Utc>,
     /// When its tokens were last refreshed.
@@ -115,7 +115,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(row: session::Model, actor: &Actor) -> Self {
+    pub(in crate::features::accounts) fn new(row: session::Model, actor: &Actor) -> Self {
         let current = match actor {
             Actor::User(person) => person.session == row.id,
             Actor::Anonymous | Actor::Visitor { .. } | Actor::System => false,

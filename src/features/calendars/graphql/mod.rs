@@ -4,5 +4,5 @@ mod mutation;
 mod query;
 mod types;
 
-pub(crate) use self::types::{WeekdayHours, week};
+pub(crate) use self::types::{SpecialDay, WeekdayHours, week};
 pub use self::{mutation::CalendarsMutation, query::CalendarsQuery};

@@ -196,9 +196,9 @@ pub(super) enum SpecialDayKind {
 
 /// A day that differs from an ordinary one: a holiday, half a day, other hours.
 #[derive(Clone, Debug, SimpleObject)]
-pub(super) struct SpecialDay {
+pub(crate) struct SpecialDay {
     /// Identifies the special day.
-    id: SpecialDayId,
+    pub(crate) id: SpecialDayId,
     /// The site.
     site_id: SiteId,
     /// The department whose special day it is. Null for one of the site.

@@ -6,3 +6,4 @@ mod types;
 
 pub use mutation::CannedResponsesMutation;
 pub use query::CannedResponsesQuery;
+pub(crate) use types::CannedResponse;

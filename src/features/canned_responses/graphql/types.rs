@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A text with variables that agents put into conversations by a shortcut.
-pub(super) struct CannedResponse(canned_response::Model);
+pub(crate) struct CannedResponse(canned_response::Model);
 
 impl From<canned_response::Model> for CannedResponse {
     fn from(row: canned_response::Model) -> Self {
@@ -26,7 +26,7 @@ impl From<canned_response::Model> for CannedResponse {
 #[Object]
 impl CannedResponse {
     /// Opaque id, `canned_…`.
-    async fn id(&self) -> CannedResponseId {
+    pub(crate) async fn id(&self) -> CannedResponseId {
         self.0.id
     }
 

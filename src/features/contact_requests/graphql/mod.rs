@@ -8,3 +8,4 @@ mod types;
 pub use mutation::ContactRequestsMutation;
 pub use query::ContactRequestsQuery;
 pub use subscription::ContactRequestsSubscription;
+pub(crate) use types::ContactRequest;

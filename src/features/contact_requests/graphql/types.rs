@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// A wish of a visitor or customer that somebody gets in touch with them.
-pub(super) struct ContactRequest(pub(super) contact_request::Model);
+pub(crate) struct ContactRequest(pub(in crate::features::contact_requests) contact_request::Model);
 
 /// A wish of a visitor or customer that somebody gets in touch with them.
 #[Object]
 impl ContactRequest {
     /// Opaque id, `contact_…`.
-    async fn id(&self) -> ContactRequestId {
+    pub(crate) async fn id(&self) -> ContactRequestId {
         self.0.id
     }
 

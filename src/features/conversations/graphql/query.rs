@@ -14,7 +14,7 @@ use super::{
 use crate::{
     features::sites,
     kernel::{
-        CtxExt, Error, ErrorReason, Permission, Result, journal,
+        Actor, CtxExt, Error, ErrorReason, Permission, Result, journal,
         journal::Cursor,
         page::{List, Paging},
         text,
@@ -45,7 +45,7 @@ pub(crate) struct ConversationFilter {
 
 impl ConversationFilter {
     /// Checks the conditions.
-    pub(crate) fn check(self) -> Result<store::Filter> {
+    pub(crate) fn check(self, reader: &Actor) -> Result<store::Filter> {
         if self.assignee_id.is_some() && self.unassigned == Some(true) {
             return Err(Error::bad_input(
                 "filter.unassigned",
@@ -70,6 +70,7 @@ impl ConversationFilter {
             visitor: self.visitor_id,
             tag: self.tag.map(|tag| model::tag("filter.tag", &tag)).transpose()?,
             text,
+            reader: reader.user(),
         })
     }
 }
@@ -111,7 +112,7 @@ impl ConversationsQuery {
         let cx = ctx.cx();
         let reach = sites::reach_in(cx, Permission::ConversationsWork, site_id)?;
         let paging = Paging::new(first, after, last, before)?;
-        let filter = filter.unwrap_or_default().check()?;
+        let filter = filter.unwrap_or_default().check(&cx.actor)?;
         let page = store::list(&cx.db(), &reach, Some(site_id), &filter, &paging).await?;
         let counter = cx.clone();
         let count = move || {

@@ -182,7 +182,7 @@ impl ConversationsSubscription {
     ) -> Result<impl Stream<Item = Result<InboxEvent>> + use<>> {
         let cx = ctx.cx().clone();
         sites::reach_in(&cx, Permission::ConversationsWork, site_id)?;
-        let filter = filter.unwrap_or_default().check()?;
+        let filter = filter.unwrap_or_default().check(&cx.actor)?;
         if filter.text.is_some() || filter.visitor.is_some() {
             return Err(crate::kernel::Error::bad_input(
                 "filter.text",

@@ -6,3 +6,4 @@ mod types;
 
 pub use mutation::EvaluationMutation;
 pub use query::EvaluationQuery;
+pub(crate) use types::{Evaluation, GoldenQuestion};

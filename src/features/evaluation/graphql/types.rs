@@ -21,9 +21,9 @@ use crate::kernel::{
 
 /// A question with what a right answer to it is.
 #[derive(Clone, Debug, SimpleObject)]
-pub(super) struct GoldenQuestion {
+pub(crate) struct GoldenQuestion {
     /// Identifies the question.
-    pub(super) id: GoldenQuestionId,
+    pub(crate) id: GoldenQuestionId,
     /// The assistant that is measured by it.
     assistant_id: AssistantId,
     /// What is asked.
@@ -106,9 +106,9 @@ impl EvaluationOutcome {
 /// One time that an assistant's golden questions were asked.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
-pub(super) struct Evaluation {
+pub(crate) struct Evaluation {
     /// Identifies the evaluation.
-    pub(super) id: EvaluationId,
+    pub(crate) id: EvaluationId,
     /// The assistant that was asked.
     assistant_id: AssistantId,
     /// Where it stands.

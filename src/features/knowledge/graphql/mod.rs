@@ -9,7 +9,7 @@ mod types;
 
 use async_graphql::MergedObject;
 
-pub use self::types::Article;
+pub use self::{transfer::ArticleImport, types::Article};
 
 /// Questions about knowledge.
 #[derive(MergedObject, Default)]

@@ -62,9 +62,9 @@ pub(in crate::features::knowledge) struct ImportArticlesPayload {
 
 /// An import of articles from files, done in the background. What it makes are drafts.
 #[derive(Clone, Debug, SimpleObject)]
-pub(in crate::features::knowledge) struct ArticleImport {
+pub struct ArticleImport {
     /// Identifies the import.
-    id: ImportId,
+    pub(crate) id: ImportId,
     /// The site.
     site_id: SiteId,
     /// When it was ordered.
@@ -81,7 +81,7 @@ pub(in crate::features::knowledge) struct ArticleImport {
 
 /// A file of an import.
 #[derive(Clone, Debug, SimpleObject)]
-pub(in crate::features::knowledge) struct ImportedFile {
+pub(crate) struct ImportedFile {
     /// Its name.
     name: String,
     /// How far it is.

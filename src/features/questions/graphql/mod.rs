@@ -6,3 +6,4 @@ mod types;
 
 pub use mutation::QuestionsMutation;
 pub use query::QuestionsQuery;
+pub(crate) use types::QuestionGroup;

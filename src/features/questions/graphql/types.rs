@@ -25,9 +25,9 @@ use crate::{
 /// Questions of one meaning that assistants could not answer, or whose answers were no help. Who asked is not told.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
-pub(super) struct QuestionGroup {
+pub(crate) struct QuestionGroup {
     /// Identifies the group.
-    pub(super) id: QuestionGroupId,
+    pub(crate) id: QuestionGroupId,
     /// The site it was asked on.
     site_id: SiteId,
     /// The language of the first of them (BCP 47).

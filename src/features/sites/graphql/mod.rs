@@ -4,4 +4,8 @@ mod mutation;
 mod query;
 mod types;
 
-pub use self::{mutation::SitesMutation, query::SitesQuery, types::Site};
+pub use self::{
+    mutation::SitesMutation,
+    query::SitesQuery,
+    types::{Invitation, Site, SiteMember},
+};

@@ -84,9 +84,9 @@ impl From<site::Model> for Site {
 
 /// A person's role in a site.
 #[derive(Clone, Debug, SimpleObject)]
-pub(super) struct SiteMember {
+pub struct SiteMember {
     /// Identifies the membership; `changeMemberRole` and `removeMember` take it.
-    pub id: MembershipId,
+    pub(crate) id: MembershipId,
     /// The site.
     pub site_id: SiteId,
     /// The person.
@@ -98,7 +98,7 @@ pub(super) struct SiteMember {
 }
 
 impl SiteMember {
-    pub(super) fn new(row: membership::Model, user: User) -> Self {
+    pub(in crate::features::sites) fn new(row: membership::Model, user: User) -> Self {
         Self { id: row.id, site_id: row.site_id, user, role: row.role, joined_at: row.created_at }
     }
 
@@ -123,9 +123,9 @@ impl SiteMember {
 /// An invitation to become a member that was not accepted yet.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
-pub(super) struct Invitation {
+pub struct Invitation {
     /// Identifies the invitation; `revokeInvitation` takes it.
-    pub id: InvitationId,
+    pub(crate) id: InvitationId,
     /// The site.
     pub site_id: SiteId,
     /// Whom it is for: only an account with this address can accept it.
@@ -151,7 +151,7 @@ impl Invitation {
 }
 
 impl Invitation {
-    pub(super) fn new(row: invitation::Model, now: DateTime<Utc>) -> Self {
+    pub(in crate::features::sites) fn new(row: invitation::Model, now: DateTime<Utc>) -> Self {
         Self {
             id: row.id,
             site_id: row.site_id,
