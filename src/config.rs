@@ -124,14 +124,21 @@ pub struct Config {
     pub max_subscriptions: usize,
     /// `YANIT_MAX_VISITOR_CONNECTIONS`: connections at once of one visitor.
     pub max_visitor_connections: usize,
+    /// `YANIT_MAX_ADDRESS_CONNECTIONS`: connections at once of one IPv4 address or IPv6 /64 network; never more than half
+    /// of `YANIT_MAX_CONNECTIONS`.
+    pub max_address_connections: usize,
     /// `YANIT_MAX_CONNECTIONS`: connections at once of this node.
     pub max_connections: usize,
+    /// `YANIT_MAX_INCOMING_BYTES`: bytes that unfinished messages, and requests being answered, may hold on this node.
+    pub max_incoming_bytes: usize,
+    /// `YANIT_MAX_OUTGOING_BYTES`: bytes that may wait on this node for clients that read slowly.
+    pub max_outgoing_bytes: usize,
     /// `YANIT_REQUEST_TIMEOUT_SECONDS`: longest execution of a query or mutation.
     pub request_timeout_seconds: u64,
     /// `YANIT_SHUTDOWN_SECONDS`: longest wait for requests and jobs under way when the program is told to stop; then they
     /// are cut.
     pub shutdown_seconds: u64,
-    /// `YANIT_READ_TIMEOUT_SECONDS`: longest wait for the headers, and for the body, of a request.
+    /// `YANIT_READ_TIMEOUT_SECONDS`: longest wait for the headers of a request, and longest rest within a body.
     pub read_timeout_seconds: u64,
     /// `YANIT_PING_SECONDS`: how often a WebSocket is pinged; one that is silent for two intervals is dropped.
     pub ping_seconds: u64,
@@ -201,7 +208,10 @@ impl Default for Config {
             max_directives: 50,
             max_subscriptions: 50,
             max_visitor_connections: 10,
+            max_address_connections: 200,
             max_connections: 50_000,
+            max_incoming_bytes: 64 * 1024 * 1024,
+            max_outgoing_bytes: 128 * 1024 * 1024,
             request_timeout_seconds: 30,
             shutdown_seconds: 35,
             read_timeout_seconds: 15,
@@ -384,7 +394,10 @@ impl Config {
             ("YANIT_MAX_DIRECTIVES", self.max_directives, 0, 10_000),
             ("YANIT_MAX_SUBSCRIPTIONS", self.max_subscriptions, 1, 10_000),
             ("YANIT_MAX_VISITOR_CONNECTIONS", self.max_visitor_connections, 1, 10_000),
+            ("YANIT_MAX_ADDRESS_CONNECTIONS", self.max_address_connections, 1, 10_000_000),
             ("YANIT_MAX_CONNECTIONS", self.max_connections, 1, 10_000_000),
+            ("YANIT_MAX_INCOMING_BYTES", self.max_incoming_bytes, 1 << 20, 1 << 40),
+            ("YANIT_MAX_OUTGOING_BYTES", self.max_outgoing_bytes, 1 << 20, 1 << 40),
             ("YANIT_REQUEST_TIMEOUT_SECONDS", self.request_timeout_seconds as usize, 1, 3_600),
             ("YANIT_SHUTDOWN_SECONDS", self.shutdown_seconds as usize, 1, 3_600),
             ("YANIT_READ_TIMEOUT_SECONDS", self.read_timeout_seconds as usize, 1, 3_600),
@@ -398,6 +411,18 @@ impl Config {
             if !(low..=high).contains(&value) {
                 return fail(setting, &format!("is {value}; it must be between {low} and {high}"));
             }
+        }
+        // One client alone may hold half of it.
+        let largest = self.max_body_bytes.max(self.max_upload_bytes);
+        if self.max_incoming_bytes < 2 * largest {
+            return fail(
+                "YANIT_MAX_INCOMING_BYTES",
+                &format!(
+                    "is {}; it must be at least twice the larger of YANIT_MAX_BODY_BYTES and YANIT_MAX_UPLOAD_BYTES, {}",
+                    self.max_incoming_bytes,
+                    2 * largest
+                ),
+            );
         }
         Ok(())
     }
@@ -488,6 +513,13 @@ mod tests {
         let known = "change-me-change-me-change-me-change-me";
         assert!(load(&[url, ("secret_key", known)]).unwrap_err().0.contains("example"));
         assert!(load(&[url, ("secret_key", "0123456789abcdef0123456789abcdef")]).is_ok());
+    }
+
+    #[test]
+    fn the_largest_upload_finds_room() {
+        assert!(load(&[("max_incoming_bytes", "41943040")]).is_ok());
+        let error = load(&[("max_incoming_bytes", "41943039")]).unwrap_err();
+        assert!(error.0.starts_with("YANIT_MAX_INCOMING_BYTES") && error.0.contains("41943040"), "{error}");
     }
 
     #[test]

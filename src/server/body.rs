@@ -7,17 +7,20 @@ use async_graphql::{
     http::{MultipartOptions, receive_batch_body},
 };
 use axum::{
-    body::to_bytes,
     extract::{Query, Request as HttpRequest},
     http::{HeaderMap, StatusCode, header},
 };
 use bytes::Bytes;
+use futures_util::StreamExt;
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Server, edge, lexer,
+    Server,
+    budget::Share,
+    edge, lexer,
     operation::{Params, bad_request},
+    pace::{MIN_RATE, Pace},
 };
 use crate::kernel::error::{Error, ErrorCode, ErrorReason};
 
@@ -29,6 +32,9 @@ const MAX_FILES: usize = 10;
 
 /// Longest name of an uploaded file, in characters.
 const MAX_FILE_NAME: usize = 200;
+
+/// Whoever was refused because others use the memory comes back then.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// A refusal with its status.
 pub(super) struct Refusal {
@@ -87,9 +93,15 @@ pub(super) fn content(headers: &HeaderMap) -> Result<Content, Refusal> {
     }
 }
 
-/// Reads a body of at most so many bytes within its time.
-pub(super) async fn read_body(server: &Server, request: HttpRequest, most: usize) -> Result<Bytes, Refusal> {
-    let config = &server.ports.config;
+/// A body that was read, and the memory that is held for it until its request is answered.
+pub(super) struct Received {
+    pub(super) bytes: Bytes,
+    pub(super) share: Share,
+}
+
+/// Reads a body of at most so many bytes, as long as it comes at a reasonable pace.
+pub(super) async fn read_body(server: &Server, request: HttpRequest, most: usize) -> Result<Received, Refusal> {
+    let patience = Duration::from_secs(server.ports.config.read_timeout_seconds);
     let too_large = || Refusal {
         status: StatusCode::PAYLOAD_TOO_LARGE,
         error: Error::new(ErrorCode::BadUserInput, format!("The body has more than {most} bytes."))
@@ -100,20 +112,56 @@ pub(super) async fn read_body(server: &Server, request: HttpRequest, most: usize
     if announced.is_some_and(|length| length > most) {
         return Err(too_large());
     }
-    let limit = Duration::from_secs(config.read_timeout_seconds);
-    match timeout(limit, to_bytes(request.into_body(), most)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
-        Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "The body could not be read to its end.")),
-        Err(_) => Err(Refusal {
-            status: StatusCode::REQUEST_TIMEOUT,
-            error: Error::new(ErrorCode::BadUserInput, "The body did not arrive in time.").reason(ErrorReason::Timeout),
-        }),
+    let mut parts = request.into_body().into_data_stream();
+    let mut share = server.incoming.share();
+    let mut bytes = Vec::new();
+    let mut pace = Pace::begin(Instant::now(), patience);
+    loop {
+        let part = match timeout_at(pace.deadline(), parts.next()).await {
+            Ok(Some(Ok(part))) => part,
+            Ok(None) => break,
+            Ok(Some(Err(_))) => {
+                return Err(refusal(StatusCode::BAD_REQUEST, "The body could not be read to its end."));
+            }
+            Err(_) => {
+                server.metrics.slow_senders.increment(1);
+                return Err(too_slow(patience));
+            }
+        };
+        let length = bytes.len() + part.len();
+        if length > most {
+            return Err(too_large());
+        }
+        if bytes.capacity() < length {
+            // Doubles, as vectors do, but never beyond what was announced.
+            let announced = announced.unwrap_or(usize::MAX);
+            let capacity = (2 * bytes.len()).min(announced).max(length);
+            share.hold(capacity).map_err(|_| too_much())?;
+            bytes.reserve_exact(capacity - bytes.len());
+        }
+        bytes.extend_from_slice(&part);
+        pace.reached(Instant::now(), bytes.len());
+    }
+    Ok(Received { bytes: bytes.into(), share })
+}
+
+fn too_slow(patience: Duration) -> Refusal {
+    let message = format!(
+        "The body came too slowly: it may rest for {} seconds and needs {MIN_RATE} bytes a second on average.",
+        patience.as_secs()
+    );
+    Refusal {
+        status: StatusCode::REQUEST_TIMEOUT,
+        error: Error::new(ErrorCode::BadUserInput, message).reason(ErrorReason::Timeout),
     }
 }
 
-fn is_length_limit(error: &axum::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.to_string().contains("length limit"))
+fn too_much() -> Refusal {
+    Error {
+        retry_after: Some(RETRY),
+        ..Error::new(ErrorCode::Unavailable, "This server holds too many unfinished requests; try again later.")
+    }
+    .into()
 }
 
 #[derive(Deserialize)]

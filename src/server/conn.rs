@@ -2,36 +2,51 @@
 //! what the kernel does not take waits here, bounded, and leaves in as few writes as possible.
 //!
 //! What always holds:
-//! - Frames leave in the order in which they were given, those of the protocol library (pongs, close) included.
+//! - Frames leave in the order in which they were given, pongs and closes included.
 //! - An idle socket owns no buffer and wakes nobody.
 //! - After an operation ended, by whichever side, nothing of it is sent.
-//! - More than the limit waiting: the connection ends with [`SLOW`], and its queue is dropped.
+//! - More than the limit waiting, or more than this node has left: the connection ends with [`SLOW`], and its queue is
+//!   dropped.
 
 use std::{
     borrow::Cow,
     collections::VecDeque,
-    io::{self, IoSlice, Read, Write},
+    io::{self, IoSlice},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::{net::TcpStream, sync::Notify, time::Instant};
 
 use super::{
-    events::{BATCH, Event, HIGH_WATER, Running},
+    assembly::NO_CODE,
+    budget::Share,
+    events::{Event, Running},
     frame::{Frame, prefix},
+    queue::{BATCH, BATCH_BYTES, Room},
+    ws::FORBIDDEN,
 };
 use crate::kernel::journal::Cursor;
 
 /// Close code of a connection that does not read what waits for it ("try again later"). It resumes by its cursors.
 pub(super) const SLOW: End = End::Close(1013, Cow::Borrowed("Slow consumer: reconnect and resume with your cursors"));
 
-/// So much may wait in bytes, whatever the number of events.
-const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// Close code of a connection whose client began a message and does not go on with it.
+pub(super) const STALLED: End = End::Close(1008, Cow::Borrowed("Message too slow: go on with what was begun"));
+
+/// Close code of a connection whose client says too much for too long.
+pub(super) const FLOOD: End = End::Close(4429, Cow::Borrowed("Too many messages"));
+
+/// Frames a second that are read from one client, control frames included; more must wait. A person may send 100
+/// requests a second with the usual settings, dashboards send a few.
+const FRAMES_PER_SECOND: u32 = 200;
+
+/// Who sends more than that for so many seconds without a pause has to go.
+const FLOOD_SECONDS: u32 = 5;
 
 /// Parts handed to the kernel in one write: three a frame.
 const PARTS: usize = 96;
@@ -75,18 +90,27 @@ pub(super) enum Refused {
     TooMany,
 }
 
-#[derive(Default)]
 struct State {
     frames: VecDeque<Frame>,
     /// Bytes of the first frame that have left.
     written: usize,
     waiting_bytes: usize,
+    /// What waits, as this node counts it.
+    share: Share,
+    /// So many events may wait, and so many bytes.
+    room: Room,
     /// The connection's task.
     waker: Option<Waker>,
     operations: Vec<Operation>,
     last_serial: u32,
     end: Option<End>,
     recheck: bool,
+    /// Frames that are read until the next tick.
+    allowance: u32,
+    /// Seconds in which all of it was spent.
+    flooding: u32,
+    /// When more of an unfinished message must have come.
+    due: Option<Instant>,
     /// The socket failed: nothing can be written.
     broken: bool,
 }
@@ -96,7 +120,6 @@ pub(super) struct Conn {
     stream: TcpStream,
     state: Mutex<State>,
     room: Notify,
-    limit: usize,
     /// Seconds since the client was last heard.
     pub(super) quiet: AtomicU32,
     /// Seconds left for `connection_init`; [`u32::MAX`] once it came.
@@ -108,13 +131,28 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    /// Takes over a socket. `limit` events may wait, `patience` seconds pass until the first message.
-    pub(super) fn new(stream: TcpStream, limit: usize, patience: u32) -> Self {
+    /// Takes over a socket. `room` is for what waits, `patience` seconds pass until the first message.
+    pub(super) fn new(stream: TcpStream, room: Room, share: Share, patience: u32) -> Self {
+        let state = State {
+            frames: VecDeque::new(),
+            written: 0,
+            waiting_bytes: 0,
+            share,
+            room,
+            waker: None,
+            operations: Vec::new(),
+            last_serial: 0,
+            end: None,
+            recheck: false,
+            allowance: FRAMES_PER_SECOND,
+            flooding: 0,
+            due: None,
+            broken: false,
+        };
         Self {
             stream,
-            state: Mutex::default(),
+            state: Mutex::new(state),
             room: Notify::new(),
-            limit,
             quiet: AtomicU32::new(0),
             patience: AtomicU32::new(patience),
             expires: AtomicI64::new(i64::MAX),
@@ -130,6 +168,27 @@ impl Conn {
     /// Sends a WebSocket ping.
     pub(super) fn ping(&self) {
         self.push([Frame::ping()]);
+    }
+
+    /// Answers a WebSocket ping.
+    pub(super) fn pong(&self, payload: &[u8]) {
+        self.push([Frame::pong(payload)]);
+    }
+
+    /// Says goodbye, also after the connection was told to end.
+    pub(super) fn goodbye(&self, code: u16, reason: &str) {
+        let mut state = self.lock();
+        if !state.broken {
+            let frame = Frame::close(Some(code).filter(|code| *code != NO_CODE), reason);
+            state.waiting_bytes += frame.len();
+            state.frames.push_back(frame);
+            self.write(&mut state);
+        }
+    }
+
+    /// So much may wait from now on.
+    pub(super) fn make_room(&self, room: Room) {
+        self.lock().room = room;
     }
 
     /// Reserves an id for an operation.
@@ -235,7 +294,8 @@ impl Conn {
         let mut state = self.lock();
         let keep = usize::from(state.written > 0);
         state.frames.truncate(keep);
-        state.waiting_bytes = state.frames.iter().map(Frame::len).sum();
+        state.waiting_bytes = state.frames.iter().map(Frame::len).sum::<usize>() - state.written;
+        state.settle();
     }
 
     /// Returns once there is room for more of a stream that can wait.
@@ -243,7 +303,7 @@ impl Conn {
         loop {
             let mut made = std::pin::pin!(self.room.notified());
             made.as_mut().enable();
-            if self.lock().frames.len() < self.high_water() {
+            if !self.lock().is_busy() {
                 return;
             }
             made.await;
@@ -270,10 +330,29 @@ impl Conn {
         if state.broken || state.frames.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// True while so little waits that reading more from the client makes sense. Streams alone never stop it.
+    /// True while so little waits that reading more from the client makes sense, and it has not said too much. Streams
+    /// alone never stop it.
     pub(super) fn may_read(&self) -> bool {
         let state = self.lock();
-        state.frames.len() < self.high_water() + state.streams() + REPLIES
+        state.allowance > 0 && state.frames.len() < state.room.high_water() + state.streams() * BATCH + REPLIES
+    }
+
+    /// So many frames were read.
+    pub(super) fn spend(&self, frames: u32) {
+        if frames > 0 {
+            let mut state = self.lock();
+            state.allowance = state.allowance.saturating_sub(frames);
+        }
+    }
+
+    /// More of an unfinished message must come until then; `None` when none is unfinished.
+    pub(super) fn expect(&self, due: Option<Instant>) {
+        self.lock().due = due;
+    }
+
+    /// Takes what the kernel has.
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.try_read(buffer)
     }
 
     /// Ready when there is something to read.
@@ -297,8 +376,10 @@ impl Conn {
         if idle {
             self.write(state);
         }
-        let crowded = state.frames.len() > self.limit + state.streams()
-            || (state.frames.len() > 1 && state.waiting_bytes > MAX_WAITING_BYTES);
+        let (count, streams) = (state.frames.len(), state.streams());
+        let crowded = count > state.room.events + streams * BATCH
+            || (count > 1 && state.waiting_bytes > state.room.bytes + streams * BATCH_BYTES)
+            || !state.settle();
         if crowded {
             state.end = Some(SLOW);
         }
@@ -335,8 +416,7 @@ impl Conn {
                 Err(_) => state.broken = true,
             }
             if state.broken {
-                state.frames.clear();
-                state.waiting_bytes = 0;
+                state.drop_frames();
             }
         }
         if state.frames.capacity() > KEPT_CAPACITY {
@@ -349,7 +429,7 @@ impl Conn {
             Some(waker) => waker.clone_from(cx.waker()),
             None => state.waker = Some(cx.waker().clone()),
         }
-        let crowded = state.frames.len() >= self.high_water();
+        let busy = state.is_busy();
         loop {
             self.write(state);
             if state.frames.is_empty() {
@@ -359,19 +439,16 @@ impl Conn {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => {
                     state.broken = true;
-                    state.frames.clear();
+                    state.drop_frames();
                     break;
                 }
                 Poll::Pending => break,
             }
         }
-        if crowded && state.frames.len() < self.high_water() {
+        state.settle();
+        if busy && !state.is_busy() {
             self.room.notify_waiters();
         }
-    }
-
-    fn high_water(&self) -> usize {
-        self.limit.min(HIGH_WATER)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -380,9 +457,25 @@ impl Conn {
 }
 
 impl State {
-    /// What streams that wait for room can add to it: each may have a batch in its hands.
+    /// Streams that wait for room can add to it: each may have a batch in its hands.
     fn streams(&self) -> usize {
-        self.operations.len() * BATCH
+        self.operations.len()
+    }
+
+    /// So much waits that streams that can wait should.
+    fn is_busy(&self) -> bool {
+        self.room.is_busy(self.frames.len(), self.waiting_bytes)
+    }
+
+    /// Tells this node how much waits; false when it is more than it has left.
+    fn settle(&mut self) -> bool {
+        self.share.hold(self.waiting_bytes).is_ok()
+    }
+
+    fn drop_frames(&mut self) {
+        self.frames.clear();
+        self.waiting_bytes = 0;
+        self.settle();
     }
 
     fn sent(&mut self, bytes: usize) {
@@ -403,34 +496,6 @@ fn wake(state: &mut State) {
     }
 }
 
-/// The socket as the protocol library sees it: reads come from the kernel, writes join the queue.
-pub(super) struct Io(pub(super) Arc<Conn>);
-
-impl Read for Io {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.stream.try_read(buffer)
-    }
-}
-
-impl Write for Io {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let frame = Frame::raw(bytes);
-        let mut state = self.0.lock();
-        // Its close frame must leave after the connection was told to end.
-        state.waiting_bytes += frame.len();
-        state.frames.push_back(frame);
-        self.0.write(&mut state);
-        if !state.frames.is_empty() {
-            wake(&mut state);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Conn {
     /// The client was heard.
     pub(super) fn heard(&self) {
@@ -438,7 +503,8 @@ impl Conn {
     }
 
     /// A second has passed. Ends the connection where something has run out.
-    pub(super) fn tick(&self, now_micros: i64, silence: u32, ping_due: bool) {
+    pub(super) fn tick(&self, now: Instant, now_micros: i64, silence: u32, ping_due: bool) {
+        self.tick_reading(now);
         let patience = self.patience.load(Ordering::Relaxed);
         if patience == 0 {
             self.end(End::Close(4408, "Connection initialisation timeout".into()));
@@ -455,13 +521,30 @@ impl Conn {
             self.recheck.store(recheck - 1, Ordering::Relaxed);
         }
         if self.expires.load(Ordering::Relaxed) <= now_micros {
-            self.end(End::Close(4403, "Forbidden: TOKEN_EXPIRED".into()));
+            self.end(End::Close(FORBIDDEN, "Forbidden: TOKEN_EXPIRED".into()));
         }
         if self.quiet.fetch_add(1, Ordering::Relaxed) >= silence {
             self.end(End::Gone);
         }
         if ping_due {
             self.ping();
+        }
+    }
+
+    /// The client may say something again, unless it says too much or does not go on.
+    fn tick_reading(&self, now: Instant) {
+        let mut state = self.lock();
+        let spent = std::mem::replace(&mut state.allowance, FRAMES_PER_SECOND) == 0;
+        state.flooding = if spent { state.flooding + 1 } else { 0 };
+        let end = match state.due {
+            Some(due) if due <= now => Some(STALLED),
+            _ if state.flooding >= FLOOD_SECONDS => Some(FLOOD),
+            _ => None,
+        };
+        let ends = end.is_some();
+        state.end = state.end.take().or(end);
+        if spent || ends {
+            wake(&mut state);
         }
     }
 }

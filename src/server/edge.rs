@@ -1,6 +1,10 @@
 //! What every request meets first and every response last: its id, the caller's address, other pages' origins, panics.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use async_graphql::Value;
 use axum::{
@@ -16,7 +20,7 @@ use super::{
     Server,
     answer::{About, Answer, server_error},
     operation::panicked,
-    sockets::too_many_connections,
+    places::{Holder, Seat, too_many_connections},
 };
 use crate::kernel::{
     ctx::Request,
@@ -39,8 +43,8 @@ const EXPOSED_HEADERS: &str = "etag, retry-after, x-request-id";
 pub(super) struct Peer {
     /// Its address.
     pub(super) address: SocketAddr,
-    /// There are more connections than allowed: only health checks are answered.
-    pub(super) crowded: bool,
+    /// There are more connections than allowed: only health checks are answered, everything else with this status.
+    pub(super) refused: Option<StatusCode>,
 }
 
 #[derive(Clone)]
@@ -52,10 +56,23 @@ pub(super) async fn around(State(server): State<Arc<Server>>, mut request: HttpR
     request.extensions_mut().insert(RequestId(id.clone()));
     let graphql = request.uri().path().starts_with("/graphql");
     let origin = request.headers().get(header::ORIGIN).filter(|_| graphql).cloned();
-    let crowded = request.extensions().get::<Peer>().is_some_and(|peer| peer.crowded)
-        && !request.uri().path().starts_with("/health");
-    let mut response = if crowded {
-        let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, too_many_connections(), &id);
+    let health = request.uri().path().starts_with("/health");
+    let seat = match request.extensions().get::<Peer>().copied() {
+        None => Ok(None),
+        Some(Peer { refused: Some(status), .. }) => Err(status),
+        Some(Peer { address, refused: None }) => {
+            let peer = address.ip();
+            let caller = server.proxies.caller(peer, request.headers(), server.ports.clock.micros());
+            request.extensions_mut().insert(Caller(caller));
+            seat(&server, peer, caller)
+        }
+    };
+    // Held until there is an answer; a stream or a socket holds it longer.
+    if let Ok(Some(seat)) = &seat {
+        request.extensions_mut().insert(seat.clone());
+    }
+    let mut response = if let Some(status) = seat.as_ref().err().filter(|_| !health) {
+        let mut response = refuse(*status, too_many_connections(), &id);
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         response
     } else if graphql && request.method() == Method::OPTIONS {
@@ -109,14 +126,30 @@ pub(super) fn request_id(request: &HttpRequest) -> &str {
     request.extensions().get::<RequestId>().map_or("", |id| &id.0)
 }
 
+/// The address of whoever calls.
+#[derive(Clone, Copy)]
+struct Caller(IpAddr);
+
+/// The place of whoever is behind a proxy; those who are connected themselves have one already.
+fn seat(server: &Server, peer: IpAddr, caller: IpAddr) -> std::result::Result<Option<Seat>, StatusCode> {
+    if !server.proxies.trust(peer) || caller == peer.to_canonical() {
+        return Ok(None);
+    }
+    let place = server.places.take(Holder::Network(caller.into()));
+    if place.number > server.connections_per_address() {
+        server.metrics.refused.increment(1);
+        return Err(StatusCode::TOO_MANY_REQUESTS);
+    }
+    Ok(Some(place.into()))
+}
+
 /// What limits, logs and checks of origin need to know of a request.
-pub(super) fn about(server: &Server, request: &HttpRequest) -> Request {
+pub(super) fn about(request: &HttpRequest) -> Request {
     let headers = request.headers();
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
     Request {
         id: request_id(request).to_owned(),
-        address: peer.map(|peer| server.proxies.caller(peer, headers, server.ports.clock.micros())),
+        address: request.extensions().get::<Caller>().map(|caller| caller.0),
         origin: text(&header::ORIGIN),
         host: text(&header::HOST).or_else(|| request.uri().authority().map(ToString::to_string)),
         user_agent: text(&header::USER_AGENT),

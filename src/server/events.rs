@@ -1,16 +1,11 @@
 //! A subscription runs: alone, in a shared execution, or first the one and then the other; its events go to a socket or
 //! to an SSE stream.
 
-use std::{
-    collections::VecDeque,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::Response;
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
-use tokio::sync::Notify;
 
 use super::{
     Server,
@@ -19,14 +14,9 @@ use super::{
     hub::{Group, Key, Membership, Settled},
     metrics::Live,
     operation::{Prepared, panicked},
+    queue::{BATCH, BATCH_BYTES, Queue},
 };
 use crate::kernel::{access::Actor, ctx::Ctx, journal::Cursor, position::Position};
-
-/// So many events that are ready at the same time are handed on together, and leave in one write.
-pub(super) const BATCH: usize = 32;
-
-/// From so many waiting events on, streams that can wait are not asked for more.
-pub(super) const HIGH_WATER: usize = 64;
 
 /// One result of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,14 +149,18 @@ fn steps(results: BoxStream<'static, Response>, cx: Ctx) -> impl Stream<Item = S
 /// it is ready.
 async fn batch(steps: &mut (impl Stream<Item = Step> + Unpin)) -> (Vec<Event>, Option<Option<Bytes>>) {
     let mut events = Vec::new();
+    let mut bytes = 0;
     let mut step = steps.next().await;
     loop {
         match step {
-            Some(Step::Next(event)) => events.push(event),
+            Some(Step::Next(event)) => {
+                bytes += event.payload.len();
+                events.push(event);
+            }
             Some(Step::End(errors)) => return (events, Some(errors)),
             None => return (events, Some(None)),
         }
-        if events.len() == BATCH {
+        if events.len() == BATCH || bytes >= BATCH_BYTES {
             return (events, None);
         }
         match steps.next().now_or_never() {
@@ -262,117 +256,5 @@ async fn run_shared(
             server.hub.end(&key, &group, errors.as_ref());
             return;
         }
-    }
-}
-
-/// What waits for one SSE stream.
-pub(super) struct Queue {
-    state: Mutex<Waiting>,
-    news: Notify,
-    room: Notify,
-    limit: usize,
-}
-
-#[derive(Default)]
-struct Waiting {
-    payloads: VecDeque<Bytes>,
-    end: Option<Option<Bytes>>,
-    slow: bool,
-    /// `None` once nobody reads any more.
-    running: Option<Running>,
-}
-
-/// What the reader of a [`Queue`] finds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    /// A payload.
-    Next(Bytes),
-    /// The end; with a list of errors if it failed.
-    End(Option<Bytes>),
-    /// The reader was too slow and must be cut off.
-    TooSlow,
-}
-
-impl Queue {
-    /// A queue for at most `limit` payloads.
-    pub(super) fn new(limit: usize) -> Self {
-        let state = Waiting { running: Some(Running::Starting), ..Waiting::default() };
-        Self { state: Mutex::new(state), news: Notify::new(), room: Notify::new(), limit }
-    }
-
-    /// Adds those of the events that follow `after`. Beyond the limit the stream is cut.
-    fn push(&self, events: &[Event], after: Option<Cursor>) {
-        let mut state = self.lock();
-        if state.slow || state.end.is_some() {
-            return;
-        }
-        let news = events.iter().filter(|event| event.follows(after)).map(|event| event.payload.clone());
-        state.payloads.extend(news);
-        if state.payloads.len() > self.limit + BATCH {
-            state.payloads.clear();
-            state.slow = true;
-        }
-        drop(state);
-        self.news.notify_one();
-    }
-
-    /// Nothing will follow.
-    fn end(&self, errors: Option<&Bytes>) {
-        self.lock().end.get_or_insert(errors.cloned());
-        self.news.notify_one();
-    }
-
-    /// What comes next.
-    pub(super) async fn next(&self) -> Found {
-        loop {
-            {
-                let mut state = self.lock();
-                if state.slow {
-                    return Found::TooSlow;
-                }
-                if let Some(payload) = state.payloads.pop_front() {
-                    if state.payloads.len() + 1 == self.high_water() {
-                        self.room.notify_one();
-                    }
-                    return Found::Next(payload);
-                }
-                if let Some(end) = &state.end {
-                    return Found::End(end.clone());
-                }
-            }
-            self.news.notified().await;
-        }
-    }
-
-    async fn room(&self) {
-        while self.lock().payloads.len() >= self.high_water() {
-            self.room.notified().await;
-        }
-    }
-
-    fn high_water(&self) -> usize {
-        self.limit.min(HIGH_WATER)
-    }
-
-    fn attach(&self, next: Running) {
-        let before = {
-            let mut state = self.lock();
-            match &mut state.running {
-                Some(running) => running.replace(next),
-                None => next,
-            }
-        };
-        // Outside the lock: leaving a shared execution takes other locks.
-        drop(before);
-    }
-
-    /// Nobody reads any more: ends what runs.
-    pub(super) fn leave(&self) {
-        let running = self.lock().running.take();
-        drop(running);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

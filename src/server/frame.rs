@@ -3,7 +3,12 @@
 use bytes::Bytes;
 
 const TEXT: u8 = 0x81;
+const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
+const PONG: u8 = 0x8A;
+
+/// The longest reason in a close frame.
+const MAX_REASON: usize = 123;
 
 /// The longest frame header of a server.
 const MAX_HEADER: usize = 10;
@@ -19,11 +24,6 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Bytes that some part of the program made itself: a frame that is complete already.
-    pub(super) fn raw(bytes: &[u8]) -> Self {
-        Self { head: bytes.to_vec(), body: Bytes::new(), tail: b"" }
-    }
-
     /// A text message that belongs to no operation.
     pub(super) fn text(text: &str) -> Self {
         let mut head = Vec::with_capacity(text.len() + MAX_HEADER);
@@ -34,7 +34,26 @@ impl Frame {
 
     /// A WebSocket ping.
     pub(super) fn ping() -> Self {
-        Self::raw(&[PING, 0])
+        Self::control(PING, b"")
+    }
+
+    /// The answer to a client's ping.
+    pub(super) fn pong(payload: &[u8]) -> Self {
+        Self::control(PONG, payload)
+    }
+
+    /// A goodbye. Without a code it has no reason either.
+    pub(super) fn close(code: Option<u16>, reason: &str) -> Self {
+        let Some(code) = code else { return Self::control(CLOSE, b"") };
+        let reason = &reason[..reason.floor_char_boundary(MAX_REASON)];
+        Self::control(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
+    }
+
+    fn control(kind: u8, payload: &[u8]) -> Self {
+        let mut head = Vec::with_capacity(payload.len() + MAX_HEADER);
+        write_header(kind, payload.len(), &mut head);
+        head.extend_from_slice(payload);
+        Self { head, body: Bytes::new(), tail: b"" }
     }
 
     /// A message of an operation: its beginning, as [`prefix`] makes it, and what may be shared with others.
@@ -91,6 +110,13 @@ mod tests {
             write_header(TEXT, length, &mut bytes);
             assert_eq!(bytes.len(), header, "{length}");
         }
+    }
+
+    #[test]
+    fn a_close_has_room_for_its_reason() {
+        let frame = Frame::close(Some(4400), &"ğ".repeat(100));
+        assert_eq!(&frame.parts().concat()[..4], [CLOSE, 124, 0x11, 0x30], "122 bytes of whole letters, and the code");
+        assert_eq!(Frame::close(None, "x").parts().concat(), [CLOSE, 0]);
     }
 
     #[test]

@@ -12,14 +12,17 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
+use bytes::Bytes;
 
 use super::{
     Server,
     answer::{About, Answer, server_error},
     auth::{self, Identity},
-    body::{Content, Refusal, content, from_multipart, from_query, read_body, refusal},
+    body::{Content, RETRY, Refusal, content, from_multipart, from_query, read_body, refusal},
+    budget::{Full, Share},
     edge, graphiql,
     operation::{Params, bad_request},
+    places::Seat,
     sse,
 };
 use crate::kernel::{
@@ -69,7 +72,8 @@ async fn answer(server: Arc<Server>, request: HttpRequest, form: Option<Form>) -
             if status == StatusCode::METHOD_NOT_ALLOWED {
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, OPTIONS"));
             }
-            if matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
+            let unread = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::SERVICE_UNAVAILABLE];
+            if unread.contains(&status) {
                 // The rest of the body is still on its way.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -95,16 +99,17 @@ async fn take(server: &Arc<Server>, request: HttpRequest, form: Option<Form>) ->
         }
     };
     let kind = if get { None } else { Some(content(request.headers())?) };
-    let about = edge::about(server, &request);
+    let about = edge::about(&request);
     let known = request.headers().get(header::IF_NONE_MATCH).filter(|_| get).cloned();
     let token = edge::bearer(request.headers())?.map(Box::<str>::from);
     let identity = auth::identify(&server.ports, token.as_deref(), &about).await?;
     server.admit(&identity.actor, &about).await?;
-    let (params, uploads) = match kind {
-        None => (from_query(&request, server.ports.config.max_nesting)?, Vec::new()),
+    let seat = request.extensions().get::<Seat>().cloned();
+    let (params, uploads, body) = match kind {
+        None => (from_query(&request, server.ports.config.max_nesting)?, Vec::new(), None),
         Some(Content::Json) => {
             let body = read_body(server, request, server.ports.config.max_body_bytes).await?;
-            (Params::from_json(&body, server.ports.config.max_nesting)?, Vec::new())
+            (Params::from_json(&body.bytes, server.ports.config.max_nesting)?, Vec::new(), Some(body.share))
         }
         Some(Content::Multipart(kind)) => {
             let config = &server.ports.config;
@@ -113,10 +118,12 @@ async fn take(server: &Arc<Server>, request: HttpRequest, form: Option<Form>) ->
                 Actor::User(_) => config.max_upload_bytes.max(config.max_body_bytes),
                 Actor::Anonymous | Actor::Visitor { .. } | Actor::System => config.max_body_bytes,
             };
-            from_multipart(&kind, read_body(server, request, most).await?, most).await?
+            let body = read_body(server, request, most).await?;
+            let (params, uploads) = from_multipart(&kind, body.bytes, most).await?;
+            (params, uploads, Some(body.share))
         }
     };
-    Ok(run(server, Call { params, uploads, get, form, token, identity, about, known }).await)
+    Ok(run(server, Call { params, uploads, get, form, token, identity, about, known, seat, _body: body }).await)
 }
 
 /// A request that was read.
@@ -130,6 +137,9 @@ struct Call {
     about: Request,
     /// The answers that the caller has, by their tags.
     known: Option<HeaderValue>,
+    seat: Option<Seat>,
+    /// Held until there is an answer: what was sent is in the memory as long.
+    _body: Option<Share>,
 }
 
 async fn run(server: &Arc<Server>, call: Call) -> Response {
@@ -140,7 +150,11 @@ async fn run(server: &Arc<Server>, call: Call) -> Response {
         Err(errors) => {
             let answer = Answer::refused_for(errors, about);
             server.metrics.refused_operation("unknown", answer.code);
-            return if call.form == Form::Events { sse::only(&answer) } else { write(&answer, call.form) };
+            return if call.form == Form::Events {
+                sse::only(server, &answer)
+            } else {
+                write(server, &answer, call.form)
+            };
         }
     };
     if call.get && prepared.kind == OperationType::Mutation {
@@ -150,21 +164,23 @@ async fn run(server: &Arc<Server>, call: Call) -> Response {
         return response;
     }
     match (call.form, prepared.kind) {
-        (Form::Events, OperationType::Subscription) => sse::open(server, prepared, cx, call.identity, call.token),
+        (Form::Events, OperationType::Subscription) => {
+            sse::open(server, prepared, cx, call.identity, call.token, call.seat)
+        }
         (Form::Events, OperationType::Query | OperationType::Mutation) => {
-            sse::only(&Box::pin(server.execute(prepared, &cx)).await)
+            sse::only(server, &Box::pin(server.execute(prepared, &cx)).await)
         }
         (Form::Response | Form::Json | Form::Page, OperationType::Subscription) => {
             let error = Error::new(
                 ErrorCode::GraphqlValidationFailed,
                 "Subscriptions need a WebSocket at /graphql/ws, or server-sent events: Accept: text/event-stream.",
             );
-            write(&Answer::refused(server_error(error), about), call.form)
+            write(server, &Answer::refused(server_error(error), about), call.form)
         }
         (Form::Response | Form::Json | Form::Page, OperationType::Query | OperationType::Mutation) => {
             let may_be_kept = call.get && prepared.alone;
             let answer = Box::pin(server.execute(prepared, &cx)).await;
-            let response = write(&answer, call.form);
+            let response = write(server, &answer, call.form);
             match answer.etag.filter(|_| may_be_kept) {
                 Some(etag) => tagged(response, etag, call.known.as_ref()),
                 None => response,
@@ -178,6 +194,7 @@ fn tagged(mut response: Response, etag: HeaderValue, known: Option<&HeaderValue>
     if known.is_some_and(|known| matches(known, &etag)) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Body::empty();
+        response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag);
@@ -192,8 +209,11 @@ fn matches(known: &HeaderValue, etag: &HeaderValue) -> bool {
     known.split(',').any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
 }
 
+/// Answers from this size on are counted while a client takes them.
+const LARGE: usize = 64 * 1024;
+
 /// An answer in its form, with its status.
-fn write(answer: &Answer, form: Form) -> Response {
+fn write(server: &Server, answer: &Answer, form: Form) -> Response {
     let status = match answer.code {
         "RATE_LIMITED" if answer.empty => StatusCode::TOO_MANY_REQUESTS,
         _ if answer.executed => StatusCode::OK,
@@ -202,9 +222,11 @@ fn write(answer: &Answer, form: Form) -> Response {
         _ if form == Form::Response => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    let mut response = Response::new(Body::from(answer.json.clone()));
+    let Ok(body) = held(server, answer.json.clone()) else { return too_much_waits() };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(answer.json.len()));
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static(match form {
@@ -216,6 +238,24 @@ fn write(answer: &Answer, form: Form) -> Response {
     headers.append(header::VARY, HeaderValue::from_static("accept"));
     edge::add_hints(headers, status, answer.retry_after.filter(|_| status != StatusCode::OK));
     response
+}
+
+/// The body of an answer; a large one is counted until it has left.
+pub(super) fn held(server: &Server, bytes: Bytes) -> Result<Body, Full> {
+    if bytes.len() < LARGE { Ok(Body::from(bytes)) } else { server.outgoing.share().body(bytes) }
+}
+
+/// The answer instead of one that there is no room for.
+pub(super) fn too_much_waits() -> Response {
+    let error = Error {
+        retry_after: Some(RETRY),
+        ..Error::new(
+            ErrorCode::Unavailable,
+            "The answer is too large for what waits for slow clients already; try again later. A mutation has been \
+             carried out.",
+        )
+    };
+    edge::refuse(StatusCode::SERVICE_UNAVAILABLE, error, "")
 }
 
 /// The form of the answer by the `Accept` header; `None` when there is none we could give.

@@ -20,6 +20,8 @@ static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// The transport's own instruments, looked up once.
 pub(super) struct Metrics {
+    /// Connections open now, of all kinds.
+    pub(super) connections: Gauge,
     /// WebSockets open now.
     pub(super) sockets: Gauge,
     /// SSE streams open now.
@@ -34,6 +36,18 @@ pub(super) struct Metrics {
     pub(super) shared: Counter,
     /// Connections refused because there were too many.
     pub(super) refused: Counter,
+    /// Bytes held of unfinished messages and of requests that are being answered.
+    pub(super) incoming_bytes: Gauge,
+    /// Bytes that wait for clients that read slowly.
+    pub(super) outgoing_bytes: Gauge,
+    /// Messages and requests refused because of what was held already.
+    pub(super) incoming_refused: Counter,
+    /// Connections cut and answers refused because of what waited already.
+    pub(super) outgoing_refused: Counter,
+    /// Connections cut because they did not go on with what they had begun.
+    pub(super) slow_senders: Counter,
+    /// Connections cut because they said too much.
+    pub(super) floods: Counter,
 }
 
 impl Metrics {
@@ -42,6 +56,19 @@ impl Metrics {
         let _ = recorder();
         metrics::describe_counter!(REQUESTS, "Operations answered, by kind and code");
         metrics::describe_histogram!(SECONDS, "Seconds from request to answer, by kind");
+        metrics::describe_gauge!("yanit_connections", "Connections open now, of all kinds");
+        metrics::describe_gauge!("yanit_incoming_bytes", "Bytes held of unfinished messages and requests");
+        metrics::describe_gauge!("yanit_outgoing_bytes", "Bytes that wait for clients that read slowly");
+        metrics::describe_counter!(
+            "yanit_incoming_refused_total",
+            "Messages and requests refused because too many bytes were held already"
+        );
+        metrics::describe_counter!(
+            "yanit_outgoing_refused_total",
+            "Connections cut and answers refused because too many bytes waited already"
+        );
+        metrics::describe_counter!("yanit_slow_senders_total", "Connections cut because they did not go on sending");
+        metrics::describe_counter!("yanit_floods_total", "Connections cut because they sent too many messages");
         metrics::describe_gauge!("yanit_sockets", "WebSockets open now");
         metrics::describe_gauge!("yanit_event_streams", "SSE streams open now");
         metrics::describe_gauge!("yanit_subscriptions", "Subscriptions running now");
@@ -55,6 +82,7 @@ impl Metrics {
         metrics::describe_counter!("yanit_model_calls_total", "Calls to language models, by provider and outcome");
         metrics::describe_gauge!("yanit_model_circuits_open", "Circuit breakers that are not closed, by provider");
         let metrics = Self {
+            connections: metrics::gauge!("yanit_connections"),
             sockets: metrics::gauge!("yanit_sockets"),
             streams: metrics::gauge!("yanit_event_streams"),
             subscriptions: metrics::gauge!("yanit_subscriptions"),
@@ -62,12 +90,34 @@ impl Metrics {
             executions: metrics::counter!("yanit_executions_total"),
             shared: metrics::counter!("yanit_executions_shared_total"),
             refused: metrics::counter!("yanit_connections_refused_total"),
+            incoming_bytes: metrics::gauge!("yanit_incoming_bytes"),
+            outgoing_bytes: metrics::gauge!("yanit_outgoing_bytes"),
+            incoming_refused: metrics::counter!("yanit_incoming_refused_total"),
+            outgoing_refused: metrics::counter!("yanit_outgoing_refused_total"),
+            slow_senders: metrics::counter!("yanit_slow_senders_total"),
+            floods: metrics::counter!("yanit_floods_total"),
         };
         // An instrument appears on the page once it has a value.
-        metrics.sockets.increment(0.0);
-        metrics.streams.increment(0.0);
-        metrics.subscriptions.increment(0.0);
-        for counter in [&metrics.slow_consumers, &metrics.executions, &metrics.shared, &metrics.refused] {
+        for gauge in [
+            &metrics.connections,
+            &metrics.sockets,
+            &metrics.streams,
+            &metrics.subscriptions,
+            &metrics.incoming_bytes,
+            &metrics.outgoing_bytes,
+        ] {
+            gauge.increment(0.0);
+        }
+        for counter in [
+            &metrics.slow_consumers,
+            &metrics.executions,
+            &metrics.shared,
+            &metrics.refused,
+            &metrics.incoming_refused,
+            &metrics.outgoing_refused,
+            &metrics.slow_senders,
+            &metrics.floods,
+        ] {
             counter.increment(0);
         }
         metrics

@@ -1,12 +1,16 @@
 //! Transport: HTTP, WebSocket and server-sent events. It may use everything; nothing uses it.
 //!
-//! The way of a request: [`serve`] accepts the connection → [`edge`] gives it an id and, with [`proxies`], an address → [`http`] with [`body`], or [`ws`] with [`talk`], reads it →
-//! [`auth`] says who calls → [`operation`] counts it and has it checked ([`documents`], [`lexer`], [`limits`]) → the schema runs it, or
+//! The way of a request: [`serve`] accepts the connection if its address has a place ([`places`]) → [`edge`] gives it an
+//! id and, with [`proxies`], an address → [`http`] with [`body`], or [`ws`] with [`reader`] and [`talk`], reads it, not too
+//! slowly ([`pace`]) and within the memory for it ([`budget`]) → [`auth`] says who calls → [`operation`] counts it and has
+//! it checked ([`documents`], [`lexer`], [`limits`]) → the schema runs it, or
 //! [`hub`] shares a run that is there → [`answer`] completes its errors → [`http`], [`sse`] or [`conn`] writes it.
 
 mod answer;
+mod assembly;
 pub mod auth;
 mod body;
+mod budget;
 mod conn;
 mod documents;
 mod edge;
@@ -21,7 +25,11 @@ mod lexer;
 mod limits;
 mod metrics;
 mod operation;
+mod pace;
+mod places;
 mod proxies;
+mod queue;
+mod reader;
 mod serve;
 mod sockets;
 mod sse;
@@ -46,6 +54,11 @@ pub(crate) struct Server {
     api: Api,
     hub: Arc<hub::Hub>,
     sockets: sockets::Sockets,
+    places: places::Places,
+    /// For what clients have begun to send.
+    incoming: Arc<budget::Budget>,
+    /// For what clients do not take.
+    outgoing: Arc<budget::Budget>,
     metrics: metrics::Metrics,
     proxies: proxies::Proxies,
     documents: documents::Documents,
@@ -58,12 +71,24 @@ pub(crate) struct Server {
 impl Server {
     /// Wires the transport and starts its ticker.
     fn start(ports: Arc<Ports>, api: Api) -> Arc<Self> {
+        let metrics = metrics::Metrics::new();
         let server = Arc::new(Self {
             documents: documents::Documents::new(api.types().clone()),
             api,
             hub: Arc::default(),
             sockets: sockets::Sockets::default(),
-            metrics: metrics::Metrics::new(),
+            places: places::Places::default(),
+            incoming: budget::Budget::new(
+                ports.config.max_incoming_bytes,
+                metrics.incoming_bytes.clone(),
+                metrics.incoming_refused.clone(),
+            ),
+            outgoing: budget::Budget::new(
+                ports.config.max_outgoing_bytes,
+                metrics.outgoing_bytes.clone(),
+                metrics.outgoing_refused.clone(),
+            ),
+            metrics,
             proxies: proxies::Proxies::new(&ports.config),
             graphiql: ports.config.graphiql.then(graphiql::Graphiql::new).flatten(),
             stopping: ports.tasks.stopping().child_token(),

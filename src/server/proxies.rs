@@ -60,11 +60,16 @@ impl Proxies {
         Self { networks, hops, warned: [const { AtomicI64::new(i64::MIN) }; Doubt::COUNT] }
     }
 
+    /// Connections from this address are those of a trusted proxy, which speaks for many.
+    pub(super) fn trust(&self, peer: IpAddr) -> bool {
+        self.networks.contain(peer.to_canonical())
+    }
+
     /// The address of whoever sent a request that came by a connection from `peer`.
     pub(super) fn caller(&self, peer: IpAddr, headers: &HeaderMap, now: i64) -> IpAddr {
         let peer = peer.to_canonical();
         let (address, mut doubt) = walk(&self.networks, self.hops, peer, entries(headers));
-        if doubt.is_none() && !self.networks.contain(peer) {
+        if doubt.is_none() && !self.trust(peer) {
             let others = [header::FORWARDED, X_REAL_IP];
             doubt = others.iter().any(|name| headers.contains_key(name)).then_some(Doubt::Stranger);
         }

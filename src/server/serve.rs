@@ -13,13 +13,19 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{Router, body::Body, extract::Request, http::StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tower::Service;
 
-use super::{Server, edge::Peer};
+use super::{
+    Server,
+    edge::Peer,
+    metrics::Live,
+    pace::Paced,
+    places::{Holder, Place},
+};
 use crate::{
     kernel::{ctx::Ports, task::Tasks},
     schema::Api,
@@ -31,8 +37,12 @@ const BACKLOG: u32 = 4096;
 /// Above the limit, so many connections get an answer that says so; further ones are closed at once.
 const COURTESY: usize = 256;
 
-/// The longest request head.
-const MAX_HEAD: usize = 64 * 1024;
+/// The same for the connections of one address.
+const COURTESY_OF_ADDRESS: usize = 8;
+
+/// The longest request head, as other servers have it. It is held without being counted until all of it has come, and
+/// so much more waits between a body that is made in pieces and a client that reads slowly.
+const MAX_HEAD: usize = 16 * 1024;
 
 /// The longest request line and headers may take this many fields.
 const MAX_HEADERS: usize = 100;
@@ -85,6 +95,9 @@ pub(super) struct Counted(#[expect(dead_code, reason = "held for its drop")] Arc
 
 struct Count {
     connections: Arc<Connections>,
+    /// Of the address at the other end, unless that is a proxy, which speaks for many.
+    _place: Option<Place>,
+    _live: Live,
 }
 
 impl Drop for Count {
@@ -97,16 +110,39 @@ impl Connections {
     fn take(self: &Arc<Self>, server: &Arc<Server>, router: &Router, stream: TcpStream, address: SocketAddr) {
         let limit = server.ports.config.max_connections;
         let open = self.open.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(Arc::new(Count { connections: self.clone() }));
-        if open >= limit {
+        let peer = address.ip();
+        let place = (!server.proxies.trust(peer)).then(|| server.places.take(Holder::Network(peer.into())));
+        let of_address = place.as_ref().map_or(0, |place| place.number);
+        let most = server.connections_per_address();
+        let counted = Counted(Arc::new(Count {
+            connections: self.clone(),
+            _place: place,
+            _live: Live::new(&server.metrics.connections),
+        }));
+        let refused = if open >= limit {
+            Some(StatusCode::SERVICE_UNAVAILABLE)
+        } else if of_address > most {
+            Some(StatusCode::TOO_MANY_REQUESTS)
+        } else {
+            None
+        };
+        if refused.is_some() {
             server.metrics.refused.increment(1);
-            if open >= limit + COURTESY {
+            if open >= limit + COURTESY || of_address > most + COURTESY_OF_ADDRESS {
                 return;
             }
         }
-        let peer = Peer { address, crowded: open >= limit };
+        let peer = Peer { address, refused };
         let tasks: &Tasks = &server.ports.tasks;
         tasks.spawn(connection(server.clone(), router.clone(), stream, peer, counted));
+    }
+}
+
+impl Server {
+    /// How many connections one address may have; never so many that nothing is left for others.
+    pub(super) fn connections_per_address(&self) -> usize {
+        let config = &self.ports.config;
+        config.max_address_connections.min(config.max_connections / 2).max(1)
     }
 }
 
@@ -119,12 +155,13 @@ async fn connection(server: Arc<Server>, router: Router, stream: TcpStream, peer
         let mut router = router.clone();
         async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
     });
+    let patience = Duration::from_secs(server.ports.config.read_timeout_seconds);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(server.ports.config.read_timeout_seconds))
+        .header_read_timeout(patience)
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Paced::new(stream, patience)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let stopping = server.stopping.clone();

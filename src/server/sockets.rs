@@ -1,23 +1,19 @@
-//! All WebSockets of this node: one ticker for their pings and time limits instead of a timer each, and how many
-//! connections a visitor has.
+//! All WebSockets of this node: one ticker for their pings and time limits instead of a timer each.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
-use ::entity::ids::VisitorId;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{
     Server,
     conn::{Conn, End},
+    places::{Holder, Place, too_many_connections},
 };
-use crate::kernel::{
-    access::Actor,
-    error::{Error, ErrorCode, ErrorReason, Result},
-};
+use crate::kernel::{access::Actor, error::Result};
 
 /// The ticker's step; all time limits of sockets are whole seconds.
 const STEP: Duration = Duration::from_secs(1);
@@ -32,7 +28,6 @@ const SILENT_PINGS: u64 = 2;
 #[derive(Default)]
 pub(super) struct Sockets {
     open: Mutex<Open>,
-    visitors: Mutex<HashMap<VisitorId, usize>>,
 }
 
 #[derive(Default)]
@@ -46,12 +41,6 @@ pub(super) struct Registered {
     server: Arc<Server>,
     number: u64,
     conn: Arc<Conn>,
-}
-
-/// One of the connections a visitor may have.
-pub(super) struct Place {
-    server: Arc<Server>,
-    visitor: VisitorId,
 }
 
 impl Sockets {
@@ -70,10 +59,6 @@ impl Sockets {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn visitors(&self) -> MutexGuard<'_, HashMap<VisitorId, usize>> {
-        self.visitors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,38 +83,27 @@ impl Server {
     ///
     /// # Errors
     /// `RATE_LIMITED` with the reason `TOO_MANY_CONNECTIONS`.
-    pub(super) fn take_place(self: &Arc<Self>, actor: &Actor) -> Result<Option<Place>> {
+    pub(super) fn take_place(&self, actor: &Actor) -> Result<Option<Place>> {
         let Actor::Visitor { visitor, .. } = actor else { return Ok(None) };
-        let mut visitors = self.sockets.visitors();
-        let count = visitors.entry(*visitor).or_default();
-        if *count >= self.ports.config.max_visitor_connections {
+        let place = self.places.take(Holder::Visitor(*visitor));
+        if place.number > self.ports.config.max_visitor_connections {
             self.metrics.refused.increment(1);
             return Err(too_many_connections());
         }
-        *count += 1;
-        Ok(Some(Place { server: self.clone(), visitor: *visitor }))
+        Ok(Some(place))
     }
 
     fn tick(&self, step: u64) {
-        let now = self.ports.clock.micros();
+        let (now, micros) = (Instant::now(), self.ports.clock.micros());
         let ping = self.ports.config.ping_seconds.max(1);
         let silence = u32::try_from(ping * SILENT_PINGS).unwrap_or(u32::MAX);
         for (number, conn) in &self.sockets.open().conns {
             // Spread over the interval, so that not all are pinged at once.
-            conn.tick(now, silence, (number + step).is_multiple_of(ping));
+            conn.tick(now, micros, silence, (number + step).is_multiple_of(ping));
         }
         if step.is_multiple_of(UPKEEP) {
             self.metrics.upkeep();
         }
-    }
-}
-
-/// Too many connections of one visitor or of the node.
-pub(super) fn too_many_connections() -> Error {
-    Error {
-        retry_after: Some(Duration::from_secs(5)),
-        ..Error::new(ErrorCode::RateLimited, "Too many connections are open; close one, or try again later.")
-            .reason(ErrorReason::TooManyConnections)
     }
 }
 
@@ -162,17 +136,5 @@ impl Drop for Registered {
         self.server.sockets.open().conns.remove(&self.number);
         self.server.metrics.sockets.decrement(1.0);
         self.conn.cancel_all();
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut visitors = self.server.sockets.visitors();
-        if let Some(count) = visitors.get_mut(&self.visitor) {
-            *count -= 1;
-            if *count == 0 {
-                visitors.remove(&self.visitor);
-            }
-        }
     }
 }

@@ -18,9 +18,12 @@ use super::{
     answer::{About, Answer, error_list, server_error},
     auth::{self, Identity},
     edge,
-    events::{Found, Queue, Sink},
+    events::Sink,
+    http,
     metrics::Live,
     operation::{Prepared, name_of},
+    places::Seat,
+    queue::{Found, Queue, Room},
 };
 use crate::{
     kernel::{
@@ -50,11 +53,11 @@ const RECHECK: Duration = Duration::from_secs(300);
 const RECHECK_PAUSE: Duration = Duration::from_secs(5);
 
 /// The answer to a query or mutation, or to what was refused: one result and the end.
-pub(super) fn only(answer: &Answer) -> Response {
+pub(super) fn only(server: &Server, answer: &Answer) -> Response {
     let mut body = HELLO.to_vec();
     write_next(&answer.json, &mut body);
     body.extend_from_slice(&COMPLETE);
-    response(Body::from(body))
+    http::held(server, body.into()).map_or_else(|_| http::too_much_waits(), response)
 }
 
 /// Begins a subscription.
@@ -64,15 +67,16 @@ pub(super) fn open(
     cx: Ctx,
     identity: Identity,
     token: Option<Box<str>>,
+    seat: Option<Seat>,
 ) -> Response {
     let place = match server.take_place(&cx.actor) {
         Ok(place) => place,
         Err(error) => return edge::refuse(StatusCode::TOO_MANY_REQUESTS, error, &cx.request.id),
     };
     server.metrics.begun(name_of(prepared.kind));
-    let live = (Live::new(&server.metrics.streams), place);
+    let live = (Live::new(&server.metrics.streams), place, seat);
     let access = identity.access.as_ref().map(|topic| server.ports.bus.listen(std::slice::from_ref(topic)));
-    let queue = Arc::new(Queue::new(server.ports.config.max_queued_events));
+    let queue = Arc::new(Queue::new(Room::of(&cx.actor, &server.ports.config), server.outgoing.share()));
     let reader = Reader(queue.clone());
     server.begin(prepared, cx.clone(), Sink::Events(queue));
     let watch =

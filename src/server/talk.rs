@@ -11,18 +11,20 @@ use async_graphql::parser::types::OperationType;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
-use tungstenite::Message;
 
 use super::{
     Server,
     answer::{About, error_list, server_error},
+    assembly::Item,
     auth,
     conn::{Conn, End, Refused},
     edge,
     events::{Running, Sink},
     lexer,
     operation::{Params, Prepared, name_of},
-    sockets::Place,
+    places::Place,
+    queue::Room,
+    ws::FORBIDDEN,
 };
 use crate::{
     kernel::{
@@ -45,14 +47,34 @@ const RECHECK: u32 = 300;
 /// After a check, hints of a possible loss are ignored for so long: with Redis away there is one every second.
 const RECHECK_PAUSE: Duration = Duration::from_secs(5);
 
+/// A message as it comes. What its kind does not have is ignored.
 #[derive(Deserialize)]
 struct ClientMessage<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
-    #[serde(default)]
-    id: Option<String>,
+    #[serde(default, borrow)]
+    id: Option<&'a RawValue>,
     #[serde(default, borrow)]
     payload: Option<&'a RawValue>,
+}
+
+impl<'a> ClientMessage<'a> {
+    /// The id of an operation.
+    fn id(&self) -> Result<String, End> {
+        self.id
+            .and_then(|id| serde_json::from_str::<String>(id.get()).ok())
+            .filter(|id| !id.is_empty() && id.len() <= MAX_ID)
+            .ok_or_else(|| bad_message("Invalid message: `id` must be a text of 1 to 256 bytes"))
+    }
+
+    /// A payload that may be missing, but must be an object.
+    fn object(&self) -> Result<Option<&'a RawValue>, End> {
+        match self.payload {
+            Some(payload) if payload.get().starts_with('{') => Ok(Some(payload)),
+            None => Ok(None),
+            Some(_) => Err(bad_message("Invalid message: `payload` must be an object")),
+        }
+    }
 }
 
 /// What is known of a socket's other side once it has said who it is.
@@ -92,32 +114,38 @@ fn bad_message(why: &'static str) -> End {
 
 impl Talk {
     /// The client said something.
-    pub(super) async fn message(&mut self, message: Message) -> Heeded {
-        match message {
-            Message::Text(text) => {
-                let message: ClientMessage<'_> = serde_json::from_str(&text)
-                    .map_err(|_| bad_message("Invalid message: not a JSON object with a type"))?;
-                match &*message.kind {
-                    "connection_init" => Box::pin(self.init(message.payload)).await,
-                    "subscribe" => Box::pin(self.subscribe(message)).await,
-                    "complete" => {
-                        self.conn
-                            .cancel(&message.id.ok_or_else(|| bad_message("Invalid message: complete without id"))?);
-                        Ok(())
-                    }
-                    "ping" => {
-                        match message.payload {
-                            Some(payload) => self.conn.say(&format!("{{\"type\":\"pong\",\"payload\":{payload}}}")),
-                            None => self.conn.say("{\"type\":\"pong\"}"),
-                        }
-                        Ok(())
-                    }
-                    "pong" => Ok(()),
-                    _ => Err(bad_message("Invalid message: unknown type")),
-                }
+    pub(super) async fn message(&mut self, item: Item) -> Heeded {
+        let text = match item {
+            Item::Text(text) => text,
+            Item::Binary => return Err(bad_message("Invalid message: binary")),
+            Item::Ping(payload) => {
+                self.conn.pong(&payload);
+                return Ok(());
             }
-            Message::Binary(_) => Err(bad_message("Invalid message: binary")),
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Ok(()),
+            Item::Pong => return Ok(()),
+            Item::Close(code) => {
+                self.conn.goodbye(code, "");
+                return Err(End::Gone);
+            }
+        };
+        let message: ClientMessage<'_> =
+            serde_json::from_str(&text).map_err(|_| bad_message("Invalid message: not a JSON object with a type"))?;
+        match &*message.kind {
+            "connection_init" => Box::pin(self.init(message.object()?)).await,
+            "subscribe" => Box::pin(self.subscribe(message)).await,
+            "complete" => {
+                self.conn.cancel(&message.id()?);
+                Ok(())
+            }
+            "ping" => {
+                match message.object()? {
+                    Some(payload) => self.conn.say(&format!("{{\"type\":\"pong\",\"payload\":{payload}}}")),
+                    None => self.conn.say("{\"type\":\"pong\"}"),
+                }
+                Ok(())
+            }
+            "pong" => message.object().map(|_| ()),
+            _ => Err(bad_message("Invalid message: unknown type")),
         }
     }
 
@@ -138,6 +166,7 @@ impl Talk {
         if access.is_some() {
             self.conn.recheck.store(RECHECK, Ordering::Relaxed);
         }
+        self.conn.make_room(Room::of(&identity.actor, &self.server.ports.config));
         self.session = Some(Session {
             actor: identity.actor,
             token: self.token.take(),
@@ -168,7 +197,7 @@ impl Talk {
         session.checked = Instant::now();
         let again = match auth::identify(&self.server.ports, session.token.as_deref(), &self.about).await {
             Ok(identity) if identity.actor == session.actor => RECHECK,
-            Ok(_) => return Err(End::Close(4403, "Forbidden: your rights changed, connect again".into())),
+            Ok(_) => return Err(End::Close(FORBIDDEN, "Forbidden: your rights changed, connect again".into())),
             // Whoever could be checked before keeps the connection while the database is away.
             Err(error) if error.is_transient() => u32::try_from(RECHECK_PAUSE.as_secs()).unwrap_or(RECHECK),
             Err(error) => return Err(self.end_for(error)),
@@ -188,7 +217,7 @@ impl Talk {
             | ErrorCode::Conflict
             | ErrorCode::BadUserInput
             | ErrorCode::GraphqlParseFailed
-            | ErrorCode::GraphqlValidationFailed => 4403,
+            | ErrorCode::GraphqlValidationFailed => FORBIDDEN,
         };
         let reason = edge::reason_of(&error);
         // Logs what happened inside.
@@ -205,11 +234,8 @@ impl Talk {
         let Some(session) = &self.session else {
             return Err(End::Close(4401, "Unauthorized: connection_init comes first".into()));
         };
-        let id = message
-            .id
-            .filter(|id| !id.is_empty() && id.len() <= MAX_ID)
-            .ok_or_else(|| bad_message("Invalid message: subscribe needs an id"))?;
-        let payload = message.payload.ok_or_else(|| bad_message("Invalid message: subscribe needs a payload"))?;
+        let id = message.id()?;
+        let payload = message.object()?.ok_or_else(|| bad_message("Invalid message: subscribe needs a payload"))?;
         let config = &self.server.ports.config;
         let about = Request { id: self.server.new_request_id(), ..(*self.about).clone() };
         let cx = Ctx::new(self.server.ports.clone(), session.actor.clone(), about);
@@ -287,10 +313,10 @@ fn about_of(cx: &Ctx) -> About<'_> {
 /// The token in the payload of `connection_init`: `authorization` (with `Bearer`), in any case of letters, or `token`.
 fn token_of(payload: Option<&RawValue>, max_nesting: usize) -> Result<Option<Box<str>>, End> {
     let Some(payload) = payload else { return Ok(None) };
-    let not_object = || bad_message("Invalid message: the payload of connection_init is not an object");
-    lexer::check_json(payload.get().as_bytes(), max_nesting).map_err(|_| not_object())?;
+    let unreadable = || bad_message("Invalid message: the payload of connection_init nests too deeply");
+    lexer::check_json(payload.get().as_bytes(), max_nesting).map_err(|_| unreadable())?;
     let fields: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(payload.get()).map_err(|_| not_object())?;
+        serde_json::from_str(payload.get()).map_err(|_| unreadable())?;
     for (name, value) in &fields {
         let Some(text) = value.as_str().map(str::trim).filter(|text| !text.is_empty()) else { continue };
         if name == "token" {
@@ -299,7 +325,7 @@ fn token_of(payload: Option<&RawValue>, max_nesting: usize) -> Result<Option<Box
         if name.eq_ignore_ascii_case("authorization") {
             return match edge::bearer_of(text) {
                 Ok(token) => Ok(token.map(Box::from)),
-                Err(_) => Err(End::Close(4403, "Forbidden: INVALID_TOKEN".into())),
+                Err(_) => Err(End::Close(FORBIDDEN, "Forbidden: INVALID_TOKEN".into())),
             };
         }
     }

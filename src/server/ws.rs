@@ -2,14 +2,21 @@
 //!
 //! Close codes: 4400 message not understood · 4401 `subscribe` before the acknowledgement · 4403 sign-in bad, run out or
 //! revoked · 4406 another subprotocol · 4408 no `connection_init` in time · 4409 id in use · 4429 second
-//! `connection_init` · 4500 our fault · 1001 this node stops · 1009 message too large · 1013 the client does not read
-//! (or has too many connections): try again later. After 1001, 1013 and 4403 clients reconnect and resume by cursor.
+//! `connection_init`, or too many messages · 4500 our fault · 1001 this node stops · 1002 not WebSocket · 1007 not UTF-8 ·
+//! 1008 a message that was begun and does not go on · 1009 message too large · 1013 the client does not read, has too
+//! many connections, or this node holds too much for others: try again later. After 1001, 1013 and 4403 clients
+//! reconnect and resume by cursor.
+//!
+//! What always holds:
+//! - Whoever is signed out is so at once, whatever they send: hints come before messages, and nothing that waited for
+//!   them is sent any more.
+//! - A client that sends more than it may is read more slowly; if it does not stop it has to go. Messages of all kinds
+//!   count, also parts of messages and control frames.
 
 use std::{
     future::poll_fn,
-    io::ErrorKind,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -21,21 +28,22 @@ use axum::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tungstenite::{
-    Error as SocketError, Message, WebSocket,
-    error::{CapacityError, ProtocolError},
-    handshake::derive_accept_key,
-    protocol::{CloseFrame, Role, WebSocketConfig},
-};
+use tungstenite::handshake::derive_accept_key;
 
 use super::{
     Server,
-    conn::{Conn, End, Io, SLOW, Turn},
+    assembly::Item,
+    conn::{Conn, End, FLOOD, SLOW, STALLED, Turn},
     edge,
+    pace::Paced,
+    places::Seat,
+    queue::Room,
+    reader::Reader,
     serve::Counted,
     talk::{Talk, hints},
 };
 use crate::kernel::{
+    access::Actor,
     ctx::Request,
     error::{Error, ErrorCode},
 };
@@ -43,11 +51,14 @@ use crate::kernel::{
 /// The subprotocol spoken here.
 const PROTOCOL: &str = "graphql-transport-ws";
 
-/// Longest wait for `connection_init`, whatever the settings allow for a body.
+/// Longest wait for `connection_init`, and longest rest within a message, whatever the settings allow for a body.
 const MAX_PATIENCE: u64 = 10;
 
-/// A socket's read buffer; it grows with a message and shrinks again.
-const READ_BUFFER: usize = 512;
+/// The longest message before the acknowledgement: a token has one or two thousand bytes.
+const MAX_FIRST: usize = 16 * 1024;
+
+/// The close code of a sign-in that does not count, or does not count any more.
+pub(super) const FORBIDDEN: u16 = 4403;
 
 /// Longest wait for the other side's half of a close …
 const LINGER: Duration = Duration::from_secs(2);
@@ -87,20 +98,20 @@ pub(super) async fn upgrade(State(server): State<Arc<Server>>, mut request: axum
         answer.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
     }
     let token = edge::bearer(headers).ok().flatten().map(Box::from);
-    let about = Box::new(edge::about(&server, &request));
+    let about = Box::new(edge::about(&request));
     let upgrading = hyper::upgrade::on(&mut request);
-    let counted = request.extensions().get::<Counted>().cloned();
+    let counted = (request.extensions().get::<Counted>().cloned(), request.extensions().get::<Seat>().cloned());
     let tasks = server.ports.tasks.clone();
     drop(request);
     tasks.spawn(async move {
         let _counted = counted;
         let Ok(upgraded) = upgrading.await else { return };
         // Down to the bare socket: the library's own buffers stay behind.
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        let Ok(parts) = upgraded.downcast::<TokioIo<Paced>>() else {
             tracing::error!("A WebSocket needs `server::serve`, which gives it the bare TCP connection.");
             return;
         };
-        run(server, parts.io.into_inner(), parts.read_buf.to_vec(), speaks, token, about).await;
+        run(server, parts.io.into_inner().into_inner(), &parts.read_buf, speaks, token, about).await;
     });
     response
 }
@@ -121,20 +132,19 @@ fn is_version_13(headers: &HeaderMap) -> bool {
 async fn run(
     server: Arc<Server>,
     stream: TcpStream,
-    early: Vec<u8>,
+    early: &[u8],
     speaks: bool,
     token: Option<Box<str>>,
     about: Box<Request>,
 ) {
     let config = &server.ports.config;
-    let patience = u32::try_from(config.read_timeout_seconds.min(MAX_PATIENCE)).unwrap_or(u32::MAX - 1);
-    let conn = Arc::new(Conn::new(stream, config.max_queued_events, patience));
-    let limits = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_message_size(Some(config.max_body_bytes))
-        .max_frame_size(Some(config.max_body_bytes));
-    let mut socket = WebSocket::from_partially_read(Io(conn.clone()), early, Role::Server, Some(limits));
+    let patience = config.read_timeout_seconds.min(MAX_PATIENCE);
+    let room = Room::of(&Actor::Anonymous, config);
+    let seconds = u32::try_from(patience).unwrap_or(u32::MAX - 1);
+    let conn = Arc::new(Conn::new(stream, room, server.outgoing.share(), seconds));
+    let first = config.max_body_bytes.min(MAX_FIRST);
+    let patience = Duration::from_secs(patience);
+    let mut reader = Reader::new(conn.clone(), early, server.incoming.share(), patience, first);
     let _registered = server.register(&conn);
     if !speaks {
         conn.end(End::Close(4406, "Subprotocol not acceptable: use graphql-transport-ws".into()));
@@ -143,94 +153,69 @@ async fn run(
     let end = loop {
         let heard = tokio::select! {
             biased;
-            step = poll_fn(|cx| poll_step(&conn, &mut socket, cx)) => match step {
+            // Before each message: whoever sends without a pause is signed out all the same.
+            heard = hints(&mut talk.session) => talk.hint(&heard).await,
+            step = poll_fn(|cx| poll_step(&conn, &mut reader, cx)) => match step {
                 Step::Turn(Turn::End(end)) => break end,
                 Step::Turn(Turn::Recheck) => talk.recheck().await,
-                Step::Read(Ok(message)) => {
-                    conn.heard();
+                Step::Read(item) => {
                     tokio::task::coop::consume_budget().await;
-                    talk.message(message).await
+                    match item {
+                        Ok(item) => talk.message(item).await,
+                        Err(end) => Err(end),
+                    }
                 }
-                Step::Read(Err(error)) => Err(end_of(&error)),
             },
-            heard = hints(&mut talk.session) => talk.hint(&heard).await,
         };
         if let Err(end) = heard {
             break end;
         }
+        if talk.session.is_some() {
+            reader.limit = config.max_body_bytes;
+        }
     };
     conn.cancel_all();
     drop(talk);
-    close(&conn, &mut socket, end, &server).await;
+    close(&conn, &mut reader, end, &server).await;
 }
 
 enum Step {
     Turn(Turn),
-    Read(Result<Message, SocketError>),
+    Read(Result<Item, End>),
 }
 
-fn poll_step(conn: &Conn, socket: &mut WebSocket<Io>, cx: &mut Context<'_>) -> Poll<Step> {
+fn poll_step(conn: &Conn, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<Step> {
     if let Poll::Ready(turn) = conn.poll_turn(cx) {
         return Poll::Ready(Step::Turn(turn));
     }
-    if conn.may_read() { poll_read(conn, socket, cx).map(Step::Read) } else { Poll::Pending }
-}
-
-fn poll_read(conn: &Conn, socket: &mut WebSocket<Io>, cx: &mut Context<'_>) -> Poll<Result<Message, SocketError>> {
-    loop {
-        match socket.read() {
-            Err(SocketError::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
-                if let Err(error) = ready!(conn.poll_readable(cx)) {
-                    return Poll::Ready(Err(SocketError::Io(error)));
-                }
-            }
-            read => return Poll::Ready(read),
-        }
-    }
-}
-
-/// How a connection ends whose messages cannot be read.
-fn end_of(error: &SocketError) -> End {
-    match error {
-        SocketError::Capacity(CapacityError::MessageTooLong { .. }) => End::Close(1009, "Message too large".into()),
-        SocketError::Utf8(_) => End::Close(1007, "Not UTF-8".into()),
-        SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
-        SocketError::Protocol(_) => End::Close(1002, "Not WebSocket".into()),
-        SocketError::ConnectionClosed
-        | SocketError::AlreadyClosed
-        | SocketError::Io(_)
-        | SocketError::Tls(_)
-        | SocketError::Capacity(_)
-        | SocketError::WriteBufferFull(_)
-        | SocketError::AttackAttempt
-        | SocketError::Url(_)
-        | SocketError::Http(_)
-        | SocketError::HttpFormat(_) => End::Gone,
-    }
+    reader.poll_item(cx).map(Step::Read)
 }
 
 /// Says goodbye, and waits a little until the other side has done so too: closing at once could discard the code.
-async fn close(conn: &Conn, socket: &mut WebSocket<Io>, end: End, server: &Server) {
+async fn close(conn: &Conn, reader: &mut Reader, end: End, server: &Server) {
     let slow = end == SLOW;
-    if slow {
-        server.metrics.slow_consumers.increment(1);
-        conn.forget_waiting();
+    for (known, counter) in [
+        (SLOW, &server.metrics.slow_consumers),
+        (STALLED, &server.metrics.slow_senders),
+        (FLOOD, &server.metrics.floods),
+    ] {
+        if end == known {
+            counter.increment(1);
+        }
     }
     let End::Close(code, reason) = end else { return };
     tracing::debug!(code, %reason, "Closed a socket.");
-    let _ = socket.close(Some(CloseFrame { code: code.into(), reason: reason.as_ref().into() }));
-    let _ = socket.flush();
+    // What waits is too much, or not theirs to read any more.
+    if slow || code == FORBIDDEN {
+        conn.forget_waiting();
+    }
+    reader.discard();
+    conn.goodbye(code, &reason);
+    let mut read = 0;
     let goodbye = poll_fn(|cx| {
         // The other side's close ends the reading; until then only the clock does.
         let _ = conn.poll_flushed(cx);
-        loop {
-            match poll_read(conn, socket, cx) {
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Pending => break,
-            }
-        }
-        Poll::Pending
+        reader.poll_gone(&mut read, cx)
     });
     let linger = if slow && !server.stopping.is_cancelled() { LINGER_SLOW } else { LINGER };
     let _ = tokio::time::timeout(linger, goodbye).await;

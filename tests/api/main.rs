@@ -45,6 +45,7 @@ mod feedback;
 mod fixture;
 mod handoff;
 mod holidays;
+mod hostile_connections;
 mod knowledge;
 mod knowledge_index;
 mod laws;

@@ -22,15 +22,6 @@ fn configured(change: impl FnOnce(&mut yanit::config::Config) + Send + 'static) 
     Options { configure: Some(Box::new(change)), ..Options::default() }
 }
 
-/// A counter of the metrics page; the sum over its labels.
-async fn metric(app: &TestApp, name: &str) -> f64 {
-    let page = wire::send(&app.url(), "GET", "/metrics", &[], b"").await.body;
-    page.lines()
-        .filter(|line| line.starts_with(name))
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
-}
-
 async fn talk(app: &TestApp) -> (Visitor, String, crate::harness::people::Site) {
     let site = app.site("acme").await;
     let visitor = app.visitor(&site).await;
@@ -59,7 +50,36 @@ async fn a_message_that_is_not_understood_closes_with_4400() {
         r#"{"type":"subscribe","id":"1"}"#,
         r#"{"type":"subscribe","id":"1","payload":{"query":7}}"#,
         r#"{"type":"subscribe","payload":{"query":"{ __typename }"}}"#,
+        r#"{"type":"subscribe","id":null,"payload":{"query":"{ __typename }"}}"#,
+        r#"{"type":"subscribe","id":{},"payload":{"query":"{ __typename }"}}"#,
+        r#"{"type":"subscribe","id":"1","payload":null}"#,
+        r#"{"type":"subscribe","id":"1","payload":"{ __typename }"}"#,
+        r#"{"type":"subscribe","id":"1","payload":["{ __typename }"]}"#,
+        r#"{"type":"subscribe","id":"1","payload":{}}"#,
+        r#"{"type":"subscribe","id":"1","payload":{"query":null}}"#,
+        r#"{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","variables":[]}}"#,
+        r#"{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","operationName":1}}"#,
+        r#"{"type":"subscribe","id":"1","payload":{"query":"{ __typename }","extensions":"x"}}"#,
         r#"{"type":"complete"}"#,
+        r#"{"type":"complete","id":""}"#,
+        r#"{"type":"complete","id":1}"#,
+        r#"{"type":"complete","id":null}"#,
+        r#"{"type":"ping","payload":"x"}"#,
+        r#"{"type":"ping","payload":1}"#,
+        r#"{"type":"ping","payload":true}"#,
+        r#"{"type":"ping","payload": [{}]}"#,
+        r#"{"type":"pong","payload":"x"}"#,
+        r#"{"type":"pong","payload":[]}"#,
+        r#"{"type":"ping","payload":{}"#,
+        r#"{"type":1}"#,
+        r#"{"type":null}"#,
+        r#"{"type":["ping"]}"#,
+        r#"{"type":"ping","type":"ping"}"#,
+        r#"{"type":"ping"} {"type":"ping"}"#,
+        // What only a server says.
+        r#"{"type":"connection_ack"}"#,
+        r#"{"type":"next","id":"1","payload":{"data":null}}"#,
+        r#"{"type":"error","id":"1","payload":[]}"#,
     ] {
         let mut ws = Ws::signed_in(&app.ws_url(), None).await;
         ws.send_raw(bad).await;
@@ -68,9 +88,26 @@ async fn a_message_that_is_not_understood_closes_with_4400() {
     let mut ws = Ws::open(&app.ws_url()).await;
     ws.send_message(Message::binary(vec![1, 2])).await;
     assert_eq!(ws.closed().await.0, 4400);
+    for payload in [json!([1]), json!("x"), json!(1), json!(false)] {
+        let mut ws = Ws::open(&app.ws_url()).await;
+        ws.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(ws.closed().await.0, 4400, "{payload}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_message_need_not_have_may_be_null_or_anything() {
+    let app = TestApp::start().await;
     let mut ws = Ws::open(&app.ws_url()).await;
-    ws.send(json!({ "type": "connection_init", "payload": [1] })).await;
-    assert_eq!(ws.closed().await.0, 4400);
+    ws.send_raw(r#"{"type":"ping","payload":null}"#).await;
+    assert_eq!(ws.next_json().await, json!({ "type": "pong" }));
+    ws.send_raw(r#"{"payload": null, "id": 7, "type": "connection_init", "more": [] }"#).await;
+    assert_eq!(ws.next_json().await["type"], "connection_ack");
+    ws.send_raw(r#"{"type":"pong","payload":{"a":1}}"#).await;
+    ws.send_raw(r#"{"type":"complete","id":"unknown","payload":1}"#).await;
+    let payload = r#"{"query":"{ __typename }","variables":null,"operationName":null,"extensions":null}"#;
+    ws.send_raw(&format!(r#"{{"type":"subscribe","payload":{payload},"id":"1"}}"#)).await;
+    assert_eq!(ws.next_json().await["type"], "next");
 }
 
 #[tokio::test]
@@ -258,7 +295,7 @@ async fn identical_subscriptions_of_one_caller_share_an_execution() {
     let app = TestApp::start().await;
     let (visitor, conversation, site) = talk(&app).await;
     let agent = app.agent(&site, "a").await;
-    let shared = metric(&app, "yanit_executions_shared_total").await;
+    let shared = app.metric("yanit_executions_shared_total").await;
     let mut sockets = Vec::new();
     for token in [&agent.token, &agent.token, &agent.token, &visitor.token] {
         let mut ws = Ws::signed_in(&app.ws_url(), Some(token)).await;
@@ -267,7 +304,7 @@ async fn identical_subscriptions_of_one_caller_share_an_execution() {
         sockets.push(ws);
     }
     // Other tests of this process may share too, so this is a lower bound.
-    assert!(metric(&app, "yanit_executions_shared_total").await >= shared + 2.0);
+    assert!(app.metric("yanit_executions_shared_total").await >= shared + 2.0);
     // The execution begins to listen a moment after the subscription was taken.
     tokio::time::sleep(Duration::from_millis(300)).await;
     for number in 1..=20 {
@@ -344,7 +381,7 @@ async fn who_resumes_shares_an_execution_after_catching_up() {
         app.say(&visitor.token, &conversation, &number.to_string()).await;
         cursors.push(next(&mut first).await["cursor"].clone());
     }
-    let shared = metric(&app, "yanit_executions_shared_total").await;
+    let shared = app.metric("yanit_executions_shared_total").await;
     let mut sockets = Vec::new();
     for (number, cursor) in cursors.iter().enumerate() {
         let mut ws = Ws::signed_in(&app.ws_url(), Some(&agent.token)).await;
@@ -361,7 +398,7 @@ async fn who_resumes_shares_an_execution_after_catching_up() {
         }
     }
     // Other tests of this process may share too, so this is a lower bound.
-    assert!(metric(&app, "yanit_executions_shared_total").await >= shared + 10.0);
+    assert!(app.metric("yanit_executions_shared_total").await >= shared + 10.0);
     // What passes comes once, too, and nothing came in between.
     let typing = "mutation T($i: SetTypingInput!) { setTyping(input: $i) { conversationId } }";
     app.run(Some(&visitor.token), typing, json!({ "i": { "conversationId": conversation, "isTyping": true } })).await;

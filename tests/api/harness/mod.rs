@@ -6,6 +6,7 @@ pub(crate) mod embedder;
 pub(crate) mod live;
 pub(crate) mod openai;
 pub(crate) mod people;
+pub(crate) mod raw;
 pub(crate) mod vendors;
 pub(crate) mod wire;
 pub(crate) mod ws;

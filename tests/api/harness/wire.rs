@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
+
+use super::app::TestApp;
 
 /// Longest wait for an answer.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -51,6 +53,17 @@ impl Answer {
     }
 }
 
+impl TestApp {
+    /// A number of the metrics page; the sum over its labels. All servers of the process count together.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let page = send(&self.url(), "GET", "/metrics", &[], b"").await.body;
+        page.lines()
+            .filter(|line| line.split(['{', ' ']).next() == Some(name))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+}
+
 /// The host and port of `http://host:port`.
 pub(crate) fn authority(url: &str) -> &str {
     url.trim_start_matches("http://").split('/').next().unwrap()
@@ -59,6 +72,13 @@ pub(crate) fn authority(url: &str) -> &str {
 /// Opens a bare connection.
 pub(crate) async fn open(url: &str) -> TcpStream {
     TcpStream::connect(authority(url)).await.unwrap()
+}
+
+/// The same, for a client that takes little at once: the kernel holds next to nothing for it.
+pub(crate) async fn open_narrow(url: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.connect(authority(url).parse().unwrap()).await.unwrap()
 }
 
 /// Sends one request and reads its answer.
