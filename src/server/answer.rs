@@ -1,13 +1,11 @@
-//! From an execution's result to what a client gets: every error has a code and the request's id, what happened inside
-//! is logged once and kept back, and the JSON is written in one go.
+//! From an execution's result to what a client gets: the data in the form of the document ([`shape`]), every error with
+//! a code and the request's id; what happened inside is logged once and kept back.
 
-use std::collections::BTreeMap;
-
-use async_graphql::{PathSegment, Pos, Response, ServerError, Value};
+use async_graphql::{PathSegment, Response, ServerError, Value};
 use axum::http::{HeaderValue, header};
 use bytes::Bytes;
-use serde::Serialize;
 
+use super::{plan::Plan, shape};
 use crate::kernel::error::{Error, ErrorCode, ErrorReason};
 
 /// More errors than this tell nobody anything.
@@ -46,37 +44,28 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    extensions: &'a BTreeMap<String, Value>,
-}
-
 impl Answer {
-    /// Completes a response.
-    pub(super) fn new(mut response: Response, about: About<'_>) -> Self {
+    /// The answer of a plan that was given to the schema.
+    pub(super) fn new(mut response: Response, plan: &Plan, about: About<'_>) -> Self {
         let executed = response.errors.is_empty()
             || !matches!(response.data, Value::Null)
             || response.errors.iter().any(|error| !error.path.is_empty());
-        for error in &response.errors {
-            fill_null(&mut response.data, &error.path);
+        if !executed {
+            return Self::refused_for(response.errors, about);
         }
-        complete_all(&mut response.errors, executed, about);
-        let body = Body {
-            data: executed.then_some(&response.data),
-            errors: &response.errors,
-            extensions: &response.extensions,
-        };
+        let mut json = b"{\"data\":".to_vec();
+        let holds_any = shape::write(plan, &response.data, &mut response.errors, &mut json);
+        complete_all(&mut response.errors, true, about);
+        if !response.errors.is_empty() {
+            json.extend_from_slice(b",\"errors\":");
+            json.extend_from_slice(&list(&response.errors));
+        }
+        json.push(b'}');
         Self {
-            // Values of GraphQL always have a JSON form; an answer without one says so itself.
-            json: serde_json::to_vec(&body).map_or_else(|_| Bytes::from_static(b"{\"data\":null}"), Bytes::from),
-            executed,
-            errors: (!executed).then(|| list(&response.errors)),
-            empty: is_empty(&response.data),
+            json: Bytes::from(json),
+            executed: true,
+            errors: None,
+            empty: !holds_any,
             code: response.errors.first().map_or(OK, code_of),
             etag: response.http_headers.remove(header::ETAG).filter(|_| response.errors.is_empty()),
             retry_after: response.errors.iter().filter_map(retry_after).max(),
@@ -89,8 +78,18 @@ impl Answer {
     }
 
     /// The answer to what was refused before execution, for several reasons.
-    pub(super) fn refused_for(errors: Vec<ServerError>, about: About<'_>) -> Self {
-        Self::new(Response::from_errors(errors), about)
+    pub(super) fn refused_for(mut errors: Vec<ServerError>, about: About<'_>) -> Self {
+        complete_all(&mut errors, false, about);
+        let list = list(&errors);
+        Self {
+            json: [b"{\"errors\":", list.as_slice(), b"}"].concat().into(),
+            executed: false,
+            errors: Some(list.into()),
+            empty: true,
+            code: errors.first().map_or(OK, code_of),
+            etag: None,
+            retry_after: errors.iter().filter_map(retry_after).max(),
+        }
     }
 }
 
@@ -98,11 +97,11 @@ impl Answer {
 pub(super) fn error_list(mut errors: Vec<ServerError>, about: About<'_>) -> (Bytes, &'static str) {
     complete_all(&mut errors, false, about);
     let code = errors.first().map_or(OK, code_of);
-    (list(&errors), code)
+    (list(&errors).into(), code)
 }
 
-fn list(errors: &[ServerError]) -> Bytes {
-    serde_json::to_vec(errors).map_or_else(|_| Bytes::from_static(b"[]"), Bytes::from)
+fn list(errors: &[ServerError]) -> Vec<u8> {
+    serde_json::to_vec(errors).unwrap_or_else(|_| b"[]".to_vec())
 }
 
 /// Our error in the form the GraphQL library has for those that belong to no field.
@@ -111,47 +110,6 @@ pub(super) fn server_error(error: Error) -> ServerError {
     server_error.extensions = Some(error.extensions());
     server_error.source = Some(std::sync::Arc::new(error));
     server_error
-}
-
-/// The document is not GraphQL: says what was expected and where, without quoting it.
-pub(super) fn parse_error(error: &async_graphql::parser::Error) -> ServerError {
-    let at = error.positions().next();
-    let text = error.to_string();
-    // Syntax errors come as a drawing of several lines, the last of which says what was expected.
-    let what = text.lines().last().unwrap_or_default().trim_start_matches([' ', '=']);
-    let place = at.map_or_else(String::new, |Pos { line, column }| format!(" (line {line}, column {column})"));
-    let ours = Error::new(ErrorCode::GraphqlParseFailed, format!("Syntax error: {what}{place}"));
-    ServerError { locations: at.into_iter().collect(), ..server_error(ours) }
-}
-
-/// A field that failed is null. The library leaves its key out (async-graphql 7.2.1, `do_resolve_container`).
-fn fill_null(data: &mut Value, path: &[PathSegment]) {
-    let mut at = data;
-    for segment in path {
-        at = match (at, segment) {
-            (Value::Object(fields), PathSegment::Field(name)) => {
-                fields.entry(async_graphql::Name::new(name)).or_insert(Value::Null)
-            }
-            (Value::List(items), PathSegment::Index(index)) => match items.get_mut(*index) {
-                Some(item) => item,
-                None => return,
-            },
-            _ => return,
-        };
-    }
-}
-
-/// An event of which nothing was asked for, such as one that no fragment of the document is about, is an empty object.
-/// The library says null (async-graphql 7.2.1, `do_resolve_container`), which no event of ours can be.
-pub(super) fn fill_empty(event: &mut Response) {
-    if !event.errors.is_empty() {
-        return;
-    }
-    if let Value::Object(fields) = &mut event.data {
-        for value in fields.values_mut().filter(|value| matches!(value, Value::Null)) {
-            *value = Value::Object(async_graphql::indexmap::IndexMap::new());
-        }
-    }
 }
 
 /// The code of a completed error, as the schema names it.
@@ -177,19 +135,6 @@ fn code_of(error: &ServerError) -> &'static str {
 fn retry_after(error: &ServerError) -> Option<i64> {
     let Value::Number(seconds) = error.extensions.as_ref()?.get("retryAfter")? else { return None };
     seconds.as_i64()
-}
-
-fn is_empty(data: &Value) -> bool {
-    match data {
-        Value::Object(fields) => !fields.is_empty() && fields.values().all(|value| matches!(value, Value::Null)),
-        Value::Null => true,
-        Value::Number(_)
-        | Value::String(_)
-        | Value::Boolean(_)
-        | Value::Binary(_)
-        | Value::Enum(_)
-        | Value::List(_) => false,
-    }
 }
 
 fn complete_all(errors: &mut Vec<ServerError>, executed: bool, about: About<'_>) {
@@ -287,29 +232,10 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_failed_is_null() {
-        let mut data = Value::from_json(serde_json::json!({ "b": [{ "c": 1 }, { "c": 2 }] })).unwrap();
-        let path = |name: &str| PathSegment::Field(name.into());
-        fill_null(&mut data, &[path("a")]);
-        fill_null(&mut data, &[path("b"), PathSegment::Index(1), path("d"), path("e")]);
-        fill_null(&mut data, &[path("b"), PathSegment::Index(7), path("d")]);
-        let expected = serde_json::json!({ "a": null, "b": [{ "c": 1 }, { "c": 2, "d": null }] });
-        assert_eq!(data.into_json().unwrap(), expected);
-    }
-
-    #[test]
     fn every_error_gets_a_code_and_anonymous_callers_no_names() {
         let error = ServerError::new("Unknown field \"a\". Did you mean \"secret\"?", None);
         let answer = Answer::refused(error, ABOUT);
         assert_eq!(answer.code, "GRAPHQL_VALIDATION_FAILED");
         assert!(!String::from_utf8_lossy(&answer.json).contains("secret"));
-    }
-
-    #[test]
-    fn syntax_errors_do_not_quote_the_document() {
-        let text = format!("{{ a(secret: \"{}\" }}", "x".repeat(10_000));
-        let error = parse_error(&async_graphql::parser::parse_query(text).unwrap_err());
-        assert!(error.message.len() < 200 && error.message.contains("line 1"), "{}", error.message);
-        assert_eq!(error.locations.len(), 1);
     }
 }

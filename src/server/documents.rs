@@ -1,27 +1,26 @@
-//! From the text of a document to what may run: counted, parsed, checked against the limits, validated. Valid documents are
-//! kept for the next request with the same text; what was refused is not.
+//! From the text of a document to what may run: counted, parsed, checked against the limits, validated, planned. Valid
+//! documents are kept for the next request with the same text; what was refused is not.
 
-use std::{mem::size_of, sync::Arc};
+use std::{collections::HashMap, mem::size_of, sync::Arc};
 
 use apollo_compiler::{
-    ExecutableDocument, Schema as Types,
+    ExecutableDocument, Name, Node, Schema as Types,
     ast::Document as Ast,
     diagnostic::Diagnostic,
+    executable::Operation,
     validation::{DiagnosticData, DiagnosticList, Valid},
 };
-use async_graphql::{
-    Pos, ServerError,
-    parser::{parse_query, types::ExecutableDocument as Parsed},
-};
+use async_graphql::{Pos, ServerError, Value, Variables};
 use moka::sync::Cache;
 
 use super::{
-    answer::{parse_error, server_error},
+    answer::server_error,
     lexer, limits,
+    plan::{self, Plan},
 };
 use crate::{
     config::Config,
-    kernel::error::{Error, ErrorCode},
+    kernel::error::{Error, ErrorCode, Result as OurResult},
 };
 
 /// What all kept documents may weigh, in bytes of memory.
@@ -34,8 +33,8 @@ const MOST_OF_ONE: u32 = 1024 * 1024;
 pub(super) struct Document {
     /// Each field with its definition in the schema.
     pub(super) valid: Valid<ExecutableDocument>,
-    /// The same for the library that runs it.
-    pub(super) parsed: Parsed,
+    /// The plans of its operations, but of those in which variables decide what is selected.
+    plans: HashMap<Option<Name>, Arc<Plan>>,
     /// Memory that it holds, in bytes.
     weight: u32,
 }
@@ -84,14 +83,50 @@ impl Documents {
         let valid = ast
             .to_executable_validate(&self.types)
             .map_err(|invalid| problems(&invalid.errors, config.introspection))?;
-        let parsed = parse_query(text).map_err(|error| vec![parse_error(&error)])?;
-        Ok(Document { valid, parsed, weight: weight(text, tokens) })
+        let mut plans = HashMap::new();
+        for operation in valid.operations.iter() {
+            let plan = plan::fixed_plan(&self.types, &valid, operation, most_selections(config)).map_err(ours)?;
+            plans.extend(plan.map(|plan| (operation.name.clone(), Arc::new(plan))));
+        }
+        let planned = plans.values().map(|plan| plan.size).sum();
+        Ok(Document { valid, plans, weight: weight(text, tokens, planned) })
+    }
+
+    /// The plan of one of a document's operations, with variables that fit it.
+    ///
+    /// # Errors
+    /// As [`plan::plan`].
+    pub(super) fn plan(
+        &self,
+        document: &Document,
+        operation: &Node<Operation>,
+        variables: &Variables,
+        config: &Config,
+    ) -> OurResult<Arc<Plan>> {
+        if let Some(known) = document.plans.get(&operation.name) {
+            return Ok(known.clone());
+        }
+        let default = |name: &str| {
+            let definition = operation.variables.iter().find(|variable| variable.name == name)?;
+            definition.default_value.as_ref()?.to_bool()
+        };
+        let truth = |name: &str| match variables.get(name) {
+            Some(Value::Boolean(truth)) => Some(*truth),
+            Some(_) => None,
+            None => default(name),
+        };
+        plan::plan(&self.types, &document.valid, operation, &truth, most_selections(config)).map(Arc::new)
     }
 }
 
-/// What a document holds in memory.
-fn weight(text: &str, tokens: usize) -> u32 {
-    u32::try_from(size_of::<Document>() + text.len() + tokens * 400).unwrap_or(u32::MAX)
+/// Fields of interfaces and unions are planned for each type.
+fn most_selections(config: &Config) -> usize {
+    config.max_fields.saturating_mul(plan::FACTOR)
+}
+
+/// What a document holds in memory, with so many fields in its plans.
+fn weight(text: &str, tokens: usize, planned: usize) -> u32 {
+    u32::try_from(size_of::<Document>() + text.len() + tokens * 400 + planned * 800).unwrap_or(u32::MAX)
 }
 
 /// More problems than this help nobody.

@@ -9,11 +9,12 @@ use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
 
 use super::{
     Server,
-    answer::{About, Answer, error_list, fill_empty, server_error},
+    answer::{About, Answer, error_list, server_error},
     conn::Conn,
     hub::{Group, Key, Membership, Settled},
     metrics::Live,
     operation::{Prepared, panicked},
+    plan::Plan,
     queue::{BATCH, BATCH_BYTES, Queue},
 };
 use crate::kernel::{access::Actor, ctx::Ctx, journal::Cursor, position::Position};
@@ -117,9 +118,10 @@ impl Drop for Running {
 }
 
 /// The results of one execution, as steps. Ends with [`Step::End`], whatever happens.
-fn steps(results: BoxStream<'static, Response>, cx: Ctx) -> impl Stream<Item = Step> + Send + use<> {
+fn steps(results: BoxStream<'static, Response>, plan: Arc<Plan>, cx: Ctx) -> impl Stream<Item = Step> + Send + use<> {
     let results = AssertUnwindSafe(results).catch_unwind();
-    futures_util::stream::unfold((results, cx, true, false), |(mut results, cx, first, ended)| async move {
+    let begin = (results, plan, cx, true, false);
+    futures_util::stream::unfold(begin, |(mut results, plan, cx, first, ended)| async move {
         if ended {
             return None;
         }
@@ -131,17 +133,16 @@ fn steps(results: BoxStream<'static, Response>, cx: Ctx) -> impl Stream<Item = S
             {
                 Step::End(Some(error_list(response.errors, about).0))
             }
-            Some(Ok(mut response)) => {
-                fill_empty(&mut response);
+            Some(Ok(response)) => {
                 // The execution is not asked for its next event before this one has come.
                 let place = cx.position.as_ref().and_then(|position| position.place());
-                Step::Next(Event { place, payload: Answer::new(response, about).json })
+                Step::Next(Event { place, payload: Answer::new(response, &plan, about).json })
             }
             Some(Err(panic)) => Step::End(Some(error_list(vec![server_error(panicked(panic))], about).0)),
             None => Step::End(None),
         };
         let ended = matches!(step, Step::End(_));
-        Some((step, (results, cx, false, ended)))
+        Some((step, (results, plan, cx, false, ended)))
     })
 }
 
@@ -176,7 +177,7 @@ impl Server {
         self.metrics.executions.increment(1);
         let shareable = prepared.shared.map(|key| (key, Arc::new(Position::default())));
         cx.position = shareable.as_ref().map(|(_, position)| position.clone());
-        let steps = Box::pin(steps(self.api.stream(prepared.request.data(cx.clone())), cx));
+        let steps = Box::pin(steps(self.api.stream(prepared.request.data(cx.clone())), prepared.plan, cx));
         let live = Live::new(&self.metrics.subscriptions);
         let task = match shareable {
             None => self.ports.tasks.spawn(run_alone(sink.clone(), steps)),

@@ -1,10 +1,11 @@
 //! One operation, whichever way it came: read, checked against the limits, counted against the caller's rate, run.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use apollo_compiler::{ExecutableDocument, Node, executable::Operation};
 use async_graphql::{
     ServerError, UploadValue, Value, Variables,
-    parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
+    parser::types::{OperationDefinition, OperationType, Selection},
 };
 use futures_util::FutureExt;
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use super::{
     Server,
     answer::{About, Answer, server_error},
     hub, lexer,
+    plan::Plan,
 };
 use crate::{
     kernel::{
@@ -58,6 +60,8 @@ pub(super) struct Prepared {
     pub(super) request: async_graphql::Request,
     /// It asks for one thing and nothing else, so that what this thing says of itself counts for the whole answer.
     pub(super) alone: bool,
+    /// What it asks for, and so what its answer has.
+    pub(super) plan: Arc<Plan>,
     /// By which its execution is shared, if it can be.
     pub(super) shared: Option<Arc<hub::Key>>,
 }
@@ -129,20 +133,20 @@ impl Server {
         cx: &Ctx,
     ) -> Result<Prepared, Vec<ServerError>> {
         let ours = |error: Error| vec![server_error(error)];
-        let document = self.documents.get(&params.query, &self.ports.config)?;
-        let operation = pick(&document.parsed, params.operation_name.as_deref()).map_err(ours)?;
+        let config = &self.ports.config;
+        let document = self.documents.get(&params.query, config)?;
+        let operation = pick(&document.valid, params.operation_name.as_deref()).map_err(ours)?;
         check_variables(operation, &params.variables).map_err(ours)?;
-        let kind = operation.ty;
+        let plan = self.documents.plan(&document, operation, &params.variables, config).map_err(ours)?;
+        let kind = plan.operation().ty;
         let name = params.operation_name.as_deref();
         let shared = (kind == OperationType::Subscription)
-            .then(|| hub::key(&params.query, name, operation, &params.variables, &cx.actor))
+            .then(|| hub::key(&params.query, name, plan.operation(), &params.variables, &cx.actor))
             .flatten();
-        let alone = only_root(operation).is_some();
         let mut request = async_graphql::Request::new(String::new()).variables(params.variables);
-        request.operation_name = params.operation_name;
         request.uploads = uploads;
-        request.set_parsed_query(document.parsed.clone());
-        Ok(Prepared { kind, request, alone, shared })
+        request.set_parsed_query(plan.document());
+        Ok(Prepared { kind, request, alone: plan.is_alone(), plan, shared })
     }
 
     /// Runs a query or a mutation within its time.
@@ -155,7 +159,7 @@ impl Server {
         let work =
             AssertUnwindSafe(self.api.execute(prepared.request.data(cx.clone()))).catch_unwind().instrument(span);
         let answer = match timeout(limit, work).await {
-            Ok(Ok(response)) => Answer::new(response, about),
+            Ok(Ok(response)) => Answer::new(response, &prepared.plan, about),
             Ok(Err(panic)) => Answer::refused(server_error(panicked(panic)), about),
             Err(_) => Answer::refused(
                 server_error(
@@ -209,33 +213,23 @@ fn network(request: &Request) -> String {
     }
 }
 
-fn pick<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition> {
-    let mut operations = document.operations.iter();
-    let found = match name {
-        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name == wanted)),
-        None if operations.len() > 1 => {
-            return Err(Error::new(
-                ErrorCode::GraphqlValidationFailed,
-                "The document has several operations: say in `operationName` which one to run.",
-            ));
-        }
-        None => operations.next(),
-    };
-    found.map(|(_, operation)| &operation.node).ok_or_else(|| {
-        Error::new(
-            ErrorCode::GraphqlValidationFailed,
-            "The document has no operation with the name in `operationName`.",
-        )
+fn pick<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a Node<Operation>> {
+    document.operations.get(name).map_err(|_| {
+        let why = match name {
+            Some(_) => "The document has no operation with the name in `operationName`.",
+            None => "The document has several operations: say in `operationName` which one to run.",
+        };
+        Error::new(ErrorCode::GraphqlValidationFailed, why)
     })
 }
 
 /// Variables that are needed must be there; whether they fit their types, the schema decides. Their nesting is bounded
 /// here for those that did not come as a JSON text of their own.
-fn check_variables(operation: &OperationDefinition, given: &Variables) -> Result<()> {
-    for variable in &operation.variable_definitions {
-        let name = &variable.node.name.node;
+fn check_variables(operation: &Operation, given: &Variables) -> Result<()> {
+    for variable in &operation.variables {
+        let name = variable.name.as_str();
         let missing = matches!(given.get(name), None | Some(Value::Null));
-        if missing && !variable.node.var_type.node.nullable && variable.node.default_value.is_none() {
+        if missing && variable.ty.is_non_null() && variable.default_value.is_none() {
             return Err(Error::bad_input(
                 format!("variables.{name}"),
                 ErrorReason::InvalidCombination,

@@ -55,6 +55,7 @@ mod proxies;
 mod questions;
 mod queue;
 mod readme;
+mod results;
 mod retrieval;
 mod routing;
 mod satisfaction;

@@ -97,12 +97,22 @@ impl Ws {
         self.try_next_json(DEADLINE).await.expect("nothing came in time")
     }
 
+    /// The next message as it was sent; fails the test as [`Ws::next_json`] does.
+    pub(crate) async fn next_text(&mut self) -> String {
+        self.try_next_text(DEADLINE).await.expect("nothing came in time")
+    }
+
     /// The next message, or nothing within `wait`.
     pub(crate) async fn try_next_json(&mut self, wait: Duration) -> Option<Value> {
+        let text = self.try_next_text(wait).await?;
+        Some(serde_json::from_str(&text).expect("not JSON"))
+    }
+
+    async fn try_next_text(&mut self, wait: Duration) -> Option<String> {
         let next = async {
             loop {
                 match self.socket.next().await {
-                    Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("not JSON"),
+                    Some(Ok(Message::Text(text))) => return text.to_string(),
                     Some(Ok(Message::Close(frame))) => panic!("closed: {frame:?}"),
                     Some(Ok(_)) => {}
                     Some(Err(error)) => panic!("broke: {error}"),
