@@ -34,7 +34,8 @@ pub struct Config {
     pub secret_key: Option<String>,
     /// `YANIT_DATABASE_POOL`: connections to the database.
     pub database_pool: u32,
-    /// `YANIT_WORKERS`: background jobs that run at once on this node.
+    /// `YANIT_WORKERS`: answers that are written at once on this node; an eighth as many summaries and the like, and a
+    /// sixteenth as many indexing jobs and the like, run beside them.
     pub workers: usize,
     /// `YANIT_JOURNAL_DAYS`: how long missed events can be replayed.
     pub journal_days: u32,

@@ -52,6 +52,11 @@ pub(crate) fn number(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).big_integer().not_null().take()
 }
 
+/// A 64-bit number that may be absent.
+pub(crate) fn maybe_number(name: &'static str) -> ColumnDef {
+    ColumnDef::new(Alias::new(name)).big_integer().take()
+}
+
 /// A 32-bit number.
 pub(crate) fn count(name: &'static str) -> ColumnDef {
     ColumnDef::new(Alias::new(name)).integer().not_null().take()

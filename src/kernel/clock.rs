@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -11,6 +11,8 @@ use uuid::Uuid;
 pub struct Clock {
     /// Set in tests: the time stands until it is moved.
     manual: Option<Arc<watch::Sender<DateTime<Utc>>>>,
+    /// How far the machine's clock is wrong, for tests of nodes that disagree.
+    wrong_by: TimeDelta,
 }
 
 impl Clock {
@@ -21,7 +23,17 @@ impl Clock {
 
     /// A clock that stands at `at` until it is moved.
     pub fn manual(at: DateTime<Utc>) -> Self {
-        Self { manual: Some(Arc::new(watch::Sender::new(at.trunc_subsecs(6)))) }
+        Self { manual: Some(Arc::new(watch::Sender::new(at.trunc_subsecs(6)))), ..Self::default() }
+    }
+
+    /// The machine's clock, wrong by so much: a node on which nobody keeps it right.
+    pub fn wrong_by(offset: TimeDelta) -> Self {
+        Self { wrong_by: offset, ..Self::default() }
+    }
+
+    /// True for a clock that stands until it is moved.
+    pub fn is_set(&self) -> bool {
+        self.manual.is_some()
     }
 
     /// The present moment.
@@ -29,7 +41,7 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         match &self.manual {
             Some(at) => *at.borrow(),
-            None => Utc::now().trunc_subsecs(6),
+            None => (Utc::now() + self.wrong_by).trunc_subsecs(6),
         }
     }
 

@@ -112,6 +112,29 @@ pub async fn behind(cx: &Ctx, readers: &[Reader]) -> Result<bool> {
     Ok(!sites_behind(cx, readers).await?.is_empty())
 }
 
+/// For each reader, how many lines it has before it in the site where it has most. Lines that it does not want count
+/// until it has moved over them, some seconds later.
+pub async fn lag(cx: &Ctx) -> Result<HashMap<String, i64>> {
+    let lines = Expr::col((journal_head::Entity, journal_head::Column::Seq))
+        .sub(Expr::col((reader::Entity, reader::Column::Seq)));
+    let rows: Vec<(String, i64)> = reader::Entity::find()
+        .select_only()
+        .column(reader::Column::Name)
+        .column_as(Expr::expr(lines).max(), "lines")
+        .join(
+            JoinType::InnerJoin,
+            reader::Entity::belongs_to(journal_head::Entity)
+                .from(reader::Column::SiteId)
+                .to(journal_head::Column::SiteId)
+                .into(),
+        )
+        .group_by(reader::Column::Name)
+        .into_tuple()
+        .all(&cx.db())
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
 /// How far each reader has looked in a site without finding a line that it wants.
 type Seen = HashMap<(&'static str, SiteId), Cursor>;
 

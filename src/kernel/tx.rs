@@ -1,9 +1,6 @@
 //! A transaction: rows, journal lines and jobs that become true together, and the hints that follow.
 
-use ::entity::{
-    ids::{JobId, SiteId},
-    journal, journal_head,
-};
+use ::entity::{ids::SiteId, journal, journal_head};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr,
 };
@@ -71,7 +68,7 @@ impl Tx {
 
     /// Orders background work, to be done after the commit. A job with a key that already waits is not doubled.
     pub async fn enqueue<J: Job>(&mut self, job: &J) -> Result<()> {
-        jobs::insert(&self.db(), job, self.cx.id(JobId), self.cx.clock.now()).await?;
+        jobs::insert(self, job).await?;
         self.hint(Topic::Jobs);
         Ok(())
     }

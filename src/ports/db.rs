@@ -7,13 +7,19 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DatabaseTransaction, DbBackend,
     DbErr, EntityTrait, ExecResult, QueryResult, QuerySelect, Select, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, prelude::async_trait::async_trait, sea_query::LockType, sqlx::Executor,
+    TransactionOptions, TransactionTrait,
+    prelude::async_trait::async_trait,
+    sea_query::{Expr, LockType},
+    sqlx::Executor,
 };
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::doubt::Doubt;
-use crate::kernel::error::{Error, Result, is_connection_failure};
+use crate::kernel::{
+    clock::Clock,
+    error::{Error, Result, is_connection_failure},
+};
 
 /// What queries run on: the pool or an open transaction.
 ///
@@ -201,6 +207,18 @@ impl Database {
     /// True on PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         self.connection.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// The present moment in microseconds since 1970, within a statement: by the clock of the database server, the one that
+    /// all nodes share. SQLite has no server, so there it is this machine's; tests may have set it.
+    pub fn now(&self, clock: &Clock) -> Expr {
+        if self.is_postgres() && !clock.is_set() {
+            // Of the statement, not of its transaction, which may have begun long ago; and no volatile function, which
+            // no index could be compared with.
+            Expr::cust("(extract(epoch FROM statement_timestamp()) * 1000000)::bigint")
+        } else {
+            Expr::value(clock.micros())
+        }
     }
 
     /// A raw statement for this database. `$1` placeholders work on both.

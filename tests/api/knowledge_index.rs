@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use entity::{article, ids::SiteId, job};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use yanit::{config::Config, features::knowledge};
 
@@ -159,4 +161,41 @@ async fn articles_wait_for_an_embedder_that_is_away_and_are_indexed_when_it_is_b
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("it is not indexed: {}", index(&app, &site).await);
+}
+
+#[tokio::test]
+async fn an_embedder_that_is_away_for_an_hour_leaves_no_more_work_than_there_is() {
+    let server = FakeEmbedder::start(16).await;
+    let app = TestApp::with(Options { manual_clock: true, ..embedded_by(&server) }).await;
+    let site = app.site("acme").await;
+    server.fail(vec![Fault::Status(401); 100_000]);
+    let create = "mutation C($i: CreateArticleInput!) { createArticle(input: $i) { article { id } } }";
+    let publish = "mutation P($i: PublishArticleInput!) { publishArticle(input: $i) { article { id } } }";
+    for title in ["Kargo", "İade", "Fatura"] {
+        let input = json!({ "siteId": site.id, "title": title, "body": "İki gün sürer.", "language": "tr" });
+        let made = app.run(Some(&site.admin.token), create, json!({ "i": input })).await;
+        let which = json!({ "i": { "articleId": made["createArticle"]["article"]["id"] } });
+        app.run(Some(&site.admin.token), publish, which).await;
+    }
+    app.app.order_upkeep().await.expect("it is ordered");
+    for minute in 0..60 {
+        app.clock.advance(std::time::Duration::from_secs(60));
+        app.app.drain().await.expect("nothing fails");
+        let rows = job::Entity::find().count(&app.app.ports.database.db()).await.expect("a number");
+        assert_eq!(rows, 5, "one for each article and for each thing that comes round, after {minute} minutes");
+    }
+    server.recover();
+    for _ in 0..100 {
+        app.clock.advance(std::time::Duration::from_secs(21));
+        app.app.drain().await.expect("it is indexed");
+        if job::Entity::find().count(&app.app.ports.database.db()).await.expect("a number") == 2 {
+            let site_id = site.id.parse().expect("an id of a site");
+            let indexed = article::Entity::find().filter(article::Column::SiteId.eq::<SiteId>(site_id));
+            let indexed = indexed.filter(article::Column::IndexedVersion.is_not_null());
+            assert_eq!(indexed.count(&app.app.ports.database.db()).await.expect("a number"), 3);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("they are not indexed");
 }

@@ -9,6 +9,7 @@ mod contracts {
     mod ai_vendors;
     mod bus;
     mod embedding;
+    mod jobs;
     mod journal;
     mod scratch;
     mod vectors;

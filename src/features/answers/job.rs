@@ -1,4 +1,8 @@
 //! The job that answers a question. Only this writes; everybody else watches.
+//!
+//! A writer whose lease was taken posts nothing, whatever it has written: the transaction that posts ends the job, too.
+
+use std::time::Duration;
 
 use ::entity::{
     ai_usage::Purpose,
@@ -8,7 +12,6 @@ use ::entity::{
     message::{AnswerAction, Audience, AuthorKind},
     run::{self, RunStatus},
 };
-use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, StreamExt};
 use sea_orm::{ActiveValue::Set, IntoActiveModel};
 use serde::{Deserialize, Serialize};
@@ -33,7 +36,7 @@ use crate::{
         Ctx, Error, Permission, Result, Tx,
         error::ErrorCode,
         heads::{self, Hints},
-        jobs::{Failure, Job},
+        jobs::{Due, Failure, Job, Lane, Lease},
     },
     ports::{
         ai::{Finish, ModelError, Piece, Reply},
@@ -45,27 +48,35 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AnswerQuestion {
     pub(super) run: RunId,
-    /// Not before: a short message waits for the next one.
-    #[serde(default)]
-    pub(super) due: Option<DateTime<Utc>>,
+    /// A short message waits for the next one.
+    #[serde(skip)]
+    pub(super) wait: Duration,
 }
 
 impl Job for AnswerQuestion {
     const KIND: &'static str = "answer_question";
+    const LANE: Lane = Lane::Interactive;
 
     fn key(&self) -> Option<String> {
         Some(self.run.to_string())
     }
 
-    fn due(&self) -> Option<DateTime<Utc>> {
-        self.due
+    fn due(&self) -> Due {
+        Due::After(self.wait)
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
-        match answer(&cx, self.run).await {
+    async fn run(self, cx: Ctx, lease: Lease) -> Result<(), Failure> {
+        match answer(&cx, &lease, self.run).await {
             // The conversation was deleted meanwhile, and the run with it.
             Err(error) if error.code == ErrorCode::NotFound => Ok(()),
             other => other.map_err(Failure::from),
+        }
+    }
+
+    async fn failed(self, tx: &mut Tx) -> Result<()> {
+        match end_in(tx, self.run, Ending::without_words(FailureReason::Internal)).await {
+            Err(error) if error.code == ErrorCode::NotFound => Ok(()),
+            other => other.map(drop),
         }
     }
 }
@@ -80,31 +91,48 @@ enum End {
     Failed(FailureReason),
 }
 
-async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
+/// What a writer leaves behind.
+struct Ending {
+    /// The try that wrote it; a later one makes it worthless.
+    attempt: Option<i32>,
+    written: Option<Written>,
+    end: End,
+    account: Account,
+}
+
+impl Ending {
+    fn without_words(reason: FailureReason) -> Self {
+        Self { attempt: None, written: None, end: End::Failed(reason), account: Account::default() }
+    }
+}
+
+async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
     let run = store::find(&cx.db(), id).await?;
     match run.status {
         RunStatus::Queued | RunStatus::Running => {}
         // Stopped by a participant while its writer was dying: what had been saved becomes the message.
         RunStatus::Stopped if run.finished_at.is_none() && !run.text.is_empty() => {
-            let written = Written::saved(run.text.clone());
-            return finish(cx, id, Some(written), End::Interrupted, &Account::default()).await;
+            let written = Some(Written::saved(run.text.clone()));
+            let account = Account::default();
+            return finish(cx, lease, id, Ending { attempt: None, written, end: End::Interrupted, account }).await;
         }
         RunStatus::Stopped | RunStatus::Finished | RunStatus::Failed | RunStatus::Cancelled => return Ok(()),
     }
     let reach = cx.reach(Permission::ConversationsRead)?;
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
-    let Some(assistant) = usable(cx, &run, &conversation).await? else { return Ok(()) };
+    let Some(assistant) = usable(cx, lease, &run, &conversation).await? else { return Ok(()) };
     let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
     let purpose = if run.requested_by.is_some() { Purpose::Draft } else { Purpose::Answer };
     let (mut prepared, reply) = generate::prepare(cx, purpose, Some(id), &assistant, &conversation, &history).await?;
     // Listens before the run shows as running: who stops it from then on is heard.
     let hints = heads::listen(cx, run.site_id, &[Topic::Subject(subject(&run))]).await?;
-    let Some(run) = begin(cx, id, &prepared).await? else { return Ok(()) };
+    let Some(run) = begin(cx, lease, id, &prepared).await? else { return Ok(()) };
     let writing = Writing::begin(cx, id, run.attempt);
     let end = write(cx, &run, &mut prepared, reply, &writing, hints).await;
     let text = writing.progress().text;
     let written = (!text.is_empty()).then(|| prepared.complete(text));
-    match finish(cx, id, written, end, &prepared.account).await {
+    let account = prepared.account.clone();
+    match finish(cx, lease, id, Ending { attempt: Some(run.attempt), written, end, account }).await {
         // The conversation was deleted meanwhile; the calls were made all the same.
         Err(error) if error.code == ErrorCode::NotFound => {
             let tx = cx.begin().await?;
@@ -116,26 +144,31 @@ async fn answer(cx: &Ctx, id: RunId) -> Result<()> {
 }
 
 /// The assistant, if it may speak; otherwise the run ends here.
-async fn usable(cx: &Ctx, run: &run::Model, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {
+async fn usable(
+    cx: &Ctx,
+    lease: &Lease,
+    run: &run::Model,
+    conversation: &conversation::Model,
+) -> Result<Option<assistant::Model>> {
     let is_draft = run.requested_by.is_some();
     if conversation.assistant_paused && !is_draft {
-        finish(cx, run.id, None, End::Failed(FailureReason::HumanTookOver), &Account::default()).await?;
+        finish(cx, lease, run.id, Ending::without_words(FailureReason::HumanTookOver)).await?;
         return Ok(None);
     }
     let assistant = assistants::find_any(&cx.db(), run.assistant_id).await?;
     let usable = assistant.filter(|found| found.enabled && found.deleted_at.is_none());
     if usable.is_none() || conversation.status == Status::Closed && !is_draft {
-        finish(cx, run.id, None, End::Failed(FailureReason::AssistantDisabled), &Account::default()).await?;
+        finish(cx, lease, run.id, Ending::without_words(FailureReason::AssistantDisabled)).await?;
         return Ok(None);
     }
     Ok(usable)
 }
 
-/// Marks the run as running and tells of its sources. `None` when it was ended meanwhile.
-async fn begin(cx: &Ctx, id: RunId, prepared: &Prepared) -> Result<Option<run::Model>> {
+/// Marks the run as running and tells of its sources. `None` when it was ended meanwhile, or another worker writes it.
+async fn begin(cx: &Ctx, lease: &Lease, id: RunId, prepared: &Prepared) -> Result<Option<run::Model>> {
     let mut tx = cx.begin().await?;
     let run = store::find_for_update(&tx.db(), id).await?;
-    if !matches!(run.status, RunStatus::Queued | RunStatus::Running) {
+    if !matches!(run.status, RunStatus::Queued | RunStatus::Running) || !lease.confirm(&tx).await? {
         return Ok(None);
     }
     let attempt = run.attempt + 1;
@@ -254,19 +287,38 @@ async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Option<End>> {
     Ok(paused.then_some(End::Failed(FailureReason::HumanTookOver)))
 }
 
-/// Ends the run: with a message, if something was written and the assistant may still speak; and books what was spent.
-/// Doing it twice is the same as once.
-async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End, account: &Account) -> Result<()> {
+/// Ends the run and the job in one transaction, so that only who still has the job ends the run. What was spent is booked
+/// in any case.
+async fn finish(cx: &Ctx, lease: &Lease, id: RunId, ending: Ending) -> Result<()> {
+    let account = ending.account.clone();
     let mut tx = cx.begin().await?;
+    if end_in(&mut tx, id, ending).await? && lease.end(&tx).await? {
+        return tx.commit().await.map(drop);
+    }
+    drop(tx);
+    tracing::warn!(run.id = %id, "another worker answers; what was written here is not posted");
+    let tx = cx.begin().await?;
+    account.book_alone(&tx).await?;
+    tx.commit().await.map(drop)
+}
+
+/// Ends the run: with a message, if something was written and the assistant may still speak; and books what was spent.
+/// Doing it twice is the same as once. False when a later try has begun.
+async fn end_in(tx: &mut Tx, id: RunId, ending: Ending) -> Result<bool> {
+    let Ending { attempt, written, end, account } = ending;
+    let cx = tx.cx().clone();
     // The conversation first, as everybody who posts does.
     let found = store::find(&tx.db(), id).await?;
     let reach = cx.reach(Permission::ConversationsRead)?;
     let conversation = conversations::find_for_update(&tx.db(), &reach, found.conversation_id).await?;
     let run = store::find_for_update(&tx.db(), id).await?;
+    if attempt.is_some_and(|attempt| attempt != run.attempt) {
+        return Ok(false);
+    }
     let stopped = run.status == RunStatus::Stopped;
-    account.book(&tx).await?;
+    account.book(tx).await?;
     if run.message_id.is_some() || !(stopped || matches!(run.status, RunStatus::Queued | RunStatus::Running)) {
-        return tx.commit().await.map(drop);
+        return Ok(true);
     }
     let (site, subject, is_draft) = (run.site_id, subject(&run), run.requested_by.is_some());
     let broke_off = matches!(end, End::Interrupted);
@@ -284,7 +336,7 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End, account
         (None, Some(_)) if is_draft && broke_off && !stopped => Err(FailureReason::ProviderFailed),
         (None, Some(_)) if is_draft => Ok(None),
         (None, Some(written)) => {
-            let posted = post(&mut tx, &conversation, &run, written, interrupted || stopped).await?;
+            let posted = post(tx, &conversation, &run, written, interrupted || stopped).await?;
             posted.map(Some).ok_or(FailureReason::HumanTookOver)
         }
     };
@@ -329,8 +381,7 @@ async fn finish(cx: &Ctx, id: RunId, written: Option<Written>, end: End, account
     };
     store::update(&tx.db(), row).await?;
     tx.record(site, subject, &fact)?;
-    tx.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Posts the answer and what follows from it. `None` when the assistant must stay silent.
@@ -376,8 +427,7 @@ async fn offer_person(tx: &mut Tx, conversation: &conversation::Model) -> Result
         None => None,
     };
     if assistant.is_some_and(|assistant| assistant.owner_id.is_none()) {
-        let now = tx.cx().clock.now();
-        tx.enqueue(&OfferPerson::after(conversation.id, now)).await?;
+        tx.enqueue(&OfferPerson { conversation: conversation.id }).await?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Offers a person to a visitor who got two answers and may still not be helped.
 
+use std::time::Duration;
+
 use ::entity::ids::ConversationId;
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,38 +13,32 @@ use crate::{
     kernel::{
         Ctx, Permission, Result,
         error::ErrorCode,
-        jobs::{Failure, Job},
+        jobs::{Due, Failure, Job, Lane, Lease},
     },
 };
 
 /// How long after the second answer.
-const WAIT: TimeDelta = TimeDelta::seconds(3);
+const WAIT: Duration = Duration::from_secs(3);
 
 /// Offers a person in a conversation, a little later.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct OfferPerson {
-    conversation: ConversationId,
-    due: DateTime<Utc>,
-}
-
-impl OfferPerson {
-    pub(super) fn after(conversation: ConversationId, answered_at: DateTime<Utc>) -> Self {
-        Self { conversation, due: answered_at + WAIT }
-    }
+    pub(super) conversation: ConversationId,
 }
 
 impl Job for OfferPerson {
     const KIND: &'static str = "offer_person";
+    const LANE: Lane = Lane::Interactive;
 
     fn key(&self) -> Option<String> {
         Some(self.conversation.to_string())
     }
 
-    fn due(&self) -> Option<DateTime<Utc>> {
-        Some(self.due)
+    fn due(&self) -> Due {
+        Due::After(WAIT)
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
         match offer(&cx, self.conversation).await {
             // Deleted meanwhile.
             Err(error) if error.code == ErrorCode::NotFound => Ok(()),

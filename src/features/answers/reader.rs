@@ -103,8 +103,7 @@ async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
         tx.record(conversation.site_id, id.0, &RunFact::Queued { run })?;
         let asked = conversation.last_message_preview.unwrap_or_default();
         let wait = model::patience(&asked, TimeDelta::milliseconds(speaker.debounce_ms.into()));
-        let due = (wait > TimeDelta::zero()).then(|| now + wait);
-        tx.enqueue(&AnswerQuestion { run, due }).await?;
+        tx.enqueue(&AnswerQuestion { run, wait: wait.to_std().unwrap_or_default() }).await?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::{
     kernel::{
         Ctx, Permission, Result,
         error::ErrorCode,
-        jobs::{Failure, Job},
+        jobs::{Failure, Job, Lane, Lease},
         secret, text,
     },
     ports::ai::{Piece, Prompt, Speaker, Turn},
@@ -46,12 +46,13 @@ pub struct SummarizeHandoff {
 
 impl Job for SummarizeHandoff {
     const KIND: &'static str = "summarize_handoff";
+    const LANE: Lane = Lane::Background;
 
     fn key(&self) -> Option<String> {
         Some(format!("{}:{}", self.conversation, self.line))
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
         match summarize(&cx, &self).await {
             // Deleted meanwhile.
             Err(error) if error.code == ErrorCode::NotFound => Ok(()),

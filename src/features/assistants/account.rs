@@ -155,9 +155,16 @@ impl Account {
 
     /// Books the calls that were made, in the transaction that ends what they were made for.
     pub(crate) async fn book(&self, tx: &Tx) -> Result<()> {
-        let calls: Vec<(Call, Outcome)> =
-            self.state().calls.iter().map(|made| (made.call.clone(), made.outcome())).collect();
-        spending::book(tx, &calls).await
+        spending::book(tx, &self.made()).await
+    }
+
+    /// Books the calls of an attempt whose place another one has taken: what that one has set aside stays.
+    pub(crate) async fn book_alone(&self, tx: &Tx) -> Result<()> {
+        spending::book_alone(tx, &self.made()).await
+    }
+
+    fn made(&self) -> Vec<(Call, Outcome)> {
+        self.state().calls.iter().map(|made| (made.call.clone(), made.outcome())).collect()
     }
 }
 

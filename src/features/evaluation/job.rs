@@ -9,9 +9,9 @@ use super::{facts::EvaluationFact, measure, measure::Expected, outcome, store};
 use crate::{
     features::{assistants, knowledge::Leg},
     kernel::{
-        Ctx, Permission, Result,
+        Ctx, Permission, Result, Tx,
         error::ErrorCode,
-        jobs::{Failure, Job},
+        jobs::{Failure, Job, Lane, Lease},
     },
 };
 
@@ -26,25 +26,29 @@ pub struct RunEvaluation {
 
 impl Job for RunEvaluation {
     const KIND: &'static str = "evaluation.run";
+    const LANE: Lane = Lane::Bulk;
 
     fn key(&self) -> Option<String> {
         Some(self.evaluation.to_string())
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
-        match ask_all(&cx, self.evaluation).await {
+    async fn run(self, cx: Ctx, lease: Lease) -> Result<(), Failure> {
+        match ask_all(&cx, &lease, self.evaluation).await {
             // The assistant was deleted meanwhile, and the evaluation with it.
             Err(error) if error.code == ErrorCode::NotFound => Ok(()),
-            Err(error) if !error.is_transient() => {
-                end(&cx, self.evaluation, EvaluationStatus::Failed).await?;
-                Err(Failure::Fail(error))
-            }
             other => Ok(other?),
+        }
+    }
+
+    async fn failed(self, tx: &mut Tx) -> Result<()> {
+        match end_in(tx, self.evaluation, EvaluationStatus::Failed).await {
+            Err(error) if error.code == ErrorCode::NotFound => Ok(()),
+            other => other,
         }
     }
 }
 
-async fn ask_all(cx: &Ctx, id: EvaluationId) -> Result<()> {
+async fn ask_all(cx: &Ctx, lease: &Lease, id: EvaluationId) -> Result<()> {
     let reach = cx.reach(Permission::EvaluationsManage)?;
     let run = store::find_run(&cx.db(), &reach, id).await?;
     if run.status != EvaluationStatus::Running {
@@ -62,9 +66,16 @@ async fn ask_all(cx: &Ctx, id: EvaluationId) -> Result<()> {
             rows.push(ask(cx, &assistant, id, *ordinal, question).await?);
         }
         done += rows.len();
-        keep(cx, id, rows, i32::try_from(done).unwrap_or(i32::MAX)).await?;
+        if !keep(cx, lease, id, rows, i32::try_from(done).unwrap_or(i32::MAX)).await? {
+            return Ok(());
+        }
     }
-    end(cx, id, EvaluationStatus::Finished).await
+    let mut tx = cx.begin().await?;
+    end_in(&mut tx, id, EvaluationStatus::Finished).await?;
+    if lease.end(&tx).await? {
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 async fn ask(
@@ -83,23 +94,31 @@ async fn ask(
     outcome::row(id, ordinal, golden, &measured, place)
 }
 
-/// Keeps what was measured, and tells how far it is.
-async fn keep(cx: &Ctx, id: EvaluationId, rows: Vec<evaluation_outcome::Model>, done: i32) -> Result<()> {
+/// Keeps what was measured, and tells how far it is; false when another worker goes on with it.
+async fn keep(
+    cx: &Ctx,
+    lease: &Lease,
+    id: EvaluationId,
+    rows: Vec<evaluation_outcome::Model>,
+    done: i32,
+) -> Result<bool> {
     let reach = cx.reach(Permission::EvaluationsManage)?;
     let mut tx = cx.begin().await?;
     let run = store::find_run_for_update(&tx.db(), &reach, id).await?;
+    if !lease.confirm(&tx).await? {
+        return Ok(false);
+    }
     store::insert_outcomes(&tx.db(), rows).await?;
     let (site, subject) = (run.site_id, run.assistant_id.0);
     store::save_run(&tx.db(), evaluation::Model { done, total: run.total.max(done), ..run }).await?;
     tx.record(site, subject, &EvaluationFact::Progressed { evaluation: id, done })?;
     tx.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Ends an evaluation; doing it twice is the same as once.
-async fn end(cx: &Ctx, id: EvaluationId, status: EvaluationStatus) -> Result<()> {
-    let reach = cx.reach(Permission::EvaluationsManage)?;
-    let mut tx = cx.begin().await?;
+async fn end_in(tx: &mut Tx, id: EvaluationId, status: EvaluationStatus) -> Result<()> {
+    let reach = tx.cx().reach(Permission::EvaluationsManage)?;
     let run = store::find_run_for_update(&tx.db(), &reach, id).await?;
     if run.status != EvaluationStatus::Running {
         return Ok(());
@@ -113,11 +132,9 @@ async fn end(cx: &Ctx, id: EvaluationId, status: EvaluationStatus) -> Result<()>
         total: i32::try_from(outcomes.len()).unwrap_or(i32::MAX),
         measures: Some(serde_json::to_value(outcome::measures(outcomes.values())?)?),
         previous_id: previous.map(|previous| previous.id),
-        finished_at: Some(cx.clock.now()),
+        finished_at: Some(tx.cx().clock.now()),
         ..run
     };
     store::save_run(&tx.db(), ended).await?;
-    tx.record(site, subject, &EvaluationFact::Finished { evaluation: id })?;
-    tx.commit().await?;
-    Ok(())
+    tx.record(site, subject, &EvaluationFact::Finished { evaluation: id })
 }

@@ -23,7 +23,7 @@ use crate::{
     kernel::{
         Ctx, Error, ErrorReason, Permission, Result, Tx,
         error::ErrorCode,
-        jobs::{Failure, Job},
+        jobs::{Failure, Job, Lane, Lease},
         text,
     },
     ports::documents::Unreadable,
@@ -127,12 +127,13 @@ pub struct ImportArticles {
 
 impl Job for ImportArticles {
     const KIND: &'static str = "knowledge.import_articles";
+    const LANE: Lane = Lane::Bulk;
 
     fn key(&self) -> Option<String> {
         Some(self.import.to_string())
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
         let reach = cx.reach(Permission::KnowledgeRead)?;
         let import = match store::find_import(&cx.db(), &reach, self.import).await {
             // The site is gone, and the import with it.
@@ -144,12 +145,37 @@ impl Job for ImportArticles {
             finish_file(&cx, &import, &file, articles).await?;
         }
         let mut tx = cx.begin().await?;
-        if store::finish_import(&tx.db(), import.id, cx.clock.now()).await? {
-            tx.record(import.site_id, import.id.0, &KnowledgeFact::ImportFinished)?;
-        }
+        finish_in(&mut tx, &import).await?;
         tx.commit().await?;
         Ok(())
     }
+
+    async fn failed(self, tx: &mut Tx) -> Result<()> {
+        let reach = tx.cx().reach(Permission::KnowledgeRead)?;
+        let import = match store::find_import(&tx.db(), &reach, self.import).await {
+            Err(error) if error.code == ErrorCode::NotFound => return Ok(()),
+            found => found?,
+        };
+        while let Some(file) = store::next_import_file(&tx.db(), import.id).await? {
+            let message = "The file could not be read, however often it was tried. Import it again.";
+            let failed = article_import_file::Model {
+                status: FileStatus::Failed,
+                content: None,
+                errors: serde_json::to_value([FileError::new(message)])?,
+                ..file
+            };
+            store::save_import_file(&tx.db(), failed).await?;
+        }
+        finish_in(tx, &import).await
+    }
+}
+
+async fn finish_in(tx: &mut Tx, import: &article_import::Model) -> Result<()> {
+    let now = tx.cx().clock.now();
+    if store::finish_import(&tx.db(), import.id, now).await? {
+        tx.record(import.site_id, import.id.0, &KnowledgeFact::ImportFinished)?;
+    }
+    Ok(())
 }
 
 /// What a file holds: articles, each with its line where there are many, or why there is none.

@@ -1,13 +1,10 @@
 //! Indexing: passages and vectors of an article, worked out in the background.
 
-use std::time::Duration;
-
 use ::entity::{
     article::{self, ArticleStatus, Visibility},
     chunk,
     ids::{ArticleId, SiteId},
 };
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{embed, facts::ArticleFact, store};
@@ -15,53 +12,38 @@ use crate::{
     kernel::{
         Ctx, Error, Permission, Reach, Result,
         error::ErrorCode,
-        jobs::{Failure, Job},
+        jobs::{Failure, Job, Lane, Lease},
     },
     ports::vectors::Passage,
 };
 
-/// When to try again after the embedder or the vector server did not answer. A job that failed would give up some day.
-const LATER: Duration = Duration::from_secs(20);
 /// How often an article that keeps changing is begun anew before the job is put back.
 const ATTEMPTS: usize = 5;
 
 /// Makes what is searchable of an article equal to what the article says now.
-///
-/// It has no key: a second order for the same article finds nothing to do, and a key would make an order that is given
-/// while an earlier one is being finished disappear with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IndexArticle {
     article: ArticleId,
     site: SiteId,
-    #[serde(default)]
-    due: Option<DateTime<Utc>>,
 }
 
 impl IndexArticle {
     pub(super) fn of(article: &article::Model) -> Self {
-        Self { article: article.id, site: article.site_id, due: None }
+        Self { article: article.id, site: article.site_id }
     }
 }
 
 impl Job for IndexArticle {
     const KIND: &'static str = "knowledge.index_article";
+    const LANE: Lane = Lane::Bulk;
 
-    fn due(&self) -> Option<DateTime<Utc>> {
-        self.due
+    fn key(&self) -> Option<String> {
+        Some(self.article.to_string())
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
         let reach = cx.reach(Permission::KnowledgeRead)?;
-        match self.work(&cx, &reach, false).await {
-            Err(error) if error.code == ErrorCode::Unavailable => {
-                tracing::warn!(error = ?error, "the indexing of an article waits for what does not answer");
-                let mut tx = cx.begin().await?;
-                tx.enqueue(&Self { due: Some(cx.clock.now() + LATER), ..self }).await?;
-                tx.commit().await?;
-                Ok(())
-            }
-            other => Ok(other?),
-        }
+        self.work(&cx, &reach, false).await.map_err(when_away)
     }
 }
 
@@ -120,6 +102,11 @@ impl IndexArticle {
         }
         Err(Error::internal("the article changes faster than it can be handed over"))
     }
+}
+
+/// An embedder or a vector server that is away for long must not make work fail that it will do when it is back.
+pub(super) fn when_away(error: Error) -> Failure {
+    if error.code == ErrorCode::Unavailable { Failure::Later(error) } else { error.into() }
 }
 
 /// Nothing to do: its present version is searchable, by the present embedder.

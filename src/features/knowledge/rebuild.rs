@@ -7,23 +7,24 @@
 use std::time::Duration;
 
 use ::entity::{article, ids::SiteId, index_build};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{facts::KnowledgeFact, jobs::IndexArticle, store};
+use super::{
+    facts::KnowledgeFact,
+    jobs::{IndexArticle, when_away},
+    store,
+};
 use crate::{
     features::sites::reach_in,
     kernel::{
         Ctx, Error, Permission, Reach, Result, Tx,
         error::ErrorCode,
-        jobs::{Failure, Job},
+        jobs::{Failure, Job, Lane, Lease},
     },
 };
 
 /// Articles that are looked up at once.
 const BATCH: u64 = 50;
-/// When to go on after an embedder or a vector server did not answer.
-const LATER: Duration = Duration::from_secs(20);
 /// How often it is looked whether the index is complete.
 const CHECK: Duration = Duration::from_secs(60);
 /// How long vectors of a text are kept that no article has any more.
@@ -92,7 +93,7 @@ async fn order_in(tx: &mut Tx, reach: &Reach, site: SiteId) -> Result<index_buil
         }
     };
     // Also for one under way: should its job be lost, it goes on with this one.
-    tx.enqueue(&RebuildIndex { site, number: build.number, due: None }).await?;
+    tx.enqueue(&RebuildIndex { site, number: build.number }).await?;
     Ok(build)
 }
 
@@ -101,47 +102,45 @@ async fn order_in(tx: &mut Tx, reach: &Reach, site: SiteId) -> Result<index_buil
 pub struct RebuildIndex {
     site: SiteId,
     number: i64,
-    due: Option<DateTime<Utc>>,
 }
 
 impl Job for RebuildIndex {
     const KIND: &'static str = "knowledge.rebuild_index";
+    const LANE: Lane = Lane::Bulk;
 
     fn key(&self) -> Option<String> {
-        let due = self.due.map_or(0, |due| due.timestamp_micros());
-        Some(format!("{}:{}:{due}", self.site, self.number))
+        Some(format!("{}:{}", self.site, self.number))
     }
 
-    fn due(&self) -> Option<DateTime<Utc>> {
-        self.due
-    }
-
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, lease: Lease) -> Result<(), Failure> {
         let reach = cx.reach(Permission::KnowledgeRead)?;
         while let Some(build) = self.current(&cx).await? {
             let articles = store::published_after(&cx.db(), self.site, build.cursor, BATCH).await?;
             if articles.is_empty() {
-                return Ok(self.finish(&cx).await?);
+                let mut tx = cx.begin().await?;
+                self.finish_in(&mut tx).await?;
+                tx.commit().await?;
+                return Ok(());
             }
             for article in articles {
                 match IndexArticle::of(&article).again(&cx, &reach).await {
-                    Err(error) if error.code == ErrorCode::Unavailable => {
-                        tracing::warn!(error = ?error, "the rebuild of an index waits for what does not answer");
-                        let mut tx = cx.begin().await?;
-                        tx.enqueue(&Self { due: Some(cx.clock.now() + LATER), ..self }).await?;
-                        tx.commit().await?;
-                        return Ok(());
-                    }
+                    Err(error) if error.code == ErrorCode::Unavailable => return Err(Failure::Later(error)),
                     done => {
                         if let Err(error) = &done {
                             tracing::error!(article.id = %article.id, error = ?error, "an article cannot be indexed");
                         }
-                        self.note(&cx, &article, done.is_err()).await?;
+                        if !self.note(&cx, &lease, &article, done.is_err()).await? {
+                            return Ok(());
+                        }
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    async fn failed(self, tx: &mut Tx) -> Result<()> {
+        self.finish_in(tx).await
     }
 }
 
@@ -152,19 +151,22 @@ impl RebuildIndex {
         Ok(build.filter(|build| build.number == self.number && build.finished_at.is_none()))
     }
 
-    async fn note(&self, cx: &Ctx, article: &article::Model, failed: bool) -> Result<()> {
+    /// Counts an article; false when another worker goes on with the rebuild.
+    async fn note(&self, cx: &Ctx, lease: &Lease, article: &article::Model, failed: bool) -> Result<bool> {
         let tx = cx.begin().await?;
         store::count_build(&tx.db(), self.site, self.number, article.id, failed).await?;
-        tx.commit().await?;
-        Ok(())
+        let is_mine = lease.confirm(&tx).await?;
+        if is_mine {
+            tx.commit().await?;
+        }
+        Ok(is_mine)
     }
 
-    async fn finish(&self, cx: &Ctx) -> Result<()> {
-        let mut tx = cx.begin().await?;
-        if store::finish_build(&tx.db(), self.site, self.number, cx.clock.now()).await? {
+    async fn finish_in(&self, tx: &mut Tx) -> Result<()> {
+        let now = tx.cx().clock.now();
+        if store::finish_build(&tx.db(), self.site, self.number, now).await? {
             tx.record(self.site, self.site.0, &KnowledgeFact::RebuildFinished { number: self.number })?;
         }
-        tx.commit().await?;
         Ok(())
     }
 }
@@ -175,56 +177,50 @@ pub struct FillVectors {}
 
 impl Job for FillVectors {
     const KIND: &'static str = "knowledge.fill_vectors";
+    const LANE: Lane = Lane::Bulk;
 
     fn key(&self) -> Option<String> {
         Some("all".into())
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
-        let reach = cx.reach(Permission::KnowledgeRead)?;
-        if cx.vectors.serves().await.is_ok() {
-            return Ok(());
-        }
-        let mut last = None;
-        loop {
-            let articles = store::searchable_after(&cx.db(), last, BATCH).await?;
-            let Some(end) = articles.last() else { break };
-            last = Some(end.id);
-            for article in &articles {
-                IndexArticle::of(article).hand_over(&cx, &reach).await?;
-            }
-        }
-        cx.vectors.serve().await?;
-        Ok(())
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
+        fill(&cx).await.map_err(when_away)
     }
+}
+
+async fn fill(cx: &Ctx) -> Result<()> {
+    let reach = cx.reach(Permission::KnowledgeRead)?;
+    if cx.vectors.serves().await.is_ok() {
+        return Ok(());
+    }
+    let mut last = None;
+    loop {
+        let articles = store::searchable_after(&cx.db(), last, BATCH).await?;
+        let Some(end) = articles.last() else { break };
+        last = Some(end.id);
+        for article in &articles {
+            IndexArticle::of(article).hand_over(cx, &reach).await?;
+        }
+    }
+    cx.vectors.serve().await
 }
 
 /// Looks now and then whether the index is complete, and forgets vectors and imports that are of no use any
 /// more.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct CheckIndex {
-    due: Option<DateTime<Utc>>,
-}
+pub struct CheckIndex {}
 
 impl Job for CheckIndex {
     const KIND: &'static str = "knowledge.check_index";
+    const LANE: Lane = Lane::Background;
+    const EVERY: Option<Duration> = Some(CHECK);
 
-    fn key(&self) -> Option<String> {
-        // The one under way still has its key, so the next one is named by its time.
-        Some(self.due.map_or_else(|| "first".to_owned(), |due| due.timestamp().to_string()))
-    }
-
-    fn due(&self) -> Option<DateTime<Utc>> {
-        self.due
-    }
-
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
         let now = cx.clock.now();
         catch_up(&cx).await?;
-        let mut tx = cx.begin().await?;
+        let tx = cx.begin().await?;
         store::forget_embeddings(&tx.db(), now - KEPT).await?;
         store::forget_imports(&tx.db(), now - IMPORTS_KEPT).await?;
-        tx.enqueue(&Self { due: Some(now + CHECK) }).await?;
         tx.commit().await?;
         Ok(())
     }

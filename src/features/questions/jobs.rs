@@ -3,10 +3,11 @@
 use ::entity::{chunk::pack_vectors, ids::QuestionExampleId};
 use serde::{Deserialize, Serialize};
 
-use super::{facts::QuestionFact, store};
+use super::{facts::QuestionFact, reader, store};
 use crate::kernel::{
-    Ctx, Result,
-    jobs::{Failure, Job},
+    Ctx, Result, Tx,
+    error::ErrorCode,
+    jobs::{Failure, Job, Lane, Lease},
 };
 
 /// Works out the vector of an unanswered question.
@@ -17,9 +18,21 @@ pub struct EmbedQuestion {
 
 impl Job for EmbedQuestion {
     const KIND: &'static str = "questions.embed";
+    const LANE: Lane = Lane::Background;
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
-        Ok(embed(&cx, self.example).await?)
+    fn key(&self) -> Option<String> {
+        Some(self.example.to_string())
+    }
+
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
+        match embed(&cx, self.example).await {
+            Err(error) if error.code == ErrorCode::Unavailable => Err(Failure::Later(error)),
+            other => Ok(other?),
+        }
+    }
+
+    async fn failed(self, tx: &mut Tx) -> Result<()> {
+        reader::leave_alone(tx, self.example).await
     }
 }
 
@@ -28,7 +41,7 @@ async fn embed(cx: &Ctx, id: QuestionExampleId) -> Result<()> {
     let Some(row) = store::lookup_example(&cx.db(), id).await?.filter(|row| row.vector.is_none()) else {
         return Ok(());
     };
-    let vector = cx.embeddings.query(&row.text).await?;
+    let vector = cx.embeddings.query_in_background(&row.text).await?;
     let mut tx = cx.begin().await?;
     if store::set_vector(&tx.db(), id, cx.embeddings.model(), pack_vectors(&[vector.to_vec()])).await? {
         tx.record(row.site_id, id.0, &QuestionFact::Embedded { example: id })?;

@@ -162,6 +162,16 @@ async fn group(tx: &mut Tx, id: QuestionExampleId) -> Result<()> {
     tx.record(example.site_id, group.0, &QuestionFact::Grouped { group })
 }
 
+/// What a question means cannot be found out: it is shown by itself.
+pub(super) async fn leave_alone(tx: &mut Tx, id: QuestionExampleId) -> Result<()> {
+    let Some(example) = store::lookup_example(&tx.db(), id).await?.filter(|row| row.group_id.is_none()) else {
+        return Ok(());
+    };
+    let group = begin(tx, &example).await?;
+    store::set_group(&tx.db(), id, group).await?;
+    tx.record(example.site_id, group.0, &QuestionFact::Grouped { group })
+}
+
 async fn begin(tx: &Tx, first: &question_example::Model) -> Result<QuestionGroupId> {
     let group = tx.cx().id(QuestionGroupId);
     let row = question_group::Model {

@@ -29,7 +29,7 @@ use crate::{
     },
     kernel::{
         Ctx, Permission, Result, Tx,
-        jobs::{Failure, Job},
+        jobs::{Failure, Job, Lane, Lease},
         journal::Line,
         readers::Reader,
     },
@@ -250,12 +250,13 @@ pub struct DrainQueue {
 
 impl Job for DrainQueue {
     const KIND: &'static str = "drain_queue";
+    const LANE: Lane = Lane::Interactive;
 
     fn key(&self) -> Option<String> {
         Some(format!("drain:{}", self.site))
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
         loop {
             let mut tx = cx.begin().await?;
             let more = drain_in(&mut tx, self.site, &HashSet::new(), Busy::Wait).await?;

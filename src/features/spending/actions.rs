@@ -58,13 +58,20 @@ pub(crate) async fn release(cx: &Ctx, call: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Books the calls that were made for one thing, and what earlier attempts of its run have left.
-pub(crate) async fn book(tx: &Tx, calls: &[(Call, Outcome)]) -> Result<()> {
+/// Books calls of an attempt that came to nothing, because another one has taken its place and is under way.
+pub(crate) async fn book_alone(tx: &Tx, calls: &[(Call, Outcome)]) -> Result<()> {
     let (db, now) = (tx.db(), tx.cx().clock.now());
     for (call, outcome) in calls {
         store::delete_reservation(&db, call.id).await?;
         store::insert(&db, call.line(outcome, now)).await?;
     }
+    Ok(())
+}
+
+/// Books the calls that were made for one thing, and what earlier attempts of its run have left.
+pub(crate) async fn book(tx: &Tx, calls: &[(Call, Outcome)]) -> Result<()> {
+    book_alone(tx, calls).await?;
+    let (db, now) = (tx.db(), tx.cx().clock.now());
     let Some((site, run)) = calls.first().and_then(|(call, _)| Some((call.site, call.run?))) else { return Ok(()) };
     // Those of this attempt are gone by now.
     for row in store::left_by(&db, site, run).await? {

@@ -7,7 +7,7 @@
 //!   at once, on many nodes, stay within the budget. What a server that died had set aside counts as spent.
 //! - A cost that is not known is said to be unknown, never zero. Such calls are made as long as there is money left.
 //!
-//! Later features use: [`Call`] and [`Outcome`] with [`reserve`], [`release`] and [`book`] around calls.
+//! Later features use: [`Call`] and [`Outcome`] with [`reserve`], [`release`], [`book`] and [`book_alone`] around calls.
 
 mod actions;
 mod graphql;
@@ -16,6 +16,6 @@ mod store;
 
 pub use self::graphql::SpendingQuery;
 pub(crate) use self::{
-    actions::{Reserved, book, release, reserve},
+    actions::{Reserved, book, book_alone, release, reserve},
     model::{Call, Outcome, day_of, guess},
 };

@@ -10,7 +10,7 @@ use crate::{
     features::sites::{self, reach_in},
     kernel::{
         Ctx, Error, ErrorReason, Permission, Result,
-        jobs::{Failure, Job},
+        jobs::{Due, Failure, Job, Lane, Lease},
         text,
     },
     ports::db::Db,
@@ -121,16 +121,17 @@ pub struct EndEmergency {
 
 impl Job for EndEmergency {
     const KIND: &'static str = "end_emergency";
+    const LANE: Lane = Lane::Interactive;
 
     fn key(&self) -> Option<String> {
         Some(format!("{}:{}", self.site, self.until.timestamp_micros()))
     }
 
-    fn due(&self) -> Option<DateTime<Utc>> {
-        Some(self.until)
+    fn due(&self) -> Due {
+        Due::At(self.until)
     }
 
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
         let Self { site, until } = self;
         let now = cx.clock.now();
         let mut tx = cx.begin().await?;

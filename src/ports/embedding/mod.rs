@@ -162,6 +162,18 @@ impl Embeddings {
     /// # Errors
     /// `UNAVAILABLE` when the server does not answer, or did not a moment ago.
     pub async fn query(&self, text: &str) -> Result<Arc<[f32]>> {
+        self.question(&self.questions, text).await
+    }
+
+    /// The same for a question that nobody waits for, in the line of the articles.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when the server does not answer, or did not a moment ago.
+    pub async fn query_in_background(&self, text: &str) -> Result<Arc<[f32]>> {
+        self.question(&self.articles, text).await
+    }
+
+    async fn question(&self, line: &Arc<Semaphore>, text: &str) -> Result<Arc<[f32]>> {
         let text = text.trim();
         if let Some(known) = self.recent.get(text) {
             return Ok(known);
@@ -169,7 +181,7 @@ impl Embeddings {
         if self.is_away() {
             return Err(Error::unavailable("embedder"));
         }
-        let vectors = self.embed(Purpose::Question, vec![text.to_owned()]).await?;
+        let vectors = self.embed(line, Purpose::Question, vec![text.to_owned()]).await?;
         let vector: Arc<[f32]> = vectors.into_iter().next().unwrap_or_default().into();
         if text.len() <= LONG {
             self.recent.insert(text.to_owned(), vector.clone());
@@ -189,15 +201,11 @@ impl Embeddings {
             if batch.is_empty() {
                 return Ok(vectors);
             }
-            vectors.extend(self.embed(Purpose::Passage, batch).await?);
+            vectors.extend(self.embed(&self.articles, Purpose::Passage, batch).await?);
         }
     }
 
-    async fn embed(&self, purpose: Purpose, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
-        let line = match purpose {
-            Purpose::Question => &self.questions,
-            Purpose::Passage => &self.articles,
-        };
+    async fn embed(&self, line: &Arc<Semaphore>, purpose: Purpose, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
         let turn = line.clone().acquire_owned().await.map_err(Error::internal)?;
         match &self.engine {
             Engine::BuiltIn(engine) => engine.embed(turn, purpose, texts).await,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use yanit::{
     app::{App, Overrides},
     config::Config,
-    kernel::clock::Clock,
+    kernel::{clock::Clock, jobs},
     ports::{ai::Models, db::Database},
     server,
 };
@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) manual_clock: bool,
     /// The time of another server.
     pub(crate) clock: Option<Clock>,
+    /// Jobs are to fail for good; otherwise none may.
+    pub(crate) jobs_fail: bool,
 }
 
 /// One place to keep data, which several servers may share.
@@ -122,6 +124,7 @@ pub(crate) struct TestApp {
     /// The address that requests of this test seem to come from.
     pub(crate) from: Ipv4Addr,
     pub(crate) http: reqwest::Client,
+    jobs_fail: bool,
     storage: Option<std::sync::Arc<Storage>>,
 }
 
@@ -165,6 +168,7 @@ impl TestApp {
             address,
             from: Ipv4Addr::from(0x0A00_0000 | own & 0x00FF_FFFF),
             http: reqwest::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client"),
+            jobs_fail: options.jobs_fail,
             storage: Some(storage),
         }
     }
@@ -223,6 +227,10 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.app.ports.tasks.stop();
+        let failed = jobs::failed_here(&self.app.cx());
+        if !self.jobs_fail && !std::thread::panicking() {
+            assert!(failed.is_empty(), "jobs failed for good: {failed:?}");
+        }
     }
 }
 

@@ -71,6 +71,11 @@ impl FakeEmbedder {
         self.state.lock().expect("a lock").faults.extend(faults);
     }
 
+    /// Answers go well again.
+    pub(crate) fn recover(&self) {
+        self.state.lock().expect("a lock").faults.clear();
+    }
+
     pub(crate) fn set_dimension(&self, dimension: usize) {
         self.state.lock().expect("a lock").dimension = dimension;
     }

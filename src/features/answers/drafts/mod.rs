@@ -68,7 +68,7 @@ async fn suggest(cx: &Ctx, id: ConversationId) -> Result<run::Model> {
     let row = queued.row(cx.id(RunId), now);
     runs::insert(&tx.db(), row.clone()).await?;
     tx.record(row.site_id, subject(&row), &RunFact::Queued { run: row.id })?;
-    tx.enqueue(&AnswerQuestion { run: row.id, due: None }).await?;
+    tx.enqueue(&AnswerQuestion { run: row.id, wait: Duration::ZERO }).await?;
     tx.commit().await?;
     Ok(row)
 }

@@ -1,4 +1,4 @@
-//! What the server does by itself now and then.
+//! What the server tidies up by itself now and then.
 
 use std::time::Duration;
 
@@ -8,33 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::{
     Ctx,
-    jobs::{Failure, Job},
+    jobs::{self, Failure, Job, Lane, Lease},
     journal,
 };
 
 /// How often journals are trimmed.
 const EVERY: Duration = Duration::from_secs(3_600);
 
-/// Removes journal lines that are older than the settings keep them, then orders itself anew.
+/// Removes journal lines that are older than the settings keep them, and jobs that failed long ago.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct TrimJournals {
-    /// Not before.
-    due: Option<chrono::DateTime<chrono::Utc>>,
-}
+pub struct TrimJournals {}
 
 impl Job for TrimJournals {
     const KIND: &'static str = "trim_journals";
+    const LANE: Lane = Lane::Background;
+    const EVERY: Option<Duration> = Some(EVERY);
 
-    fn key(&self) -> Option<String> {
-        // The one under way still has its key, so the next one is named by its time.
-        Some(self.due.map_or_else(|| "first".to_owned(), |due| due.timestamp().to_string()))
-    }
-
-    fn due(&self) -> Option<chrono::DateTime<chrono::Utc>> {
-        self.due
-    }
-
-    async fn run(self, cx: Ctx) -> Result<(), Failure> {
+    async fn run(self, cx: Ctx, _: Lease) -> Result<(), Failure> {
         let before = cx.clock.now() - Duration::from_secs(u64::from(cx.config.journal_days) * 86_400);
         let sites = site::Entity::find()
             .order_by_asc(site::Column::Id)
@@ -44,8 +34,8 @@ impl Job for TrimJournals {
         for site in sites {
             journal::trim(&cx, site.id, before).await?;
         }
-        let mut tx = cx.begin().await?;
-        tx.enqueue(&Self { due: Some(cx.clock.now() + EVERY) }).await?;
+        let tx = cx.begin().await?;
+        jobs::forget_failed(&tx).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -1,0 +1,5 @@
+//! What the server tidies up by itself.
+
+mod trim;
+
+pub use self::trim::TrimJournals;
