@@ -40,6 +40,7 @@ use crate::{
         routing::{HandoverMutation, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery},
         sites::{SitesMutation, SitesQuery},
         spending::SpendingQuery,
+        upkeep::{UpkeepMutation, UpkeepQuery},
         visitors::{VisitorsMutation, VisitorsQuery},
         widgets::{
             EmergencyMutation, EmergencyQuery, WidgetSettingsMutation, WidgetSettingsQuery, WidgetSubscription,
@@ -51,7 +52,7 @@ use crate::{
 // A flat merge of many roots overflows the compiler's query depth, so they are merged in groups.
 
 #[derive(MergedObject, Default)]
-struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery);
+struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery, UpkeepQuery);
 #[derive(MergedObject, Default)]
 struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery);
 #[derive(MergedObject, Default)]
@@ -67,7 +68,7 @@ struct FrontQuery(WidgetsQuery, WidgetSettingsQuery, EmergencyQuery);
 struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, FrontQuery, HelpersQuery, QualityQuery, NodesQuery);
 
 #[derive(MergedObject, Default)]
-struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation);
+struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation, UpkeepMutation);
 #[derive(MergedObject, Default)]
 struct TalkMutation(AssistantsMutation, ConversationsMutation, ClosingMutation, AnswersMutation, DraftsMutation);
 #[derive(MergedObject, Default)]

@@ -1,6 +1,6 @@
 //! What the product does, a folder each. A feature may call those before it in this order, never those after it:
 //! accounts, sites, spending, visitors, knowledge, assistants, conversations, agents, calendars, widgets,
-//! contact_requests, canned_responses, routing, answers, questions, evaluation, nodes, upkeep.
+//! contact_requests, canned_responses, routing, answers, questions, evaluation, upkeep, nodes.
 
 pub mod accounts;
 pub mod agents;

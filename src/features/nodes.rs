@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, Interface, Object, SimpleObject};
 use super::{
     accounts, agents, answers, assistants, calendars, canned_responses, contact_requests,
     conversations::graphql::types::{self as conversations, Conversation, Message},
-    evaluation, knowledge, questions, sites, visitors,
+    evaluation, knowledge, questions, sites, upkeep, visitors,
 };
 use crate::kernel::{
     Ctx, CtxExt, Error, ErrorReason, Result,
@@ -62,6 +62,8 @@ enum Node {
     GoldenQuestion(evaluation::GoldenQuestion),
     /// An evaluation.
     Evaluation(evaluation::Evaluation),
+    /// Background work that was given up.
+    FailedJob(upkeep::FailedJob),
 }
 
 /// All codes and reasons that errors carry in their `extensions`.
@@ -137,8 +139,9 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         AnyId::QuestionGroupId(id) => seen(questions::node(cx, id).await)?.map(Node::QuestionGroup),
         AnyId::GoldenQuestionId(id) => seen(evaluation::golden_node(cx, id).await)?.map(Node::GoldenQuestion),
         AnyId::EvaluationId(id) => seen(evaluation::evaluation_node(cx, id).await)?.map(Node::Evaluation),
+        AnyId::JobId(id) => seen(upkeep::node(cx, id).await)?.map(Node::FailedJob),
         // No type of the schema has such an id.
-        AnyId::LeaseId(_) | AnyId::ChunkId(_) | AnyId::QuestionExampleId(_) | AnyId::JobId(_) => None,
+        AnyId::LeaseId(_) | AnyId::ChunkId(_) | AnyId::QuestionExampleId(_) => None,
     })
 }
 

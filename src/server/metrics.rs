@@ -1,17 +1,33 @@
 //! What is counted for operators, and the page that shows it. Numbers only: no texts, no ids, no addresses.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use ::entity::job::Lane;
 use axum::{
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::time::timeout;
+
+use super::Server;
+use crate::kernel::{Ctx, Result, jobs, readers};
 
 /// Upper bounds of the latency histogram, in seconds.
 const LATENCY: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// How long the page waits for numbers of the database.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const WAITING: &str = "yanit_jobs_waiting";
+const OLDEST: &str = "yanit_jobs_oldest_seconds";
+const FAILED: &str = "yanit_jobs_failed";
+const LAG: &str = "yanit_reader_lag_lines";
 const REQUESTS: &str = "yanit_requests_total";
 const SECONDS: &str = "yanit_request_seconds";
 
@@ -79,6 +95,11 @@ impl Metrics {
             "yanit_connections_refused_total",
             "Connections refused because there were too many"
         );
+        metrics::describe_gauge!(WAITING, "Jobs that wait or are under way, by lane");
+        metrics::describe_gauge!(OLDEST, "Seconds that the oldest due job has waited for a worker, by lane");
+        metrics::describe_gauge!(FAILED, "Jobs that failed for good and were not tried again or discarded, by lane");
+        metrics::describe_counter!("yanit_jobs_failed_total", "Jobs that failed for good, by kind");
+        metrics::describe_gauge!(LAG, "Journal lines that a reader has before it, in the site where it has most");
         metrics::describe_counter!("yanit_model_calls_total", "Calls to language models, by provider and outcome");
         metrics::describe_gauge!("yanit_model_circuits_open", "Circuit breakers that are not closed, by provider");
         let metrics = Self {
@@ -162,8 +183,30 @@ fn recorder() -> Option<&'static PrometheusHandle> {
         .as_ref()
 }
 
+/// Asks the database how much work there is. While it does not answer, the page has the numbers of before.
+async fn ask(cx: Ctx) -> Result<()> {
+    for (lane, figures) in jobs::figures(&cx).await? {
+        let lane = match lane {
+            Lane::Interactive => "interactive",
+            Lane::Background => "background",
+            Lane::Bulk => "bulk",
+        };
+        metrics::gauge!(WAITING, "lane" => lane).set(figures.waiting as f64);
+        metrics::gauge!(OLDEST, "lane" => lane).set(figures.oldest.as_secs_f64());
+        metrics::gauge!(FAILED, "lane" => lane).set(figures.failed as f64);
+    }
+    for (reader, lines) in readers::lag(&cx).await? {
+        metrics::gauge!(LAG, "reader" => reader).set(lines as f64);
+    }
+    Ok(())
+}
+
 /// `GET /metrics`, in the Prometheus text format.
-pub(super) async fn page() -> Response {
+pub(super) async fn page(State(server): State<Arc<Server>>) -> Response {
+    let asked = timeout(PATIENCE, ask(Ctx::system(server.ports.clone()))).await;
+    if let Ok(Err(error)) = asked {
+        tracing::debug!(error = ?error, "the numbers of background work are those of before");
+    }
     let text = recorder().map(PrometheusHandle::render).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text)
         .into_response()

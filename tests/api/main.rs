@@ -47,6 +47,7 @@ mod fixture;
 mod handoff;
 mod holidays;
 mod hostile_connections;
+mod jobs;
 mod knowledge;
 mod knowledge_index;
 mod laws;

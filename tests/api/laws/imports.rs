@@ -24,8 +24,8 @@ const FEATURES: &[&str] = &[
     "answers",
     "questions",
     "evaluation",
-    "nodes",
     "upkeep",
+    "nodes",
 ];
 
 /// What of the kernel the ports may use; the kernel's context in turn carries the ports.

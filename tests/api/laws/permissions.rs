@@ -5,6 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use entity::{
+    ids::JobId,
+    job::{self, Lane},
+};
+use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use yanit::features::accounts::{self, NewPerson};
 
@@ -106,6 +111,7 @@ pub(super) const RULES: &[Rule] = &[
     ("currentVisitor", "{}", "U AA F FF FF F"),
     ("emergency", r#"{"siteId":"$site"}"#, MEMBERS),
     ("errorCatalogue", "{}", ANYBODY),
+    ("failedJobs", "{}", "U FF F FF FF A"),
     ("exportArticles", r#"{"siteId":"$site","format":"MARKDOWN"}"#, MEMBERS),
     ("inboxCursor", r#"{"siteId":"$site"}"#, MEMBERS),
     ("evaluation", r#"{"evaluationId":"$evaluation"}"#, "U FF N NN AN A"),
@@ -137,6 +143,7 @@ pub(super) const RULES: &[Rule] = &[
     ("node", r#"{"id":"$group"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$message"}"#, WHERE_SEEN),
     ("node", r#"{"id":"$newDepartment"}"#, WHERE_MEMBER),
+    ("node", r#"{"id":"$newFailedJob"}"#, "0 00 0 00 00 A"),
     ("node", r#"{"id":"$newTeam"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$newOwnCanned"}"#, "0 00 0 A0 00 0"),
     ("node", r#"{"id":"$newInvitation"}"#, WHERE_ADMIN),
@@ -242,6 +249,7 @@ pub(super) const RULES: &[Rule] = &[
     ("deleteGoldenQuestion", r#"{"goldenQuestionId":"$newGolden"}"#, "U FF N NN AN A"),
     ("deleteMessage", r#"{"messageId":"$newMessage"}"#, AUTHOR),
     ("deleteSpecialDay", r#"{"specialDayId":"$newSpecialDay"}"#, "U FF N NN AN A"),
+    ("discardJob", r#"{"jobId":"$newFailedJob"}"#, "U FF F FF FF A"),
     ("discardDraft", r#"{"runId":"$draft"}"#, FOR_ONE_AGENT),
     ("editMessage", r#"{"messageId":"$newMessage","body":"Anders"}"#, AUTHOR),
     ("editMessage", r#"{"messageId":"$note","body":"Anders"}"#, "U NN N FN AN F"),
@@ -280,6 +288,7 @@ pub(super) const RULES: &[Rule] = &[
     ("renameConversation", r#"{"conversationId":"$conversation","title":"Neu"}"#, PARTICIPANTS),
     ("renderCannedResponse", r#"{"cannedResponseId":"$canned","conversationId":"$conversation"}"#, MEMBERS),
     ("reopenConversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
+    ("retryJob", r#"{"jobId":"$newFailedJob"}"#, "U FF F FF FF A"),
     ("restoreArticleVersion", r#"{"articleId":"$article","version":1}"#, ADMINS),
     ("resolveContactRequest", r#"{"contactRequestId":"$newContact"}"#, MEMBERS),
     ("resumeAssistant", r#"{"conversationId":"$conversation"}"#, STAFF),
@@ -339,6 +348,7 @@ const NODES: &[(&str, &str)] = &[
     ("Conversation", "conversation"),
     ("Department", "newDepartment"),
     ("Evaluation", "evaluation"),
+    ("FailedJob", "newFailedJob"),
     ("GoldenQuestion", "golden"),
     ("Invitation", "newInvitation"),
     ("Message", "message"),
@@ -370,6 +380,29 @@ const OPEN: &[&str] = &[
     "widgetBootstrap",
     "widgetMode",
 ];
+
+/// A job that was given up.
+async fn failed_job(app: &TestApp) -> String {
+    let (id, now) = (JobId(app.clock.uuid()), app.clock.now());
+    let row = job::Model {
+        id,
+        kind: "trim_journals".into(),
+        lane: Lane::Background,
+        key: None,
+        payload: "{}".into(),
+        run_at: 0,
+        held: false,
+        lease: 1,
+        again_at: None,
+        attempts: 10,
+        failed_at: Some(now),
+        last_error: Some("It did not work.".into()),
+        created_at: now,
+    };
+    let db = app.app.ports.database.db();
+    job::Entity::insert(row.into_active_model()).exec_without_returning(&db).await.expect("it is kept");
+    id.to_string()
+}
 
 /// Tells of the end of an answer.
 const ANSWERED: &str = "subscription($c: ID!) { conversationEvents(conversationId: $c, after: \"beginning\") {
@@ -528,6 +561,7 @@ impl World {
                 text(&self.as_admin(set, json!({ "i": new })).await["setSpecialDay"]["specialDay"]["id"])
             }
             "newContact" => self.contact().await,
+            "newFailedJob" => failed_job(app).await,
             "newCanned" => self.canned(&self.own.admin.token, "SITE").await,
             "newOwnCanned" => self.canned(&self.persons["agent own"].token, "OWN").await,
             "newGolden" => self.golden().await,
