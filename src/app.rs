@@ -19,7 +19,7 @@ use crate::{
         Ctx, Error, Result,
         clock::Clock,
         ctx::Ports,
-        heads,
+        epochs, heads,
         jobs::{self, Kinds},
         readers::{self, Reader},
         secret::{self, Secrets},
@@ -127,7 +127,7 @@ impl App {
             shared: Shared::default(),
             config,
         };
-        Ok(Self {
+        let app = Self {
             ports: Arc::new(ports),
             api,
             kinds: Kinds::default()
@@ -145,7 +145,11 @@ impl App {
                 .with::<EndEmergency>()
                 .with::<TrimJournals>(),
             readers: vec![routing::reader(), answers::reader(), questions::reader()],
-        })
+        };
+        if let Err(error) = epochs::check(&app.cx()).await {
+            tracing::warn!(error = ?error, "whether the database was restored cannot be seen; run `yanit restored` after it was");
+        }
+        Ok(app)
     }
 
     /// A context for the server's own work.

@@ -11,7 +11,7 @@ use yanit::{
     config::Config,
     evaluate::{self, Trouble, Wanted},
     features::accounts,
-    kernel::{Result, secret},
+    kernel::{Result, epochs, secret},
     ports::documents,
     schema::Api,
     seed, server,
@@ -36,6 +36,8 @@ enum Command {
     Worker,
     /// Bring the database up to date and stop.
     Migrate,
+    /// Say that a backup was put back: whoever follows events is told to fetch again.
+    Restored,
     /// Print the schema and stop.
     Schema,
     /// Manage people who may do everything.
@@ -147,6 +149,13 @@ async fn run(command: Command, config: Config) -> Result<ExitCode> {
         Command::Migrate => {
             App::build(config, Overrides::default()).await?.stop().await;
             say("The database is up to date.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Restored => {
+            let app = App::build(config, Overrides::default()).await?;
+            epochs::restored(&app.cx()).await?;
+            say("Whoever follows events is told to fetch again.");
+            app.stop().await;
             Ok(ExitCode::SUCCESS)
         }
         Command::Admin { command: AdminCommand::Create { email, name } } => admin(config, &email, &name).await,

@@ -12,6 +12,8 @@ pub struct Model {
     pub seq: i64,
     /// Lines up to this number have been removed.
     pub trimmed: i64,
+    /// When the journal's present life began, in seconds since 1970: another one after a backup was put back.
+    pub epoch: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

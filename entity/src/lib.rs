@@ -32,6 +32,7 @@ pub mod golden_question;
 pub mod ids;
 pub mod index_build;
 pub mod index_head;
+pub mod installation;
 pub mod invitation;
 pub mod job;
 pub mod journal;

@@ -38,6 +38,7 @@ mod m20261121_7_journal;
 mod m20261121_8_site_keys;
 mod m20261121_9_assistant_keys;
 mod m20261129_1_job_lanes;
+mod m20261129_8_epochs;
 
 /// Applies and lists the migrations.
 pub struct Migrator;
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_40_routing::Migration),
             Box::new(m20261121_41_lost_dashboards::Migration),
             Box::new(m20261129_1_job_lanes::Migration),
+            Box::new(m20261129_8_epochs::Migration),
         ]
     }
 }

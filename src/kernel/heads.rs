@@ -21,7 +21,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Ctx, Result, journal::head_row};
+use super::{Ctx, Result, epochs, journal::head_row};
 use crate::ports::bus::{Bus, Heard, Listener, Topic};
 
 /// How often a node looks for what it was not told, where nodes tell each other.
@@ -73,6 +73,8 @@ struct Heads(Mutex<HashMap<SiteId, Head>>);
 struct Head {
     /// How many listen.
     listeners: usize,
+    /// The life of the database that `known` is about.
+    epoch: i64,
     known: Known,
 }
 
@@ -115,6 +117,13 @@ impl Known {
 impl Heads {
     fn lock(&self) -> MutexGuard<'_, HashMap<SiteId, Head>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The journal goes on in another life of the database.
+    fn renew(&self, row: &journal_head::Model) {
+        if let Some(head) = self.lock().get_mut(&row.site_id) {
+            (head.epoch, head.known) = (row.epoch, Known { told: Some(row.seq), beyond: BTreeMap::new() });
+        }
     }
 
     fn hear(&self, payload: &[u8]) {
@@ -169,9 +178,10 @@ pub async fn listen(cx: &Ctx, site: SiteId, topics: &[Topic]) -> Result<Hints> {
     };
     let hints = Hints { listener: cx.bus.listen(topics), heads, site };
     if !known {
-        let seq = head_row(&cx.db(), site).await?.seq;
+        let row = head_row(&cx.db(), site).await?;
         if let Some(head) = hints.heads.lock().get_mut(&site) {
-            head.known.reach(seq);
+            head.epoch = row.epoch;
+            head.known.reach(row.seq);
         }
     }
     Ok(hints)
@@ -197,6 +207,7 @@ pub async fn keep(cx: Ctx) {
     let mut told = cx.bus.listen(&[Topic::Journal]);
     let is_alone = matches!(cx.bus, Bus::Memory(_)) && cx.database.is_postgres();
     let mut company: Option<Instant> = None;
+    let mut checked = Instant::now();
     loop {
         let mut pause = pin!(match is_alone {
             // The machine's time, also in tests: it stands for a bus.
@@ -223,6 +234,12 @@ pub async fn keep(cx: Ctx) {
                 tracing::warn!(error = ?error, "the journals could not be looked at; the next round tries again")
             }
         }
+        if checked.elapsed() >= LOOK {
+            checked = Instant::now();
+            if let Err(error) = epochs::check(&cx).await {
+                tracing::warn!(error = ?error, "the database could not be looked at; the next round tries again");
+            }
+        }
         if company.is_some_and(|since| since.elapsed() < COMPANY) {
             cx.bus.lag_here();
         }
@@ -232,16 +249,30 @@ pub async fn keep(cx: Ctx) {
 /// Wakes those who were not told of something. True when there was anything.
 async fn look(cx: &Ctx, heads: &Heads) -> Result<bool> {
     let sites: Vec<SiteId> = heads.lock().keys().copied().collect();
-    let mut missed = false;
+    let (mut missed, mut renewed) = (false, false);
     for sites in sites.chunks(SITES) {
         let rows = journal_head::Entity::find().filter(journal_head::Column::SiteId.is_in(sites.iter().copied()));
         for row in rows.all(&cx.db()).await? {
-            let told = heads.lock().get(&row.site_id).and_then(|head| head.known.told);
-            match told {
-                Some(told) if told < row.seq => missed |= wake(cx, heads, row, told).await?,
+            let known = heads.lock().get(&row.site_id).and_then(|head| Some((head.epoch, head.known.told?)));
+            match known {
+                Some((epoch, _)) if epoch != row.epoch => {
+                    heads.renew(&row);
+                    renewed = true;
+                }
+                Some((_, told)) if told < row.seq => missed |= wake(cx, heads, row, told).await?,
+                // Read again: what was told meanwhile is not more than there is.
+                Some((_, told)) if told > row.seq && told > head_row(&cx.db(), row.site_id).await?.seq => {
+                    tracing::warn!(site.id = %row.site_id, "a journal went back: the database was restored");
+                    epochs::restored(cx).await?;
+                    return Box::pin(look(cx, heads)).await;
+                }
                 Some(_) | None => {}
             }
         }
+    }
+    if renewed {
+        // Whoever follows anything learns that it goes on elsewhere.
+        cx.bus.lag_here();
     }
     Ok(missed)
 }

@@ -3,23 +3,21 @@
 //! The bus only wakes; the journal speaks. A follower listens first, then reads what stands after its cursor, then waits
 //! for a hint and reads again. Many hints are one reason to read; lost ones are found out by [`heads`].
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
 use ::entity::{ids::SiteId, journal, journal_head};
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use async_stream::try_stream;
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::{Ctx, Error, ErrorReason, Result, heads, position::Position};
+pub use super::cursor::Cursor;
+use super::{Ctx, Error, Result, heads, position::Position};
 use crate::ports::{
     bus::{Heard, Topic},
     db::Db,
 };
-
-pub use ::entity::journal::Model as Line;
 
 /// Lines read at once.
 const BATCH: u64 = 200;
@@ -30,47 +28,25 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 /// How often it asks before it gives up and ends the stream (the client resumes by its cursor).
 const ATTEMPTS: u32 = 120;
 
-/// A place in a site's journal. Opaque to clients; `beginning` stands before everything that is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cursor(pub i64);
+/// A line, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    row: journal::Model,
+    epoch: i64,
+}
 
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "j{}", self.0)
+impl Line {
+    /// Where it stands.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { epoch: self.epoch, seq: self.row.seq }
     }
 }
 
-impl FromStr for Cursor {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        if text == "beginning" {
-            return Ok(Self(0));
-        }
-        text.strip_prefix('j').and_then(|seq| seq.parse().ok()).filter(|seq| *seq >= 0).map(Self).ok_or_else(|| {
-            Error::bad_input(
-                "after",
-                ErrorReason::InvalidCursor,
-                "Not a cursor of an event; send the `cursor` of the last event you received, or `beginning`.",
-            )
-        })
-    }
-}
+impl Deref for Line {
+    type Target = journal::Model;
 
-/// A place in a site's stream of events: the `cursor` of an event that was received. `beginning` replays everything
-/// that is kept. Opaque; do not take it apart.
-#[Scalar(name = "EventCursor")]
-impl ScalarType for Cursor {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        text.parse().map_err(|error: Error| {
-            InputValueError::custom(&error.message)
-                .with_extension("code", "BAD_USER_INPUT")
-                .with_extension("reason", "INVALID_CURSOR")
-        })
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.to_string())
+    fn deref(&self) -> &journal::Model {
+        &self.row
     }
 }
 
@@ -105,24 +81,26 @@ pub enum Followed {
 
 /// The site's newest place.
 pub async fn head(db: &Db<'_>, site: SiteId) -> Result<Cursor> {
-    Ok(Cursor(head_row(db, site).await?.seq))
+    let head = head_row(db, site).await?;
+    Ok(Cursor { epoch: head.epoch, seq: head.seq })
 }
 
 pub(super) async fn head_row(db: &Db<'_>, site: SiteId) -> Result<journal_head::Model> {
     journal_head::Entity::find_by_id(site).one(db).await?.ok_or_else(|| Error::not_found("site"))
 }
 
-/// Lines after a place, oldest first, at most `limit`.
+/// Lines after a place, oldest first, at most `limit`; they are of the place's epoch.
 pub async fn read(db: &Db<'_>, site: SiteId, scope: Scope, after: Cursor, limit: u64) -> Result<Vec<Line>> {
     let mut query = journal::Entity::find()
         .filter(journal::Column::SiteId.eq(site))
-        .filter(journal::Column::Seq.gt(after.0))
+        .filter(journal::Column::Seq.gt(after.seq))
         .order_by_asc(journal::Column::Seq)
         .limit(limit);
     if let Scope::Subject(subject) = scope {
         query = query.filter(journal::Column::Subject.eq(subject));
     }
-    Ok(query.all(db).await?)
+    let rows = query.all(db).await?;
+    Ok(rows.into_iter().map(|row| Line { row, epoch: after.epoch }).collect())
 }
 
 /// Follows the journal from `after`, or from now on: first what was missed, then what happens, with no gap and no
@@ -147,13 +125,16 @@ pub fn follow(
         // Listen first: what is committed from here on is either read below or wakes us.
         let mut hints = Box::pin(patiently(&cx, || heads::listen(&cx, site, &topics))).await?;
         let head = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?;
-        let mut at = after.unwrap_or(Cursor(head.seq));
-        if at.0 > head.seq || at.0 < head.trimmed && after != Some(Cursor(0)) {
-            let to = if at.0 > head.seq { Cursor(head.seq) } else { Cursor(head.trimmed) };
+        let mut at = match after {
+            None => Cursor { epoch: head.epoch, seq: head.seq },
+            Some(Cursor::BEGINNING) => Cursor { epoch: head.epoch, seq: 0 },
+            Some(after) => after,
+        };
+        if let Some(to) = gap(&head, at).filter(|_| after != Some(Cursor::BEGINNING)) {
             yield Followed::Gap { from: at, to };
             at = to;
         }
-        let mut behind = at.0 < head.seq;
+        let mut behind = at.seq < head.seq;
         let mut caught_up = false;
         let mut lagged = false;
         // A long replay may be overtaken by trimming, and whatever is read in several parts.
@@ -163,15 +144,15 @@ pub fn follow(
                 let mut lines = Box::pin(patiently(&cx, || read_of(&cx, site, scope, at))).await?;
                 behind = lines.len() as u64 == BATCH;
                 if std::mem::replace(&mut overtaken, behind) {
-                    let trimmed = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?.trimmed;
-                    if at.0 < trimmed {
-                        yield Followed::Gap { from: at, to: Cursor(trimmed) };
-                        at = Cursor(trimmed);
-                        lines.retain(|line| line.seq > trimmed);
+                    let head = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?;
+                    if let Some(to) = gap(&head, at) {
+                        yield Followed::Gap { from: at, to };
+                        at = to;
+                        lines.retain(|line| line.cursor() > to);
                     }
                 }
                 if let Some(last) = lines.last() {
-                    at = Cursor(last.seq);
+                    at = last.cursor();
                     yield Followed::Lines(lines);
                 }
             }
@@ -190,15 +171,25 @@ pub fn follow(
                 Heard::Passed(payload) => yield Followed::Passed(payload),
                 Heard::Lagged => {
                     (behind, lagged) = (true, wants_passing);
-                    // So long that lines may have been trimmed before they were read?
+                    // So long that lines may have been trimmed before they were read, or is it another database?
                     let head = Box::pin(patiently(&cx, || head_row_of(&cx, site))).await?;
-                    if at.0 < head.trimmed && at.0 > 0 {
-                        yield Followed::Gap { from: at, to: Cursor(head.trimmed) };
-                        at = Cursor(head.trimmed);
+                    if let Some(to) = gap(&head, at).filter(|_| at.seq > 0) {
+                        yield Followed::Gap { from: at, to };
+                        at = to;
                     }
                 }
             }
         }
+    }
+}
+
+/// Where a follower goes on that cannot from its place: lines after it are gone, or it is of another epoch.
+fn gap(head: &journal_head::Model, at: Cursor) -> Option<Cursor> {
+    let place = |seq| Cursor { epoch: head.epoch, seq };
+    match () {
+        () if at.epoch != head.epoch || at.seq > head.seq => Some(place(head.seq)),
+        () if at.seq < head.trimmed => Some(place(head.trimmed)),
+        () => None,
     }
 }
 

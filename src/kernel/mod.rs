@@ -3,6 +3,8 @@
 pub mod access;
 pub mod clock;
 pub mod ctx;
+pub mod cursor;
+pub mod epochs;
 pub mod error;
 pub mod heads;
 pub mod jobs;

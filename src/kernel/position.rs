@@ -80,15 +80,16 @@ mod tests {
 
     #[test]
     fn nothing_is_settled_between_an_event_and_the_place_up_to_which_all_is_told() {
+        let at = |seq| Cursor { epoch: 1, seq };
         let position = Position::default();
         assert_eq!(position.settled(), None, "not caught up");
-        position.told_to(Cursor(5));
-        assert_eq!(position.settled(), Some(Cursor(5)));
-        position.telling(Some(Cursor(6)));
+        position.told_to(at(5));
+        assert_eq!(position.settled(), Some(at(5)));
+        position.telling(Some(at(6)));
         assert_eq!(position.settled(), None, "6 is told, and perhaps more");
-        position.told_to(Cursor(7));
+        position.told_to(at(7));
         position.telling(None);
-        assert_eq!((position.settled(), position.place()), (Some(Cursor(7)), None), "what passes moves nothing");
+        assert_eq!((position.settled(), position.place()), (Some(at(7)), None), "what passes moves nothing");
         position.busy(true);
         assert_eq!(position.settled(), None);
     }

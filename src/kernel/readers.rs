@@ -135,8 +135,13 @@ pub async fn lag(cx: &Ctx) -> Result<HashMap<String, i64>> {
     Ok(rows.into_iter().collect())
 }
 
+/// Readers count in one life of the database: what they have read is in it.
+fn place_of(seq: i64) -> Cursor {
+    Cursor { seq, ..Cursor::BEGINNING }
+}
+
 /// How far each reader has looked in a site without finding a line that it wants.
-type Seen = HashMap<(&'static str, SiteId), Cursor>;
+type Seen = HashMap<(&'static str, SiteId), i64>;
 
 fn report(site: SiteId, outcome: Result<()>) {
     if let Err(error) = outcome {
@@ -151,15 +156,15 @@ async fn look(cx: &Ctx, reader: &Reader, site: SiteId, seen: &mut Seen) -> Resul
         Some(after) => *after,
         None => {
             let row = reader::Entity::find_by_id((site, reader.name.to_owned())).one(&cx.db()).await?;
-            Cursor(row.map_or(0, |found| found.seq))
+            row.map_or(0, |found| found.seq)
         }
     };
-    let lines = journal::read(&cx.db(), site, Scope::Site, after, BATCH).await?;
+    let lines = journal::read(&cx.db(), site, Scope::Site, place_of(after), BATCH).await?;
     if lines.len() as u64 == BATCH || lines.iter().any(reader.wants) {
         seen.remove(&place);
         while step(cx, reader, site).await? {}
     } else if let Some(last) = lines.last() {
-        seen.insert(place, Cursor(last.seq));
+        seen.insert(place, last.seq);
     }
     Ok(())
 }
@@ -175,7 +180,7 @@ async fn catch_up(cx: &Ctx, readers: &[Reader], site: SiteId) -> Result<()> {
 async fn step(cx: &Ctx, reader: &Reader, site: SiteId) -> Result<bool> {
     let mut tx = cx.begin().await?;
     let seq = lock(&tx, reader.name, site).await?;
-    let lines = journal::read(&tx.db(), site, Scope::Site, Cursor(seq), BATCH).await?;
+    let lines = journal::read(&tx.db(), site, Scope::Site, place_of(seq), BATCH).await?;
     let Some(last) = lines.last() else { return Ok(false) };
     if lines.iter().any(reader.wants) {
         (reader.react)(&mut tx, &lines).await?;

@@ -1,6 +1,7 @@
 //! The database: SQLite or PostgreSQL by URL. The only place that asks which of the two it is.
 
 mod doubt;
+mod fingerprint;
 
 use std::{sync::Arc, time::Duration};
 

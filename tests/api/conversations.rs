@@ -255,7 +255,7 @@ async fn a_trimmed_journal_is_told_as_a_gap() {
     let month_ago = app.clock.now() - std::time::Duration::from_secs(30 * 86_400);
     loop {
         let db = app.app.cx();
-        let oldest = journal::read(&db.db(), own, Scope::Site, Cursor(0), 1).await.expect("it can be read");
+        let oldest = journal::read(&db.db(), own, Scope::Site, Cursor::BEGINNING, 1).await.expect("it can be read");
         if oldest.first().is_none_or(|line| line.at >= month_ago) {
             break;
         }

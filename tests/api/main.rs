@@ -58,6 +58,7 @@ mod questions;
 mod queue;
 mod readme;
 mod results;
+mod restores;
 mod retrieval;
 mod routing;
 mod satisfaction;

@@ -101,7 +101,7 @@ impl Simulation {
         let strategy = ["LEAST_BUSY", "ROUND_ROBIN", "VIP_PRIORITY", "LANGUAGE"].choose(&mut rng).expect("one");
         let assignment = if offers { "OFFER" } else { "AUTOMATIC" };
         nodes[0].rules(&site, json!({ "strategy": strategy, "assignment": assignment })).await;
-        let (visitors, talks, read) = (vec![], HashMap::new(), Cursor(0));
+        let (visitors, talks, read) = (vec![], HashMap::new(), Cursor::BEGINNING);
         Self { nodes, rng, site, offers, agents, department, inside, visitors, talks, read }
     }
 
@@ -322,8 +322,8 @@ impl Simulation {
         let site = self.site.id.parse::<SiteId>().expect("an id");
         while self.read < until {
             let lines = journal::read(&cx.db(), site, Scope::Site, self.read, 500).await.expect("it reads");
-            for line in lines.iter().take_while(|line| line.seq <= until.0) {
-                self.read = Cursor(line.seq);
+            for line in lines.iter().take_while(|line| line.seq <= until.seq) {
+                self.read = line.cursor();
                 let payload: Value = serde_json::from_str(&line.payload).expect("it is JSON");
                 let id = entity::ids::ConversationId(line.subject).to_string();
                 match line.kind.as_str() {

@@ -286,8 +286,9 @@ async fn the_end_of_an_emergency_is_written_down_once_and_an_earlier_end_does_no
         let id: entity::ids::SiteId = site.id.parse().unwrap();
         let scope = yanit::kernel::journal::Scope::Subject(id.0);
         let db = app.app.ports.database.db();
-        let lines = yanit::kernel::journal::read(&db, id, scope, yanit::kernel::journal::Cursor(0), 200).await.unwrap();
-        lines.into_iter().map(|line| line.kind).filter(|kind| kind.starts_with("emergency")).collect::<Vec<_>>()
+        let lines =
+            yanit::kernel::journal::read(&db, id, scope, yanit::kernel::journal::Cursor::BEGINNING, 200).await.unwrap();
+        lines.into_iter().map(|line| line.kind.clone()).filter(|kind| kind.starts_with("emergency")).collect::<Vec<_>>()
     };
     app.clock.advance(Duration::from_secs(60));
     assert_eq!(lines().await, ["emergency.set", "emergency.set"]);

@@ -18,7 +18,7 @@ use super::model;
 use crate::{
     features::accounts::instant,
     kernel::{
-        Error, Reach, Result,
+        Error, Reach, Result, epochs,
         page::{Page, Paging},
     },
     ports::db::{Db, for_update},
@@ -73,7 +73,12 @@ pub(super) async fn count(db: &Db<'_>, reach: &Reach) -> Result<u64> {
 
 /// Inserts a site and the head of its journal. False when the owner has a private space already.
 pub(super) async fn insert(db: &Db<'_>, row: &site::Model) -> Result<bool> {
-    let head = journal_head::ActiveModel { site_id: Set(row.id), seq: Set(0), trimmed: Set(0) };
+    let head = journal_head::ActiveModel {
+        site_id: Set(row.id),
+        seq: Set(0),
+        trimmed: Set(0),
+        epoch: Set(epochs::at(row.created_at)),
+    };
     let inserted = site::Entity::insert(row.clone().into_active_model())
         .on_conflict(OnConflict::column(site::Column::OwnerId).do_nothing().to_owned())
         .exec_without_returning(db)

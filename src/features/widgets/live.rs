@@ -218,9 +218,12 @@ async fn has_cause(cx: &Ctx, site: SiteId, after: Cursor, head: Cursor) -> Resul
     if head <= after {
         return Ok(false);
     }
+    if head.epoch != after.epoch {
+        return Ok(true);
+    }
     let lines = journal::read(&cx.db(), site, Scope::Site, after, LINES).await?;
     // Fewer than there were: too many for one look, or trimmed meanwhile.
-    let complete = lines.last().is_some_and(|last| last.seq >= head.0) && lines[0].seq == after.0 + 1;
+    let complete = lines.last().is_some_and(|last| last.seq >= head.seq) && lines[0].seq == after.seq + 1;
     Ok(!complete || lines.iter().any(is_cause))
 }
 

@@ -75,7 +75,12 @@ async fn note(cx: &Ctx, site: SiteId, subject: Uuid, count: usize) -> i64 {
 }
 
 async fn head(cx: &Ctx, site: SiteId) -> i64 {
-    journal::head(&cx.db(), site).await.expect("the site has a journal").0
+    place(cx, site).await.seq
+}
+
+/// The newest place; others of the same journal differ in their number.
+async fn place(cx: &Ctx, site: SiteId) -> Cursor {
+    journal::head(&cx.db(), site).await.expect("the site has a journal")
 }
 
 async fn next(followed: &mut Pin<&mut impl Stream<Item = Result<Followed>>>) -> Followed {
@@ -139,7 +144,9 @@ async fn a_reader_of_a_site_with_many_writers_never_meets_a_hole() {
                 // First, so that what is read afterwards is all there is.
                 let last = finished.is_cancelled();
                 let at = seen.last().map_or(0, |line| line.seq);
-                let lines = journal::read(&cx.db(), site, Scope::Site, Cursor(at), 7).await.expect("it is readable");
+                let lines = journal::read(&cx.db(), site, Scope::Site, Cursor { seq: at, ..Cursor::BEGINNING }, 7)
+                    .await
+                    .expect("it is readable");
                 for (line, expected) in lines.iter().zip(at + 1..) {
                     assert_eq!(line.seq, expected, "a hole after {at}");
                 }
@@ -155,7 +162,8 @@ async fn a_reader_of_a_site_with_many_writers_never_meets_a_hole() {
     for server in &servers {
         let (cx, finished) = (server.app.cx(), finished.clone());
         followers.spawn(async move {
-            let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Subject(subject), Some(Cursor(0)), None));
+            let mut followed =
+                pin!(journal::follow(cx.clone(), site, Scope::Subject(subject), Some(Cursor::BEGINNING), None));
             let mut numbers: Vec<i64> = Vec::new();
             let mut last = None;
             while last.is_none() || numbers.last().copied() < last {
@@ -264,27 +272,33 @@ async fn who_asks_for_trimmed_lines_is_told_of_the_gap_and_goes_on_behind_it() {
     assert_eq!(i64::try_from(removed), Ok(old), "everything before the border");
     assert_eq!(journal::trim(&cx, site, border).await.expect("it trims"), 0);
 
-    let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Subject(subject), Some(Cursor(old - 2)), None));
+    let here = place(&cx, site).await;
+    let at = |seq| Cursor { seq, ..here };
+    let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Subject(subject), Some(at(old - 2)), None));
     let first = next(&mut followed).await;
     assert!(
-        matches!(first, Followed::Gap { from, to } if from == Cursor(old - 2) && to == Cursor(old)),
+        matches!(first, Followed::Gap { from, to } if from == at(old - 2) && to == at(old)),
         "{first:?} where a gap up to {old} belongs"
     );
     assert_eq!(lines_up_to(&mut followed, new).await, (old + 1..=new).collect::<Vec<_>>());
     assert!(matches!(next(&mut followed).await, Followed::CaughtUp));
 
     // Exactly at the border nothing is missing, and who wants what is kept is told of no gap.
-    for after in [old, 0] {
-        let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Site, Some(Cursor(after)), None));
+    for after in [at(old), Cursor::BEGINNING] {
+        let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Site, Some(after), None));
         assert_eq!(lines_up_to(&mut followed, new).await, (old + 1..=new).collect::<Vec<_>>());
     }
 
-    // A cursor from the future is from another life of the database.
-    let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Site, Some(Cursor(new + 100)), None));
+    // A cursor from the future, or without an epoch, is from another life of the database.
+    let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Site, Some(at(new + 100)), None));
     let first = next(&mut followed).await;
-    assert!(matches!(first, Followed::Gap { to, .. } if to == Cursor(new)), "{first:?}");
+    assert!(matches!(first, Followed::Gap { to, .. } if to == at(new)), "{first:?}");
     let later = note(&cx, site, subject, 1).await;
     assert_eq!(lines_up_to(&mut followed, later).await, [later]);
+    let strange = Cursor { epoch: 0, seq: new };
+    let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Site, Some(strange), None));
+    let first = next(&mut followed).await;
+    assert!(matches!(first, Followed::Gap { from, to } if from == strange && to == at(later)), "{first:?}");
 }
 
 /// Lines that a follower has not read yet are trimmed, and the hints were lost as well.
@@ -308,7 +322,7 @@ async fn a_follower_that_missed_lines_which_were_trimmed_hears_of_the_gap() {
         match next(&mut followed).await {
             Followed::Passed(_) | Followed::Lagged => {}
             Followed::Gap { from, to } => {
-                assert_eq!((from, to), (Cursor(known), Cursor(gone)));
+                assert_eq!((from.seq, to.seq), (known, gone));
                 break;
             }
             other @ (Followed::Lines(_) | Followed::CaughtUp) => panic!("{other:?} where a gap belongs"),
@@ -325,9 +339,9 @@ async fn a_replay_that_trimming_overtakes_tells_of_the_gap() {
     let site = site(&app).await;
     let cx = app.app.cx();
     let subject = app.clock.uuid();
-    let from = head(&cx, site).await;
+    let from = place(&cx, site).await;
     let gone = note(&cx, site, subject, 700).await;
-    let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Subject(subject), Some(Cursor(from)), None));
+    let mut followed = pin!(journal::follow(cx.clone(), site, Scope::Subject(subject), Some(from), None));
     let Followed::Lines(first) = next(&mut followed).await else { panic!("lines come first") };
     let at = first.last().expect("never empty").seq;
     assert!(at < gone, "the replay is not over");
@@ -335,7 +349,7 @@ async fn a_replay_that_trimming_overtakes_tells_of_the_gap() {
     let last = note(&cx, site, subject, 2).await;
     let second = next(&mut followed).await;
     assert!(
-        matches!(second, Followed::Gap { from, to } if from == Cursor(at) && to == Cursor(gone)),
+        matches!(second, Followed::Gap { from, to } if (from.seq, to.seq) == (at, gone)),
         "{second:?} where a gap from {at} to {gone} belongs"
     );
     assert_eq!(lines_up_to(&mut followed, last).await, [last - 1, last]);

@@ -72,6 +72,7 @@ entities!(
     golden_question,
     index_build,
     index_head,
+    installation,
     invitation,
     job,
     journal,

@@ -204,21 +204,22 @@ impl PresenceSubscription {
 /// The agents of whom a batch of lines tells, as they are now: each once, at the last line about them. Nobody is told
 /// of who is gone from the site meanwhile.
 async fn changes_of(cx: &Ctx, site: SiteId, lines: &[Line]) -> Result<Vec<PresenceChanged>> {
-    let mut last: HashMap<UserId, i64> = HashMap::new();
+    let mut last: HashMap<UserId, Cursor> = HashMap::new();
     for line in lines {
-        last.extend(concerned(line).into_iter().map(|user| (user, line.seq)));
+        last.extend(concerned(line).into_iter().map(|user| (user, line.cursor())));
     }
-    let mut places: BTreeMap<i64, Vec<UserId>> = BTreeMap::new();
-    for (user, seq) in last {
-        places.entry(seq).or_default().push(user);
+    let mut places: BTreeMap<Cursor, Vec<UserId>> = BTreeMap::new();
+    for (user, place) in last {
+        places.entry(place).or_default().push(user);
     }
     let mut changes = vec![];
-    for (seq, users) in places {
+    for (place, users) in places {
         let agents = Agent::load_all(cx, site, Whom::These(&users)).await?;
         let count = agents.len();
         changes.extend(agents.into_iter().enumerate().map(|(index, agent)| {
             // Only the last one of a line stands at it: who resumes after another one must not miss the rest.
-            let cursor = Cursor(if index + 1 == count { seq } else { seq - 1 });
+            let before = Cursor { seq: place.seq - 1, ..place };
+            let cursor = if index + 1 == count { place } else { before };
             PresenceChanged { cursor, agent }
         }));
     }

@@ -313,7 +313,7 @@ async fn events_of(
     let now = conversations::lookup(&cx.db(), &reach, conversation.id).await?;
     let mut events = Vec::new();
     for line in lines {
-        let cursor = Cursor(line.seq);
+        let cursor = line.cursor();
         if let Some(changed) = messages.remove(&cursor) {
             events.push(ConversationEvent::MessageChanged(changed));
         } else if let Some(fact) = ConversationFact::read(line) {

@@ -94,7 +94,7 @@ impl ContactRequestsSubscription {
 async fn changes(cx: &Ctx, lines: &[Line]) -> Result<Vec<ContactRequestChanged>> {
     let facts: Vec<(Cursor, ContactRequestId, ContactRequestFact)> = lines
         .iter()
-        .filter_map(|line| Some((Cursor(line.seq), ContactRequestId(line.subject), ContactRequestFact::read(line)?)))
+        .filter_map(|line| Some((line.cursor(), ContactRequestId(line.subject), ContactRequestFact::read(line)?)))
         .collect();
     if facts.is_empty() {
         return Ok(vec![]);

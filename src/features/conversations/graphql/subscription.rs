@@ -240,7 +240,7 @@ pub(crate) async fn messages_of(
         .iter()
         .filter_map(|line| {
             let fact = ConversationFact::read(line)?;
-            message_change(&fact, audiences).map(|(change, id)| (Cursor(line.seq), change, id))
+            message_change(&fact, audiences).map(|(change, id)| (line.cursor(), change, id))
         })
         .collect();
     let rows = rows_of(cx, conversation, changes.iter().map(|(_, _, id)| *id).collect()).await?;
@@ -299,7 +299,7 @@ pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) ->
 async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<Vec<InboxEntry>> {
     let facts: Vec<(Cursor, ConversationId, ConversationFact)> = lines
         .iter()
-        .filter_map(|line| Some((Cursor(line.seq), ConversationId(line.subject), ConversationFact::read(line)?)))
+        .filter_map(|line| Some((line.cursor(), ConversationId(line.subject), ConversationFact::read(line)?)))
         .collect();
     let mut ids: Vec<ConversationId> = facts.iter().map(|(_, id, _)| *id).collect();
     ids.sort();

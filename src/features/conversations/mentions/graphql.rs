@@ -232,7 +232,7 @@ async fn shown(cx: &Ctx, rows: Vec<mention::Model>) -> Result<Vec<Mention>> {
 /// What a batch of lines says about a person's mentions.
 async fn changes(cx: &Ctx, user: UserId, lines: &[Line]) -> Result<Vec<MentionChanged>> {
     let facts: Vec<(Cursor, MentionFact)> =
-        lines.iter().filter_map(|line| Some((Cursor(line.seq), MentionFact::read(line)?))).collect();
+        lines.iter().filter_map(|line| Some((line.cursor(), MentionFact::read(line)?))).collect();
     let reach = cx.reach(Permission::ConversationsWork)?;
     let note = |fact: &MentionFact| match fact {
         MentionFact::Added { message } | MentionFact::Read { message } => *message,
