@@ -131,6 +131,16 @@ pub(crate) fn program(config: &Config, arguments: &[&str]) -> Command {
     command
 }
 
+/// A process that is killed when this is dropped, also when a test fails.
+pub(super) struct Running(pub(super) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn signal(name: &str, process: &Child) {
     let sent = Command::new("kill").args([name, &process.id().to_string()]).status();
     assert!(sent.expect("there is `kill`").success());

@@ -12,7 +12,7 @@ use yanit::config::Config;
 
 use super::{
     client::DEADLINE,
-    processes::{Node, free_address, program, until},
+    processes::{Node, Running, free_address, program, until},
 };
 use crate::harness::app::Storage;
 
@@ -81,9 +81,9 @@ async fn a_first_start_serves_and_prints_the_sign_ins_although_nothing_makes_the
     };
     let address = free_address();
     let mut command = program(&config, &[]);
-    let mut process =
-        command.env("YANIT_LISTEN", address.to_string()).stdout(Stdio::piped()).spawn().expect("the program is built");
-    let output = process.stdout.take().expect("it is piped");
+    let process = command.env("YANIT_LISTEN", address.to_string()).stdout(Stdio::piped()).spawn();
+    let mut process = Running(process.expect("the program is built"));
+    let output = process.0.stdout.take().expect("it is piped");
     let printed = tokio::task::spawn_blocking(move || {
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         let mut told = Vec::new();
@@ -109,8 +109,7 @@ async fn a_first_start_serves_and_prints_the_sign_ins_although_nothing_makes_the
         live.is_ok_and(|answer| answer.status().is_success())
     })
     .await;
-    process.kill().expect("it runs");
-    process.wait().expect("it ends");
+    drop(process);
 
     let node = Node::start(storage.config()).await;
     until("the articles are found", async || {

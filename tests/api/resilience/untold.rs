@@ -47,11 +47,12 @@ async fn what_nobody_told_of_is_found_within_half_a_minute() {
     messages.subscribe("f", MESSAGES, json!({ "c": conversation })).await;
     let mut inbox = Ws::signed_in(&other.ws_url(), Some(&site.admin.token)).await;
     inbox.subscribe("f", INBOX, json!({ "s": site.id })).await;
-    // They have begun once they hear of what happens on their own node.
-    let here = || other.say(&visitor.token, &conversation, "here");
+    // They have begun once they hear of what happens on their own node. The agent speaks: nobody comes to wait, so nothing
+    // else happens that could wake them.
+    let here = || other.say(&site.admin.token, &conversation, "here");
     assert_eq!(messages.provoke("f", here).await["messages"]["message"]["body"], "here");
     inbox.next("f").await;
-    one.say(&visitor.token, &conversation, "from afar").await;
+    one.say(&site.admin.token, &conversation, "from afar").await;
     let later = || async { clock.advance(Duration::from_secs(30)) };
     let mut told = messages.provoke("f", later).await;
     while told["messages"]["message"]["body"] == "here" {
