@@ -40,6 +40,9 @@ use crate::{
     schema::Api,
 };
 
+/// Longest wait for connections to the database to close.
+const CLOSING: Duration = Duration::from_secs(1);
+
 /// The program, ready to serve and to work.
 #[derive(Clone)]
 pub struct App {
@@ -210,8 +213,10 @@ impl App {
         }
     }
 
-    /// Ends the node in the order of [`Tasks::drain`], within the time that the settings give it.
+    /// Ends the node in the order of [`Tasks::drain`], within the time that the settings give it, and closes the database.
     pub async fn stop(self) {
         self.ports.tasks.drain(Duration::from_secs(self.ports.config.shutdown_seconds)).await;
+        // A connection of something that was cut may not have come back.
+        let _ = tokio::time::timeout(CLOSING, self.ports.database.clone().close()).await;
     }
 }
