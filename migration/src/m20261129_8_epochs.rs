@@ -12,9 +12,11 @@ impl MigrationTrait for Migration {
     async fn up(&self, db: &SchemaManager) -> Result<(), DbErr> {
         db.alter_table(add("journal_head", number("epoch").default(0).take())).await?;
         // Cursors that were given out before are of no epoch, and nobody knows what was restored until now.
-        let now = match db.get_database_backend() {
-            DbBackend::Postgres => "CAST(EXTRACT(EPOCH FROM now()) AS BIGINT)",
-            _ => "CAST(strftime('%s', 'now') AS INTEGER)",
+        let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+        let now = if is_postgres {
+            "CAST(EXTRACT(EPOCH FROM now()) AS BIGINT)"
+        } else {
+            "CAST(strftime('%s', 'now') AS INTEGER)"
         };
         db.get_connection().execute_unprepared(&format!("UPDATE journal_head SET epoch = {now}")).await?;
         db.create_table(table("installation", [count("id"), text("fingerprint")], &["id"], &[])).await
