@@ -34,8 +34,11 @@ settings() { # conversations
   unset REDIS_URL QDRANT_URL
   export YANIT_LISTEN="127.0.0.1:$port" YANIT_SECRET_KEY="$key" YANIT_DATABASE_POOL=10 YANIT_LOG=error
   export YANIT_OPENAI_URL=http://127.0.0.1:18499/v1 YANIT_OPENAI_MODEL=fake YANIT_OPENAI_API_KEY=none
-  # One agent does the work of thousands here: the limits of one person are lifted.
-  export YANIT_RATE_PER_MINUTE=10000000 YANIT_ANONYMOUS_RATE_PER_MINUTE=10000000 YANIT_WORKERS=${WORKERS:-1000}
+  # One agent, one visitor and one address do the work of thousands here: their limits are lifted.
+  for limit in RATE VISITOR_RATE ANONYMOUS_RATE CHANGES {,ADDRESS_,SITE_}{MESSAGES,CONVERSATIONS}; do
+    export "YANIT_${limit}_PER_MINUTE=10000000"
+  done
+  export YANIT_WORKERS=${WORKERS:-1000}
   export YANIT_MAX_VISITOR_CONNECTIONS=10000 YANIT_MAX_CONNECTIONS=100000 YANIT_MAX_ADDRESS_CONNECTIONS=50000
 }
 

@@ -145,10 +145,26 @@ pub struct Config {
     pub ping_seconds: u64,
     /// `YANIT_MAX_QUEUED_EVENTS`: events waiting for a slow connection before it is cut off.
     pub max_queued_events: usize,
-    /// `YANIT_RATE_PER_MINUTE`: requests per minute of one signed-in person or visitor.
+    /// `YANIT_RATE_PER_MINUTE`: requests per minute of one person with an account.
     pub rate_per_minute: u32,
-    /// `YANIT_ANONYMOUS_RATE_PER_MINUTE`: requests per minute of one address without a token.
+    /// `YANIT_VISITOR_RATE_PER_MINUTE`: requests per minute of one visitor.
+    pub visitor_rate_per_minute: u32,
+    /// `YANIT_ANONYMOUS_RATE_PER_MINUTE`: requests per minute from one address, of visitors and of nobody.
     pub anonymous_rate_per_minute: u32,
+    /// `YANIT_CHANGES_PER_MINUTE`: mutations per minute of one visitor or customer.
+    pub changes_per_minute: u32,
+    /// `YANIT_MESSAGES_PER_MINUTE`: messages of one visitor or customer.
+    pub messages_per_minute: u32,
+    /// `YANIT_ADDRESS_MESSAGES_PER_MINUTE`: messages of visitors and customers to one site from one address.
+    pub address_messages_per_minute: u32,
+    /// `YANIT_SITE_MESSAGES_PER_MINUTE`: messages of visitors and customers to one site.
+    pub site_messages_per_minute: u32,
+    /// `YANIT_CONVERSATIONS_PER_MINUTE`: new conversations of one visitor or customer.
+    pub conversations_per_minute: u32,
+    /// `YANIT_ADDRESS_CONVERSATIONS_PER_MINUTE`: new conversations on one site from one address.
+    pub address_conversations_per_minute: u32,
+    /// `YANIT_SITE_CONVERSATIONS_PER_MINUTE`: new conversations on one site.
+    pub site_conversations_per_minute: u32,
     /// `YANIT_EDIT_WINDOW_SECONDS`: how long a message can be edited or deleted by its author.
     pub edit_window_seconds: u64,
 }
@@ -219,7 +235,15 @@ impl Default for Config {
             ping_seconds: 20,
             max_queued_events: 1_000,
             rate_per_minute: 6_000,
+            visitor_rate_per_minute: 600,
             anonymous_rate_per_minute: 3_000,
+            changes_per_minute: 120,
+            messages_per_minute: 30,
+            address_messages_per_minute: 240,
+            site_messages_per_minute: 6_000,
+            conversations_per_minute: 10,
+            address_conversations_per_minute: 60,
+            site_conversations_per_minute: 1_200,
             edit_window_seconds: 300,
         }
     }
@@ -405,7 +429,15 @@ impl Config {
             ("YANIT_PING_SECONDS", self.ping_seconds as usize, 1, 25),
             ("YANIT_MAX_QUEUED_EVENTS", self.max_queued_events, 1, 1_000_000),
             ("YANIT_RATE_PER_MINUTE", self.rate_per_minute as usize, 1, 10_000_000),
+            ("YANIT_VISITOR_RATE_PER_MINUTE", self.visitor_rate_per_minute as usize, 1, 10_000_000),
             ("YANIT_ANONYMOUS_RATE_PER_MINUTE", self.anonymous_rate_per_minute as usize, 1, 10_000_000),
+            ("YANIT_CHANGES_PER_MINUTE", self.changes_per_minute as usize, 1, 10_000_000),
+            ("YANIT_MESSAGES_PER_MINUTE", self.messages_per_minute as usize, 1, 10_000_000),
+            ("YANIT_ADDRESS_MESSAGES_PER_MINUTE", self.address_messages_per_minute as usize, 1, 10_000_000),
+            ("YANIT_SITE_MESSAGES_PER_MINUTE", self.site_messages_per_minute as usize, 1, 10_000_000),
+            ("YANIT_CONVERSATIONS_PER_MINUTE", self.conversations_per_minute as usize, 1, 10_000_000),
+            ("YANIT_ADDRESS_CONVERSATIONS_PER_MINUTE", self.address_conversations_per_minute as usize, 1, 10_000_000),
+            ("YANIT_SITE_CONVERSATIONS_PER_MINUTE", self.site_conversations_per_minute as usize, 1, 10_000_000),
             ("YANIT_MODEL_PATIENCE_SECONDS", self.model_patience_seconds as usize, 1, 600),
             ("YANIT_EDIT_WINDOW_SECONDS", self.edit_window_seconds as usize, 0, 31_536_000),
         ] {
@@ -445,6 +477,24 @@ impl Config {
         self.public_url
             .as_ref()
             .map_or_else(|| format!("http://{}", self.listen), |url| url.trim_end_matches('/').to_owned())
+    }
+
+    /// The same settings with all rates lifted, for data that is made in bulk.
+    pub fn without_rates(self) -> Self {
+        const MANY: u32 = 10_000_000;
+        Self {
+            rate_per_minute: MANY,
+            visitor_rate_per_minute: MANY,
+            anonymous_rate_per_minute: MANY,
+            changes_per_minute: MANY,
+            messages_per_minute: MANY,
+            address_messages_per_minute: MANY,
+            site_messages_per_minute: MANY,
+            conversations_per_minute: MANY,
+            address_conversations_per_minute: MANY,
+            site_conversations_per_minute: MANY,
+            ..self
+        }
     }
 
     /// How long a message can be edited or deleted.

@@ -170,7 +170,7 @@ async fn run(command: Command, config: Config) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Fixture { file } => {
-            let app = App::build(config, Overrides::default()).await?;
+            let app = App::build(config.without_rates(), Overrides::default()).await?;
             let _claim = app.claim()?;
             let fixture = seed::fixture(&app).await?;
             app.stop().await;

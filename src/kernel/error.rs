@@ -212,12 +212,12 @@ impl Error {
         Self::new(ErrorCode::Conflict, message).reason(reason)
     }
 
-    /// Too often.
-    pub fn rate_limited(retry_after: Duration) -> Self {
+    /// Too often. `what` says of what there was too much, and how much is allowed.
+    pub fn rate_limited(what: impl fmt::Display, retry_after: Duration) -> Self {
         let seconds = whole_seconds(retry_after);
         Self {
             retry_after: Some(retry_after),
-            ..Self::new(ErrorCode::RateLimited, format!("Too many requests; try again in {seconds} s."))
+            ..Self::new(ErrorCode::RateLimited, format!("{what} Try again in {seconds} s."))
         }
     }
 

@@ -12,6 +12,7 @@ pub mod journal;
 pub mod loader;
 pub mod page;
 pub mod position;
+pub mod quotas;
 pub mod readers;
 pub mod secret;
 pub mod shared;

@@ -63,6 +63,7 @@ impl<'a> Caller<'a> {
                 superadmin: accounts::session_person(&cx, sub, sid).await?.superadmin,
                 memberships: sites::roles_of(&cx.db(), sub).await?,
             })),
+            Bearer::Device { .. } => return Err(token::invalid()),
         };
         Ok(Self::new(app, actor))
     }

@@ -49,6 +49,7 @@ pub async fn identify(ports: &Arc<Ports>, token: Option<&str>, request: &Request
             sites::admits(&cx, site).await?;
             (Actor::Visitor { site, visitor: sub }, sub.0)
         }
+        Bearer::Device { .. } => return Err(token::invalid()),
     };
     Ok(Identity { actor, expires_at: Some(claims.expires_at()), access: Some(Topic::Access(access)) })
 }

@@ -29,6 +29,7 @@ use crate::kernel::{
     access::Actor,
     ctx::{Ctx, Request},
     error::{Error, ErrorCode},
+    quotas,
 };
 
 /// The forms an answer can have.
@@ -102,7 +103,14 @@ async fn take(server: &Arc<Server>, request: HttpRequest, form: Option<Form>) ->
     let about = edge::about(&request);
     let known = request.headers().get(header::IF_NONE_MATCH).filter(|_| get).cloned();
     let token = edge::bearer(request.headers())?.map(Box::<str>::from);
-    let identity = auth::identify(&server.ports, token.as_deref(), &about).await?;
+    let identity = match auth::identify(&server.ports, token.as_deref(), &about).await {
+        Ok(identity) => identity,
+        Err(error) => {
+            // A token that is not good is nobody's.
+            server.admit(&Actor::Anonymous, &about).await?;
+            return Err(error.into());
+        }
+    };
     server.admit(&identity.actor, &about).await?;
     let seat = request.extensions().get::<Seat>().cloned();
     let (params, uploads, body) = match kind {
@@ -115,7 +123,10 @@ async fn take(server: &Arc<Server>, request: HttpRequest, form: Option<Form>) ->
             let config = &server.ports.config;
             // Files are for those who have an account; nobody else makes the server keep that much.
             let most = match &identity.actor {
-                Actor::User(_) => config.max_upload_bytes.max(config.max_body_bytes),
+                Actor::User(person) => {
+                    quotas::spend(&server.ports, &[quotas::UPLOADS_OF_PERSON.of(person.user)]).await?;
+                    config.max_upload_bytes.max(config.max_body_bytes)
+                }
                 Actor::Anonymous | Actor::Visitor { .. } | Actor::System => config.max_body_bytes,
             };
             let body = read_body(server, request, most).await?;

@@ -18,17 +18,12 @@ use super::{
     hub, lexer,
     plan::Plan,
 };
-use crate::{
-    kernel::{
-        access::Actor,
-        ctx::{Ctx, Request},
-        error::{Error, ErrorCode, ErrorReason, Result},
-    },
-    ports::scratch::{Allowance, Rate},
+use crate::kernel::{
+    access::Actor,
+    ctx::{Ctx, Request},
+    error::{Error, ErrorCode, ErrorReason, Result},
+    quotas::{self, Expense},
 };
-
-/// The interval of the request rates in the settings.
-const RATE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a client asks for: the parameters of the GraphQL-over-HTTP specification.
 #[derive(Debug, Default, Deserialize)]
@@ -56,6 +51,8 @@ pub(super) struct Params {
 pub(super) struct Prepared {
     /// What it is.
     pub(super) kind: OperationType,
+    /// How many fields of the root it selects, fragments expanded.
+    pub(super) root_fields: u32,
     /// Ready for the schema, but for the context.
     pub(super) request: async_graphql::Request,
     /// It asks for one thing and nothing else, so that what this thing says of itself counts for the whole answer.
@@ -111,18 +108,24 @@ impl Server {
     /// # Errors
     /// `RATE_LIMITED` with the time after which it is worth trying again.
     pub(super) async fn admit(&self, actor: &Actor, request: &Request) -> Result<()> {
-        let config = &self.ports.config;
-        let (key, burst) = match actor {
-            Actor::System => return Ok(()),
-            Actor::User(person) => (format!("requests:{}", person.user), config.rate_per_minute),
-            Actor::Visitor { visitor, .. } => (format!("requests:{visitor}"), config.rate_per_minute),
-            Actor::Anonymous => (format!("requests:{}", network(request)), config.anonymous_rate_per_minute),
-        };
-        let rate = Rate { burst, per: RATE_INTERVAL };
-        match self.ports.scratch.spend(&key, rate, 1, self.ports.clock.micros()).await? {
-            Allowance::Granted { .. } => Ok(()),
-            Allowance::Refused { retry_after } => Err(Error::rate_limited(retry_after)),
+        quotas::spend(&self.ports, &requests(actor, request, 1)).await
+    }
+
+    /// Counts the fields of a mutation: each beyond the first as a request, so that one request does not hold a thousand,
+    /// and those of guests as changes.
+    async fn admit_changes(&self, prepared: &Prepared, cx: &Ctx) -> Result<()> {
+        if prepared.kind != OperationType::Mutation {
+            return Ok(());
         }
+        let further = prepared.root_fields.saturating_sub(1);
+        let mut expenses = if further > 0 { requests(&cx.actor, &cx.request, further) } else { vec![] };
+        let guest = match &cx.actor {
+            Actor::Visitor { visitor, .. } => Some(visitor.to_string()),
+            Actor::User(person) if person.memberships.is_empty() && !person.superadmin => Some(person.user.to_string()),
+            Actor::User(_) | Actor::Anonymous | Actor::System => None,
+        };
+        expenses.extend(guest.map(|guest| quotas::CHANGES_OF_GUEST.of(guest).times(prepared.root_fields)));
+        quotas::spend(&self.ports, &expenses).await
     }
 
     /// Reads and checks a document and picks the operation.
@@ -146,7 +149,8 @@ impl Server {
         let mut request = async_graphql::Request::new(String::new()).variables(params.variables);
         request.uploads = uploads;
         request.set_parsed_query(plan.document());
-        Ok(Prepared { kind, request, alone: plan.is_alone(), plan, shared })
+        let root_fields = u32::try_from(plan.operation().selection_set.node.items.len()).unwrap_or(u32::MAX);
+        Ok(Prepared { kind, root_fields, request, alone: plan.is_alone(), plan, shared })
     }
 
     /// Runs a query or a mutation within its time.
@@ -154,6 +158,11 @@ impl Server {
         let about = About { request_id: &cx.request.id, anonymous: matches!(cx.actor, Actor::Anonymous) };
         let kind = name_of(prepared.kind);
         let began = Instant::now();
+        if let Err(error) = self.admit_changes(&prepared, cx).await {
+            let answer = Answer::refused(server_error(error), about);
+            self.metrics.refused_operation(kind, answer.code);
+            return answer;
+        }
         let span = tracing::info_span!("request", request.id = about.request_id);
         let limit = Duration::from_secs(self.ports.config.request_timeout_seconds);
         let work =
@@ -201,15 +210,14 @@ pub(super) fn name_of(kind: OperationType) -> &'static str {
     }
 }
 
-/// What counts as one anonymous caller: an IPv4 address, or the network of an IPv6 address (one subscriber has a /64).
-fn network(request: &Request) -> String {
-    match request.address {
-        Some(std::net::IpAddr::V6(address)) => match address.to_ipv4_mapped() {
-            Some(v4) => v4.to_string(),
-            None => format!("{:x}", address.to_bits() >> 64),
-        },
-        Some(std::net::IpAddr::V4(address)) => address.to_string(),
-        None => "unknown".to_owned(),
+/// What so many requests of a caller spend. Visitors cost nothing to make, so they count for their address, too.
+fn requests(actor: &Actor, request: &Request, units: u32) -> Vec<Expense> {
+    let from_address = || quotas::REQUESTS_FROM_ADDRESS.by_address(request).times(units);
+    match actor {
+        Actor::System => vec![],
+        Actor::User(person) => vec![quotas::REQUESTS_OF_PERSON.of(person.user).times(units)],
+        Actor::Visitor { visitor, .. } => vec![quotas::REQUESTS_OF_VISITOR.of(visitor).times(units), from_address()],
+        Actor::Anonymous => vec![from_address()],
     }
 }
 

@@ -40,6 +40,12 @@ async fn nobody_chooses_their_own_address() {
 }
 
 #[tokio::test]
+async fn a_whole_ipv6_network_is_one_caller() {
+    let one = ["2001:db8::1", "[2001:db8::2]:4711", "2001:db8:0:0:ffff::1", "2001:db8::3", "2001:db8:0:1::1"];
+    assert_eq!(statuses("loopback", 1, &one).await, [200, 200, 200, 429, 200]);
+}
+
+#[tokio::test]
 async fn forwarded_addresses_of_strangers_are_not_believed() {
     let made_up = ["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"];
     assert_eq!(statuses("192.0.2.0/24", 1, &made_up).await, [200, 200, 200, 429]);

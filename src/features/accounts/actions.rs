@@ -12,14 +12,14 @@ use chrono::{DateTime, Utc};
 
 use super::{
     credits,
-    limits::{self, SignIns},
+    limits::Attempt,
     model::{self, NewPerson, RefreshToken, Unusable},
     passwords::Passwords,
     store,
     token::{self, Bearer, Claims},
 };
 use crate::{
-    kernel::{Actor, Ctx, Error, Result, Tx, access::SignedIn},
+    kernel::{Actor, Ctx, Error, Result, Tx, access::SignedIn, quotas},
     ports::bus::Topic,
 };
 
@@ -35,12 +35,14 @@ pub struct Issued {
     pub refresh_token: String,
     /// When it counts no more.
     pub refresh_token_expires_at: DateTime<Utc>,
+    /// Says at the next sign-in that this device is known.
+    pub device_token: String,
 }
 
 /// Makes an account for whoever asks, and signs them in.
 pub(super) async fn register(cx: &Ctx, email: &str, password: &str, name: &str) -> Result<Issued> {
-    limits::registration(cx).await?;
     let person = NewPerson::check(email, password, name)?;
+    quotas::spend(cx, &[quotas::REGISTRATIONS_FROM_ADDRESS.by_address(&cx.request)]).await?;
     let hash = passwords(cx).hash(person.password.clone()).await?;
     let mut tx = cx.begin().await?;
     let user = insert_in(&mut tx, person, hash, false).await?;
@@ -105,28 +107,39 @@ pub async fn sign_in_in(tx: &mut Tx, user: user::Model) -> Result<Issued> {
 }
 
 /// Signs in with address and password. Wrong ones are answered in the same way and time as unknown ones.
-pub(super) async fn login(cx: &Ctx, email: &str, password: &str) -> Result<Issued> {
+pub(super) async fn login(cx: &Ctx, email: &str, password: &str, device: Option<&str>) -> Result<Issued> {
     let (email, password) = model::credentials(email, password)?;
-    let limits = SignIns::new(cx, &email);
-    limits.ask(cx).await?;
     let found = store::lookup_by_email(&cx.db(), &email).await?;
-    let turn = passwords(cx).turn().await?;
-    // Others may have failed while this one waited for its turn.
-    limits.ask(cx).await?;
-    let (fits, turn) = turn.verify(password, found.as_ref().map(|user| user.password_hash.clone())).await?;
-    let Some(user) = found.filter(|_| fits) else {
-        limits.failed(cx).await?;
-        // Only now is it the next one's turn, so that the failure is counted before they ask.
-        drop(turn);
-        return Err(model::wrong_credentials());
-    };
-    drop(turn);
+    let attempt = Attempt::begin(cx, &email, known_device(cx, device, found.as_ref())).await?;
+    let judged = judge(cx, found, password).await;
+    // Where nothing was judged, nothing was guessed.
+    let wrong = matches!(judged, Ok(None));
+    if !wrong {
+        attempt.forgive(cx).await?;
+    }
+    let user = judged?.ok_or_else(model::wrong_credentials)?;
     let mut tx = cx.begin().await?;
     store::forget_sessions(&tx.db(), user.id, cx.clock.now() - model::FORGET_AFTER).await?;
     let issued = sign_in_in(&mut tx, user).await?;
     tx.commit().await?;
     tracing::info!(user.id = %issued.user.id, "signed in");
     Ok(issued)
+}
+
+/// The person, if there is one and the password is theirs. Takes as long for nobody.
+async fn judge(cx: &Ctx, found: Option<user::Model>, password: String) -> Result<Option<user::Model>> {
+    let hash = found.as_ref().map(|user| user.password_hash.clone());
+    let fits = passwords(cx).verify(password, hash).await?;
+    Ok(found.filter(|_| fits))
+}
+
+/// The earlier sign-in of a device to this account. An unreadable token is no reason to refuse anybody: such a device is
+/// not known.
+fn known_device(cx: &Ctx, token: Option<&str>, user: Option<&user::Model>) -> Option<SessionId> {
+    match token::read_current(&cx.secrets, token?, cx.clock.now()).ok()?.bearer {
+        Bearer::Device { sub, sid } => (sub == user?.id).then_some(sid),
+        Bearer::User { .. } | Bearer::Visitor { .. } => None,
+    }
 }
 
 /// Exchanges a refresh token for a new pair. Using one twice ends the sign-in.
@@ -206,11 +219,14 @@ fn passwords(cx: &Ctx) -> Arc<Passwords> {
 fn issue(cx: &Ctx, user: user::Model, session: &session::Model, refresh: &RefreshToken) -> Result<Issued> {
     let bearer = Bearer::User { sub: user.id, sid: session.id };
     let claims = Claims::new(bearer, cx.clock.now(), model::ACCESS_LIFE);
+    let device = Bearer::Device { sub: user.id, sid: session.id };
+    let device = Claims::new(device, cx.clock.now(), model::DEVICE_LIFE);
     Ok(Issued {
         access_token: token::sign(&cx.secrets, &claims)?,
         access_token_expires_at: claims.expires_at(),
         refresh_token: refresh.text(),
         refresh_token_expires_at: session.expires_at,
+        device_token: token::sign(&cx.secrets, &device)?,
         user,
     })
 }

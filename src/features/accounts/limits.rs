@@ -1,81 +1,51 @@
-//! Limits on what could be guessed or abused, and the rule that a document may do it once.
+//! What an account's secrets are guarded by: failed sign-ins are counted before the password is looked at, and a document
+//! may guess once.
 
-use std::{net::IpAddr, time::Duration};
-
+use ::entity::ids::SessionId;
 use async_graphql::{
     Context,
     parser::types::{Selection, SelectionSet},
 };
 
-use crate::{
-    kernel::{Ctx, Error, ErrorReason, Result, error::ErrorCode, secret},
-    ports::scratch::{Allowance, Rate},
+use crate::kernel::{
+    Ctx, Error, ErrorReason, Result,
+    error::ErrorCode,
+    quotas::{self, Expense},
+    secret,
 };
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-/// Failed sign-ins of one account from one address.
-const PER_ACCOUNT: Rate = Rate { burst: 5, per: HOUR };
-/// Failed sign-ins from one address, whichever the account.
-const PER_ADDRESS: Rate = Rate { burst: 20, per: HOUR };
-/// New accounts from one address. An office shares one, so it is more than a person needs.
-const REGISTRATIONS: Rate = Rate { burst: 300, per: HOUR };
-
-/// Spends units of a rate.
+/// An attempt to sign in. It counts as a failure until it is known to be none, so that attempts at once do not slip
+/// past the limit.
 ///
-/// # Errors
-/// `RATE_LIMITED` with `retryAfter` when they are not there.
-pub async fn spend(cx: &Ctx, key: &str, rate: Rate, cost: u32) -> Result<()> {
-    match cx.scratch.spend(key, rate, cost, cx.clock.micros()).await? {
-        Allowance::Granted { .. } => Ok(()),
-        Allowance::Refused { retry_after } => Err(Error::rate_limited(retry_after)),
-    }
-}
+/// What a stranger can spend never keeps the owner out of a device on which they signed in before: such a device has a
+/// quota of its own and is not counted by its address (which a whole office may share) or its account (which the whole
+/// internet may guess at). Nothing here depends on whether there is such an account.
+pub(super) struct Attempt(Vec<Expense>);
 
-/// Where a request comes from, as far as limits go: IPv6 addresses count by their /64, which one customer of a
-/// provider holds as a whole.
-pub fn neighbourhood(cx: &Ctx) -> String {
-    match cx.request.address.map(|address| address.to_canonical()) {
-        None => "-".into(),
-        Some(IpAddr::V4(address)) => address.to_string(),
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
-/// The limits of sign-ins to one account. Keys hold a hash of the e-mail address.
-pub(super) struct SignIns {
-    account: String,
-    address: String,
-}
-
-impl SignIns {
-    pub(super) fn new(cx: &Ctx, email: &str) -> Self {
-        let address = neighbourhood(cx);
+impl Attempt {
+    /// Counts an attempt for an e-mail address, from a device that signed in to its account before or from any other.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` when there were too many failures.
+    pub(super) async fn begin(cx: &Ctx, email: &str, device: Option<SessionId>) -> Result<Self> {
+        // Keys hold a hash of the e-mail address.
         let account: String = secret::hash(&[email.as_bytes()]).iter().take(16).map(|b| format!("{b:02x}")).collect();
-        Self { account: format!("login:{account}:{address}"), address: format!("login:{address}") }
+        let expenses = match device {
+            Some(device) => vec![quotas::SIGN_IN_FAILURES_OF_DEVICE.of(device)],
+            None => vec![
+                quotas::SIGN_IN_FAILURES.of(format_args!("{account}:{}", quotas::neighbourhood(&cx.request))),
+                quotas::SIGN_IN_FAILURES_OF_ACCOUNT.of(&account),
+                quotas::SIGN_IN_FAILURES_FROM_ADDRESS.by_address(&cx.request),
+            ],
+        };
+        quotas::spend(cx, &expenses).await?;
+        Ok(Self(expenses))
     }
 
-    /// Asks whether one more failure would be within the limits.
-    pub(super) async fn ask(&self, cx: &Ctx) -> Result<()> {
-        self.count(cx, 0).await
+    /// It was no failed attempt.
+    pub(super) async fn forgive(self, cx: &Ctx) -> Result<()> {
+        quotas::give_back(cx, &self.0).await
     }
-
-    /// Counts a failure.
-    pub(super) async fn failed(&self, cx: &Ctx) -> Result<()> {
-        self.count(cx, 1).await
-    }
-
-    async fn count(&self, cx: &Ctx, cost: u32) -> Result<()> {
-        spend(cx, &self.account, PER_ACCOUNT, cost).await?;
-        spend(cx, &self.address, PER_ADDRESS, cost).await
-    }
-}
-
-/// Counts an attempt to register.
-pub(super) async fn registration(cx: &Ctx) -> Result<()> {
-    spend(cx, &format!("register:{}", neighbourhood(cx)), REGISTRATIONS, 1).await
 }
 
 /// Refuses a document in which a root field stands more than once, under whatever aliases: limits count requests, and

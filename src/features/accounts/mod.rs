@@ -9,7 +9,7 @@
 //! - An account alone is a customer's. Roles in sites come from `sites`.
 //!
 //! Later features use: [`User`] and [`users_by_ids`]; [`signed_in`] to demand a person; [`token`] for signed tokens;
-//! [`limit`], [`neighbourhood`] and [`once`] against abuse; [`SessionCache`] and [`session_person`] to find out who
+//! [`once`] against guessing; [`SessionCache`] and [`session_person`] to find out who
 //! calls; [`NewPerson`], [`create`], [`hash_password`], [`insert_in`] and [`sign_in_in`] to make accounts.
 
 mod actions;
@@ -33,7 +33,7 @@ use chrono::DateTime;
 pub use self::{
     actions::{Issued, create, hash_password, insert_in, sign_in_in, signed_in},
     graphql::{AccountsMutation, AccountsQuery, AuthPayload, Session, User, by},
-    limits::{neighbourhood, once, spend as limit},
+    limits::once,
     model::NewPerson,
     sessions::SessionCache,
 };
@@ -79,6 +79,7 @@ async fn verify(cx: &Ctx, claims: &token::Claims) -> Result<()> {
     match claims.bearer {
         token::Bearer::User { sub, sid } => session_person(cx, sub, sid).await.map(|_| ()),
         token::Bearer::Visitor { .. } => Ok(()),
+        token::Bearer::Device { .. } => Err(token::invalid()),
     }
 }
 

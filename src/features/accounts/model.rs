@@ -10,6 +10,8 @@ use crate::kernel::{Error, ErrorReason, Result, error::ErrorCode, secret, text};
 pub(super) const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
 /// How long a refresh token counts; each use of it starts anew.
 pub(super) const REFRESH_LIFE: TimeDelta = TimeDelta::days(30);
+/// How long a device is known after its last sign-in or refresh.
+pub(super) const DEVICE_LIFE: TimeDelta = TimeDelta::days(180);
 /// Sign-ins that ran out so long ago are forgotten.
 pub(super) const FORGET_AFTER: TimeDelta = TimeDelta::days(30);
 

@@ -24,57 +24,61 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Hashes computed at once; more would starve everything else of processor time and memory.
 const AT_ONCE: usize = 2;
+/// Most that wait for their turn; they are done within a few seconds.
+const WAITING: usize = 256;
 /// The longest wait for one's turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Verified when there is no such account, so that the answer takes as long. No password is known to fit it.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGlzIGF0IGhvbWU$q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k";
 
-/// Hashes and verifies passwords. Clones share the turns.
-#[derive(Clone)]
-pub(super) struct Passwords(Arc<Semaphore>);
+/// Hashes and verifies passwords.
+pub(super) struct Passwords {
+    turns: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+}
 
 /// One's turn. Ends when it is dropped.
-pub(super) struct Turn {
-    _permit: OwnedSemaphorePermit,
+struct Turn {
+    _permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), queue: Arc::new(Semaphore::new(AT_ONCE + WAITING)) }
     }
 }
 
 impl Passwords {
-    /// Waits for one's turn.
+    /// The hash of a new password, as a PHC string.
     ///
     /// # Errors
-    /// `UNAVAILABLE` after ten seconds.
-    pub(super) async fn turn(&self) -> Result<Turn> {
-        match timeout(PATIENCE, self.0.clone().acquire_owned()).await {
-            Ok(permit) => Ok(Turn { _permit: permit.map_err(Error::internal)? }),
-            Err(_) => Err(Error::unavailable("sign-in service")),
-        }
+    /// `UNAVAILABLE` when too many wait, or after ten seconds.
+    pub(super) async fn hash(&self, password: String) -> Result<String> {
+        self.turn().await?.run(move || hash(&password)).await
     }
 
-    /// The hash of a new password, as a PHC string.
-    pub(super) async fn hash(&self, password: String) -> Result<String> {
-        let (hash, _turn) = self.turn().await?.run(move || hash(&password)).await?;
-        hash
+    /// True when the password is the one that was hashed. Without a hash it takes as long and is false.
+    ///
+    /// # Errors
+    /// See [`Passwords::hash`].
+    pub(super) async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
+        self.turn().await?.run(move || verify(&password, hash.as_deref())).await
+    }
+
+    async fn turn(&self) -> Result<Turn> {
+        let busy = || Error::unavailable("sign-in service");
+        let place = self.queue.clone().try_acquire_owned().map_err(|_| busy())?;
+        let turn = timeout(PATIENCE, self.turns.clone().acquire_owned()).await.map_err(|_| busy())?;
+        Ok(Turn { _permits: (turn.map_err(Error::internal)?, place) })
     }
 }
 
 impl Turn {
-    /// True when the password is the one that was hashed. Without a hash it takes as long and is false.
-    pub(super) async fn verify(self, password: String, hash: Option<String>) -> Result<(bool, Self)> {
-        let (fits, turn) = self.run(move || verify(&password, hash.as_deref())).await?;
-        Ok((fits?, turn))
-    }
-
     /// The turn goes along, so that work whose caller has gone still counts.
-    async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<(T, Self)> {
+    async fn run<T: Send + 'static>(self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let done = tokio::task::spawn_blocking(move || (work(), self));
-        done.await.map_err(Error::internal)
+        done.await.map_err(Error::internal)?.0
     }
 }
 
@@ -124,12 +128,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_most_two_are_hashed_at_once() {
-        let passwords = Passwords::default();
-        let (one, two) = (passwords.turn().await.unwrap(), passwords.turn().await.unwrap());
-        assert_eq!(passwords.0.available_permits(), 0);
-        let (_, one) = one.verify("something".into(), None).await.unwrap();
-        drop((one, two));
-        assert_eq!(passwords.0.available_permits(), 2);
+    async fn two_are_hashed_at_once_and_a_bounded_number_waits() {
+        let passwords = Arc::new(Passwords::default());
+        let held = [passwords.turn().await.unwrap(), passwords.turn().await.unwrap()];
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..WAITING {
+            let passwords = passwords.clone();
+            waiting.spawn(async move { passwords.turn().await.map(drop) });
+        }
+        while passwords.queue.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = passwords.verify("something".into(), None).await.unwrap_err();
+        assert_eq!(refused.code, crate::kernel::error::ErrorCode::Unavailable);
+        drop(held);
+        assert!(waiting.join_all().await.into_iter().all(|turn| turn.is_ok()));
+        assert_eq!(passwords.turns.available_permits(), AT_ONCE);
     }
 }

@@ -32,6 +32,14 @@ pub enum Bearer {
         /// Where.
         site: SiteId,
     },
+    /// A device on which a person signed in. It proves no more than that, and nothing can be done with it but to be
+    /// known again at the next sign-in.
+    Device {
+        /// Who.
+        sub: UserId,
+        /// By which sign-in.
+        sid: SessionId,
+    },
 }
 
 /// A token's contents.

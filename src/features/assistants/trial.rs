@@ -21,15 +21,9 @@ use super::{
 };
 use crate::{
     features::{accounts, sites},
-    kernel::{Ctx, Result},
-    ports::{
-        ai::{Cause, ModelError, Piece, Prompt, Speaker, Target, Turn},
-        scratch::Rate,
-    },
+    kernel::{Ctx, Result, quotas},
+    ports::ai::{Cause, ModelError, Piece, Prompt, Speaker, Target, Turn},
 };
-
-/// Trials of one person.
-const TRIALS: Rate = Rate { burst: 20, per: Duration::from_secs(60) };
 
 /// Longest trial; shorter where a request may not last that long.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -77,7 +71,7 @@ pub(super) async fn run(cx: &Ctx, id: AssistantId, changes: Changes, key: KeyCha
     let changes = Changes { fallbacks: MaybeUndefined::Null, ..changes };
     let row = actions::changed(cx, row, changes, Keys { own: key, fallbacks: vec![] })?;
     let person = accounts::signed_in(&cx.actor)?.user;
-    accounts::limit(cx, &format!("trial:{person}"), TRIALS, 1).await?;
+    quotas::spend(cx, &[quotas::TRIALS_OF_PERSON.of(person)]).await?;
     let began = Instant::now();
     let mut trial = Trial {
         provider: row.provider,

@@ -1,7 +1,5 @@
 //! Every write on contact requests.
 
-use std::time::Duration;
-
 use ::entity::{
     contact_request::{self, Status},
     ids::{ContactRequestId, SiteId, UserId, VisitorId},
@@ -15,19 +13,12 @@ use super::{
 };
 use crate::{
     features::{
-        accounts, agents, conversations,
+        agents, conversations,
         sites::{self, reach_to},
         visitors,
     },
-    kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, secret, text},
-    ports::scratch::Rate,
+    kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, quotas, secret, text},
 };
-
-const HOUR: Duration = Duration::from_secs(60 * 60);
-/// Requests of one visitor or customer.
-const PER_SENDER: Rate = Rate { burst: 10, per: HOUR };
-/// Requests from one address, whoever sends them: new visitors cost nothing.
-const PER_ADDRESS: Rate = Rate { burst: 60, per: HOUR };
 
 /// Who asks, and whom.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +62,17 @@ pub(super) async fn send(
         return Ok(found);
     }
     draft.check_window(cx.clock.now())?;
-    accounts::limit(cx, &format!("contact:{}", sender.id()), PER_SENDER, 1).await?;
-    accounts::limit(cx, &format!("contact:{}", accounts::neighbourhood(cx)), PER_ADDRESS, 1).await?;
+    let expenses = [
+        quotas::CONTACT_REQUESTS_OF_GUEST.of(sender.id()),
+        quotas::CONTACT_REQUESTS_FROM_ADDRESS.by_address(&cx.request),
+    ];
+    quotas::spend(cx, &expenses).await?;
     match insert(cx, sender, id, draft, &hash).await {
-        // Another node was faster with the same client id.
-        Err(error) if error.unique_violation() => sent_before(cx, id, &hash).await?.ok_or(error),
+        // The same client id at the same moment: one request, which counts once.
+        Err(error) if error.unique_violation() => {
+            quotas::give_back(cx, &expenses).await?;
+            sent_before(cx, id, &hash).await?.ok_or(error)
+        }
         inserted => inserted,
     }
 }

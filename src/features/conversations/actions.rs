@@ -2,7 +2,7 @@
 
 use ::entity::{
     conversation::{self, HandoffReason, Status},
-    ids::{AssistantId, ConversationId, MessageId, RunId, UserId},
+    ids::{AssistantId, ConversationId, MessageId, RunId, SiteId, UserId},
     message::{self, Audience, AuthorKind},
     message_revision, reaction,
 };
@@ -20,7 +20,11 @@ use super::{
 };
 use crate::{
     features::{accounts, assistants, sites, visitors},
-    kernel::{Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, Tx, secret, text},
+    kernel::{
+        Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, Tx,
+        quotas::{self, Expense, Quota},
+        secret, text,
+    },
 };
 
 /// What a conversation is started with.
@@ -76,6 +80,9 @@ async fn begin(
     if let Some(found) = existing(cx, reach, &fresh).await? {
         return Ok((found, false));
     }
+    let quotas = [quotas::CONVERSATIONS_OF_GUEST, quotas::CONVERSATIONS_FROM_ADDRESS, quotas::CONVERSATIONS_TO_SITE];
+    let expenses = guests(cx, fresh.site_id, quotas);
+    quotas::spend(cx, &expenses).await?;
     let mut tx = cx.begin().await?;
     if let Some(visitor) = fresh.visitor_id {
         visitors::ensure_in(&mut tx, fresh.site_id, visitor).await?;
@@ -93,6 +100,7 @@ async fn begin(
         Err(error) if error.unique_violation() => {
             drop(tx);
             let found = existing(cx, reach, &fresh).await?.ok_or(error)?;
+            quotas::give_back(cx, &expenses).await?;
             Ok((found, false))
         }
         Err(error) => Err(error),
@@ -159,9 +167,19 @@ pub(super) async fn send(
     model::may(&cx.actor, permission, &conversation)?;
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;
     let mentions = mentions::checked(cx, &conversation, mentions).await?;
-    lane::post(
+    let site = conversation.site_id;
+    let expenses =
+        guests(cx, site, [quotas::MESSAGES_OF_GUEST, quotas::MESSAGES_FROM_ADDRESS, quotas::MESSAGES_TO_SITE]);
+    if let Err(refused) = quotas::spend(cx, &expenses).await {
+        // What was sent before is there, however many others were.
+        let sent = store::sent_before(&cx.db(), site, vec![author], client_id.into_iter().collect()).await?;
+        if sent.is_empty() {
+            return Err(refused);
+        }
+    }
+    let posted = lane::post(
         cx,
-        conversation.site_id,
+        site,
         Posting {
             conversation: id,
             author: Author { kind, id: Some(author) },
@@ -176,7 +194,21 @@ pub(super) async fn send(
             actor: cx.actor.id(),
         },
     )
-    .await
+    .await?;
+    if !posted.is_new {
+        quotas::give_back(cx, &expenses).await?;
+    }
+    Ok(posted.message)
+}
+
+/// What one more of something spends: of the caller, from their address, and of the site. Nothing for its staff.
+fn guests(cx: &Ctx, site: SiteId, [of_guest, from_address, to_site]: [Quota; 3]) -> Vec<Expense> {
+    match cx.actor.id() {
+        Some(id) if !cx.actor.is_staff_of(site) => {
+            vec![of_guest.of(id), from_address.at(site, &cx.request), to_site.of(site)]
+        }
+        Some(_) | None => vec![],
+    }
 }
 
 /// Posts what an assistant wrote, unless a human has taken over meanwhile: whether the assistant may still speak and the

@@ -87,14 +87,21 @@ impl Posting {
     }
 }
 
-type Answer = oneshot::Sender<Result<message::Model>>;
+/// A message that is there.
+pub(super) struct Posted {
+    pub(super) message: message::Model,
+    /// False when it had been sent before with the same client id.
+    pub(super) is_new: bool,
+}
+
+type Answer = oneshot::Sender<Result<Posted>>;
 
 /// The posts that wait, by site. A site is in the map while somebody writes for it.
 #[derive(Default)]
 struct Lanes(Mutex<HashMap<SiteId, Vec<(Posting, Answer)>>>);
 
 /// Posts a message, together with what others post to the site at the same moment.
-pub(super) async fn post(cx: &Ctx, site: SiteId, posting: Posting) -> Result<message::Model> {
+pub(super) async fn post(cx: &Ctx, site: SiteId, posting: Posting) -> Result<Posted> {
     let lanes = cx.shared.get::<Lanes>();
     let (answer, answered) = oneshot::channel();
     let idle = {
@@ -146,7 +153,7 @@ async fn drive(cx: &Ctx, lanes: &Arc<Lanes>, site: SiteId) {
             Ok(outcomes) => {
                 for ((outcome, answer), posting) in outcomes.into_iter().zip(answers).zip(&postings) {
                     let outcome = match outcome {
-                        Outcome::Done(result) => result.map(|message| *message),
+                        Outcome::Done(result) => result.map(|posted| *posted),
                         Outcome::Alone => alone(cx, site, posting).await,
                     };
                     // Nobody waits for it any more? It is written all the same.
@@ -170,7 +177,7 @@ async fn drive(cx: &Ctx, lanes: &Arc<Lanes>, site: SiteId) {
 
 /// Writes one message in a transaction of its own. A uniqueness violation means that another node was faster with the
 /// same client id; the second look finds its message.
-async fn alone(cx: &Ctx, site: SiteId, posting: &Posting) -> Result<message::Model> {
+async fn alone(cx: &Ctx, site: SiteId, posting: &Posting) -> Result<Posted> {
     let mut again = true;
     loop {
         let written = write(cx, site, std::slice::from_ref(posting), Closed::Reopen).await;
@@ -178,7 +185,7 @@ async fn alone(cx: &Ctx, site: SiteId, posting: &Posting) -> Result<message::Mod
             Err(error) if error.unique_violation() && again => again = false,
             Err(error) => return Err(error),
             Ok(mut outcomes) => match outcomes.pop() {
-                Some(Outcome::Done(result)) => return result.map(|message| *message),
+                Some(Outcome::Done(result)) => return result.map(|posted| *posted),
                 Some(Outcome::Alone) | None => return Err(Error::internal("a single post was put off")),
             },
         }
@@ -194,7 +201,7 @@ enum Closed {
 }
 
 enum Outcome {
-    Done(Result<Box<message::Model>>),
+    Done(Result<Box<Posted>>),
     Alone,
 }
 
@@ -209,7 +216,7 @@ async fn write(cx: &Ctx, site: SiteId, postings: &[Posting], closed: Closed) -> 
 pub(crate) async fn post_in(tx: &mut Tx, site: SiteId, posting: &Posting) -> Result<message::Model> {
     let outcome = write_in(tx, site, std::slice::from_ref(posting), Closed::Reopen).await?.pop();
     match outcome {
-        Some(Outcome::Done(result)) => result.map(|message| *message),
+        Some(Outcome::Done(result)) => result.map(|posted| posted.message),
         Some(Outcome::Alone) | None => Err(Error::internal("a single post was put off")),
     }
 }
@@ -234,7 +241,8 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
         let key = posting.client_id.map(|client| (posting.author.id, client));
         if let Some(earlier) = key.and_then(|key| sent.get(&key)) {
             let same = earlier.content_hash.as_deref() == Some(hash.as_slice());
-            outcomes.push(Outcome::Done(if same { Ok(Box::new(earlier.clone())) } else { Err(model::mismatch()) }));
+            let posted = || Box::new(Posted { message: earlier.clone(), is_new: false });
+            outcomes.push(Outcome::Done(if same { Ok(posted()) } else { Err(model::mismatch()) }));
             continue;
         }
         match model::may_post(conversation.status, posting.author.kind, posting.audience) {
@@ -282,7 +290,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
             sent.insert(key, message.clone());
         }
         rows.push(message.clone().into_row());
-        outcomes.push(Outcome::Done(Ok(Box::new(message))));
+        outcomes.push(Outcome::Done(Ok(Box::new(Posted { message, is_new: true }))));
     }
     if !rows.is_empty() {
         message::Entity::insert_many(rows).exec_without_returning(&tx.db()).await?;

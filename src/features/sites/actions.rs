@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     features::accounts,
-    kernel::{Ctx, Error, Permission, Result, Tx},
+    kernel::{Ctx, Error, Permission, Result, Tx, quotas},
     ports::bus::Topic,
 };
 
 /// Makes a site; whoever does becomes its admin.
 pub(super) async fn create(cx: &Ctx, new: NewSite) -> Result<site::Model> {
     let person = accounts::signed_in(&cx.actor)?.user;
+    quotas::spend(cx, &[quotas::SITES_OF_PERSON.of(person)]).await?;
     let mut tx = cx.begin().await?;
     let site = insert_in(&mut tx, new).await?;
     join_in(&mut tx, site.id, person, Role::Admin).await?;

@@ -10,7 +10,7 @@ use ::entity::{
 use super::{actions, facts::SiteFact, model, reach_in, reach_to, store};
 use crate::{
     features::accounts::{self, Issued, NewPerson},
-    kernel::{Actor, Ctx, Error, ErrorReason, Permission, Result, secret, text},
+    kernel::{Actor, Ctx, Error, ErrorReason, Permission, Result, quotas, secret, text},
 };
 
 /// Invites somebody by address; an open invitation to the same address is replaced. Returns the token, too: it exists
@@ -120,6 +120,7 @@ async fn guest(cx: &Ctx, invitation: &invitation::Model, new: Option<(&str, &str
                 let message = "There is an account with the invited address already; sign in to accept.";
                 return Err(Error::conflict(ErrorReason::EmailTaken, message));
             }
+            quotas::spend(cx, &[quotas::REGISTRATIONS_FROM_ADDRESS.by_address(&cx.request)]).await?;
             let password_hash = accounts::hash_password(cx, &person).await?;
             Ok(Guest::New { person, password_hash })
         }

@@ -1,7 +1,5 @@
 //! Every write on visitors, and the start of their sessions, which writes nothing.
 
-use std::time::Duration;
-
 use ::entity::{
     ids::{SiteId, VisitorId},
     site, visitor,
@@ -15,18 +13,11 @@ use super::{
 };
 use crate::{
     features::{
-        accounts::{
-            self,
-            token::{self, Bearer, Claims},
-        },
+        accounts::token::{self, Bearer, Claims},
         sites,
     },
-    kernel::{Ctx, Error, Permission, Result, Tx},
-    ports::scratch::Rate,
+    kernel::{Ctx, Error, Permission, Result, Tx, quotas},
 };
-
-/// Sessions started on one site from one address.
-const STARTS: Rate = Rate { burst: 600, per: Duration::from_secs(60) };
 
 /// A visitor's session.
 pub(super) struct Started {
@@ -41,7 +32,7 @@ pub(super) struct Started {
 /// Starts or renews a visitor's session. Nothing is stored: who only looks leaves no trace.
 pub(super) async fn start(cx: &Ctx, site_key: &str, earlier: Option<&str>) -> Result<Started> {
     let site = sites::by_key(&cx.db(), site_key).await?;
-    accounts::limit(cx, &format!("visit:{}:{}", site.id, accounts::neighbourhood(cx)), STARTS, 1).await?;
+    quotas::spend(cx, &[quotas::SESSIONS_FROM_ADDRESS.at(site.id, &cx.request)]).await?;
     sites::admits_start(cx, &site)?;
     let now = cx.clock.now();
     // An unreadable token is no reason to turn anybody away: they come as somebody new.

@@ -26,7 +26,7 @@ const BYTES_MAX: usize = 8 * 1024;
 pub(super) fn returning(claims: &Claims, at: SiteId, now: DateTime<Utc>) -> Option<::entity::ids::VisitorId> {
     match claims.bearer {
         Bearer::Visitor { sub, site } => (site == at && now < claims.expires_at() + RETURN_WITHIN).then_some(sub),
-        Bearer::User { .. } => None,
+        Bearer::User { .. } | Bearer::Device { .. } => None,
     }
 }
 

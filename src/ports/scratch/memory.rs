@@ -3,14 +3,14 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use moka::{Expiry, policy::EvictionPolicy, sync::Cache};
 
-use super::{Allowance, Rate, decide};
+use super::{Allowance, Charge, Verdict, decide};
 
 /// The room for values with their keys, in bytes; the least recently used go first.
 const VALUE_BYTES: u64 = 64 * 1024 * 1024;
@@ -79,17 +79,24 @@ impl MemoryScratch {
         self.values.invalidate(key);
     }
 
-    /// Spends units; see [`super::Scratch::spend`].
-    pub fn spend(&self, key: &str, rate: Rate, cost: u32, now: i64) -> Allowance {
-        self.limits.spend(key, rate, cost, now)
+    /// Spends units; see [`super::Scratch::spend_all`].
+    pub fn spend_all(&self, charges: &[Charge<'_>], now: i64) -> Allowance {
+        self.limits.spend_all(charges, now)
+    }
+
+    /// Gives back units; see [`super::Scratch::give_back`].
+    pub fn give_back(&self, charges: &[Charge<'_>]) {
+        self.limits.give_back(charges);
     }
 }
 
 /// For each key, when all its units will be there again, in µs. A key whose time has come is as good as absent.
 pub(super) struct Limits {
     hasher: RandomState,
-    shards: [Mutex<HashMap<Box<str>, i64>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
 }
+
+type Shard = HashMap<Box<str>, i64>;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -98,28 +105,76 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(super) fn spend(&self, key: &str, rate: Rate, cost: u32, now: i64) -> Allowance {
-        let number = self.hasher.hash_one(key) % SHARDS as u64;
-        // The number is below 64. Nothing panics while a lock is held.
-        let mut limits = self.shards[number as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        let (allowance, store) = decide(limits.get(key).copied(), rate, cost, now);
-        if let Some(full_at) = store {
-            if let Some(stored) = limits.get_mut(key) {
-                *stored = full_at;
-            } else {
-                if limits.len() >= SHARD_LIMITS {
-                    make_room(&mut limits, now);
+    pub(super) fn spend_all(&self, charges: &[Charge<'_>], now: i64) -> Allowance {
+        let numbers: Vec<usize> = charges.iter().map(|charge| self.shard_of(charge.key)).collect();
+        let mut wanted = numbers.clone();
+        // All in one order, so that no two callers wait for each other.
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut held: Vec<_> = wanted.iter().map(|number| self.lock(*number)).collect();
+        let place = |number: &usize| wanted.binary_search(number).unwrap_or_default();
+        let mut to_store = Vec::with_capacity(charges.len());
+        let mut longest: Option<(u64, usize)> = None;
+        let mut first = 0;
+        for (which, (charge, number)) in charges.iter().zip(&numbers).enumerate() {
+            let stored = held[place(number)].get(charge.key).copied();
+            match decide(stored, charge.rate, charge.cost, now) {
+                Verdict::Enough { store, remaining } => {
+                    to_store.push(store);
+                    if which == 0 {
+                        first = remaining;
+                    }
                 }
-                limits.insert(key.into(), full_at);
+                Verdict::Wait(micros) if longest.is_none_or(|(most, _)| micros > most) => {
+                    longest = Some((micros, which));
+                }
+                Verdict::Wait(_) => {}
             }
         }
-        allowance
+        if let Some((micros, which)) = longest {
+            return Allowance::Refused { which, retry_after: Duration::from_micros(micros) };
+        }
+        for ((charge, number), store) in charges.iter().zip(&numbers).zip(to_store) {
+            if let Some(full_at) = store {
+                put(&mut held[place(number)], charge.key, full_at, now);
+            }
+        }
+        Allowance::Granted { remaining: first }
     }
+
+    pub(super) fn give_back(&self, charges: &[Charge<'_>]) {
+        for charge in charges {
+            if let Some(full_at) = self.lock(self.shard_of(charge.key)).get_mut(charge.key) {
+                *full_at -= charge.value();
+            }
+        }
+    }
+
+    fn shard_of(&self, key: &str) -> usize {
+        // Below 64.
+        (self.hasher.hash_one(key) % SHARDS as u64) as usize
+    }
+
+    /// Nothing panics while a lock is held.
+    fn lock(&self, number: usize) -> MutexGuard<'_, Shard> {
+        self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn put(limits: &mut Shard, key: &str, full_at: i64, now: i64) {
+    if let Some(stored) = limits.get_mut(key) {
+        *stored = full_at;
+        return;
+    }
+    if limits.len() >= SHARD_LIMITS {
+        make_room(limits, now);
+    }
+    limits.insert(key.into(), full_at);
 }
 
 /// Drops what has refilled; if that is less than half, also what is closest to it, down to half. So the work of going
 /// through a shard is spread over half a shard of new keys.
-fn make_room(limits: &mut HashMap<Box<str>, i64>, now: i64) {
+fn make_room(limits: &mut Shard, now: i64) {
     limits.retain(|_, full_at| *full_at > now);
     if limits.len() > SHARD_LIMITS / 2 {
         let mut times: Vec<i64> = limits.values().copied().collect();
@@ -139,6 +194,7 @@ fn make_room(limits: &mut HashMap<Box<str>, i64>, now: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::scratch::Rate;
 
     const RATE: Rate = Rate { burst: 1, per: Duration::from_secs(60) };
 
@@ -146,13 +202,14 @@ mod tests {
     fn the_table_of_limits_is_bounded_and_keeps_those_that_need_longest() {
         let limits = Limits::default();
         let strict = Rate { burst: 1, per: Duration::from_secs(3600) };
-        limits.spend("strict", strict, 1, 0);
+        let spend = |key: &str, rate| limits.spend_all(&[Charge { key, rate, cost: 1 }], 0);
+        spend("strict", strict);
         for number in 0..300_000 {
-            limits.spend(&format!("key {number}"), RATE, 1, 0);
+            spend(&format!("key {number}"), RATE);
         }
         let kept: usize = limits.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
         assert!((SHARDS * SHARD_LIMITS / 2..=SHARDS * SHARD_LIMITS).contains(&kept), "{kept}");
-        assert!(matches!(limits.spend("strict", strict, 1, 0), Allowance::Refused { .. }));
+        assert!(matches!(spend("strict", strict), Allowance::Refused { .. }));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! What always holds, for both variants:
 //! - Values and limits are apart: the same key may be used for both.
 //! - A value is gone after its time, and may be gone earlier when space is short.
-//! - [`Scratch::spend`] is exact under concurrency, and refuses or grants even while Redis is away: then every node
+//! - [`Scratch::spend_all`] is exact under concurrency, and refuses or grants even while Redis is away: then every node
 //!   counts for itself (neither all open nor all closed).
 //! - With Redis away the other calls fail with `UNAVAILABLE`, in half a second at first and at once from then on.
 
@@ -32,16 +32,36 @@ pub struct Rate {
     pub per: Duration,
 }
 
-/// The answer to [`Scratch::spend`].
+/// Units to spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge<'a> {
+    /// Of what. A key should always come with the same rate.
+    pub key: &'a str,
+    /// How much of it there is.
+    pub rate: Rate,
+    /// How many. 0 asks without spending: it is refused when not even one unit is left.
+    pub cost: u32,
+}
+
+impl Charge<'_> {
+    /// The time in which its units refill, in µs.
+    fn value(&self) -> i64 {
+        self.rate.interval() * i64::from(self.rate.bounded(self.cost))
+    }
+}
+
+/// The answer to [`Scratch::spend_all`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowance {
     /// The units are spent.
     Granted {
-        /// Units that could be spent now.
+        /// Units of the first charge that could be spent now.
         remaining: u32,
     },
     /// Nothing was spent.
     Refused {
+        /// The charge that has to wait longest, by its place.
+        which: usize,
         /// When the same would be granted, if nobody else spends; for a cost above `burst` it never is.
         retry_after: Duration,
     },
@@ -99,15 +119,23 @@ impl Scratch {
         }
     }
 
-    /// Spends `cost` units of what `rate` allows for `key`, or nothing if they are not all there.
+    /// Spends the units of all charges, or nothing if they are not all there. Their keys must differ.
     ///
-    /// `now` is the kernel clock's time in µs. A `cost` of 0 asks without spending: it is refused when not even one
-    /// unit is left. A key should always come with the same rate. This is the generic cell rate algorithm (ITU-T I.371).
-    pub async fn spend(&self, key: &str, rate: Rate, cost: u32, now: i64) -> Result<Allowance> {
+    /// `now` is the kernel clock's time in µs. This is the generic cell rate algorithm (ITU-T I.371).
+    pub async fn spend_all(&self, charges: &[Charge<'_>], now: i64) -> Result<Allowance> {
         match self {
-            Self::Memory(scratch) => Ok(scratch.spend(key, rate, cost, now)),
-            Self::Redis(scratch) => Ok(scratch.spend(key, rate, cost, now).await),
+            Self::Memory(scratch) => Ok(scratch.spend_all(charges, now)),
+            Self::Redis(scratch) => Ok(scratch.spend_all(charges, now).await),
         }
+    }
+
+    /// Gives back units that were spent.
+    pub async fn give_back(&self, charges: &[Charge<'_>]) -> Result<()> {
+        match self {
+            Self::Memory(scratch) => scratch.give_back(charges),
+            Self::Redis(scratch) => scratch.give_back(charges).await,
+        }
+        Ok(())
     }
 
     /// Fails while the store is out of reach.
@@ -133,21 +161,30 @@ impl Rate {
     }
 }
 
+/// What one charge comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Store this, if units were spent; so many are left.
+    Enough { store: Option<i64>, remaining: u32 },
+    /// Wait so many µs.
+    Wait(u64),
+}
+
 /// The algorithm, on the stored "theoretical arrival time": when all units will be there again, in µs. Also the text of
-/// the Lua script in `redis.rs`. Answers with the time to store, if units were spent.
-fn decide(stored: Option<i64>, rate: Rate, cost: u32, now: i64) -> (Allowance, Option<i64>) {
+/// the Lua script in `redis.rs`.
+fn decide(stored: Option<i64>, rate: Rate, cost: u32, now: i64) -> Verdict {
     let (interval, cost) = (rate.interval(), rate.bounded(cost));
     let tolerance = interval * i64::from(rate.burst);
     // Never later than all units spent just now: a clock that was ahead costs one refill at most.
     let full_at = stored.unwrap_or(now).clamp(now, now + tolerance);
     let excess = full_at + interval * i64::from(cost.max(1)) - now - tolerance;
     if excess > 0 {
-        return (Allowance::Refused { retry_after: Duration::from_micros(excess.unsigned_abs()) }, None);
+        return Verdict::Wait(excess.unsigned_abs());
     }
     let full_at = full_at + interval * i64::from(cost);
     let remaining = (tolerance - (full_at - now)) / interval;
     let remaining = u32::try_from(remaining).unwrap_or(rate.burst);
-    (Allowance::Granted { remaining }, (cost > 0).then_some(full_at))
+    Verdict::Enough { store: (cost > 0).then_some(full_at), remaining }
 }
 
 #[cfg(test)]
@@ -160,27 +197,27 @@ mod tests {
     #[test]
     fn a_burst_is_granted_exactly_and_refills_evenly() {
         let mut stored = None;
-        let mut spend = |cost, now| {
-            let (allowance, store) = decide(stored, RATE, cost, now);
-            stored = store.or(stored);
-            allowance
+        let mut spend = |cost, now| match decide(stored, RATE, cost, now) {
+            Verdict::Enough { store, remaining } => {
+                stored = store.or(stored);
+                Ok(remaining)
+            }
+            Verdict::Wait(micros) => Err(micros),
         };
-        let refused = |micros| Allowance::Refused { retry_after: Duration::from_micros(micros) };
-        assert_eq!(spend(0, NOW), Allowance::Granted { remaining: 3 });
-        assert_eq!(spend(1, NOW), Allowance::Granted { remaining: 2 });
-        assert_eq!(spend(3, NOW), refused(333_333));
-        assert_eq!(spend(2, NOW), Allowance::Granted { remaining: 0 });
-        assert_eq!(spend(1, NOW), refused(333_333));
-        assert_eq!(spend(0, NOW), refused(333_333));
-        assert_eq!(spend(1, NOW + 333_332), refused(1));
-        assert_eq!(spend(1, NOW + 333_333), Allowance::Granted { remaining: 0 });
-        assert_eq!(spend(0, NOW + 10_000_000), Allowance::Granted { remaining: 3 });
+        assert_eq!(spend(0, NOW), Ok(3));
+        assert_eq!(spend(1, NOW), Ok(2));
+        assert_eq!(spend(3, NOW), Err(333_333));
+        assert_eq!(spend(2, NOW), Ok(0));
+        assert_eq!(spend(1, NOW), Err(333_333));
+        assert_eq!(spend(0, NOW), Err(333_333));
+        assert_eq!(spend(1, NOW + 333_332), Err(1));
+        assert_eq!(spend(1, NOW + 333_333), Ok(0));
+        assert_eq!(spend(0, NOW + 10_000_000), Ok(3));
     }
 
     #[test]
     fn a_clock_that_was_ahead_costs_one_refill_at_most() {
-        let (allowance, _) = decide(Some(NOW * 2), RATE, 1, NOW);
-        assert_eq!(allowance, Allowance::Refused { retry_after: Duration::from_micros(333_333) });
+        assert_eq!(decide(Some(NOW * 2), RATE, 1, NOW), Verdict::Wait(333_333));
     }
 
     #[test]
@@ -188,8 +225,8 @@ mod tests {
         for per in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
             for burst in [0, 1, u32::MAX] {
                 for cost in [0, 1, u32::MAX] {
-                    let (allowance, _) = decide(None, Rate { burst, per }, cost, NOW);
-                    assert_eq!(matches!(allowance, Allowance::Granted { .. }), cost.max(1) <= burst);
+                    let verdict = decide(None, Rate { burst, per }, cost, NOW);
+                    assert_eq!(matches!(verdict, Verdict::Enough { .. }), cost.max(1) <= burst);
                 }
             }
         }

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Allowance, Rate, memory::Limits};
+use super::{Allowance, Charge, memory::Limits};
 use crate::kernel::error::{Error, ErrorCode, Result};
 
 const VALUES: &str = "yanit:value:";
@@ -34,26 +34,53 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A limit stays for so much longer than it takes to refill, in ms: the nodes' clocks may differ.
 const MARGIN: u64 = 10_000;
 
-/// `decide` of `mod.rs`, in one atomic step. Whole numbers up to 2^53 µs (the year 2255) are exact in Lua.
-/// Arguments: now, interval, burst, cost, margin. Answers 1 and the units left, or 0 and the µs to wait.
+/// `decide` of `mod.rs` for every key, in one atomic step. Whole numbers up to 2^53 µs (the year 2255) are exact in Lua.
+/// Arguments: now, margin; for each key interval, burst, cost. Answers with the place of the key that has to wait longest,
+/// from 1, and the µs; or with 0 and the units left of the first.
 static SPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-        local now, interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-        local cost, margin = tonumber(ARGV[4]), tonumber(ARGV[5])
-        local tolerance = interval * burst
-        local full_at = tonumber(redis.call('GET', KEYS[1]) or now)
-        full_at = math.min(math.max(full_at, now), now + tolerance)
-        local excess = full_at + interval * math.max(cost, 1) - now - tolerance
-        if excess > 0 then
-            return {0, excess}
+        local now, margin = tonumber(ARGV[1]), tonumber(ARGV[2])
+        local full, which, longest, remaining = {}, 0, 0, 0
+        for i, key in ipairs(KEYS) do
+            local interval, burst, cost = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2])
+            local tolerance = interval * burst
+            local full_at = tonumber(redis.call('GET', key) or now)
+            full_at = math.min(math.max(full_at, now), now + tolerance)
+            local excess = full_at + interval * math.max(cost, 1) - now - tolerance
+            if excess > longest then
+                which, longest = i, excess
+            end
+            full_at = full_at + interval * cost
+            full[i] = cost > 0 and full_at
+            if i == 1 then
+                remaining = math.floor((tolerance - (full_at - now)) / interval)
+            end
         end
-        full_at = full_at + interval * cost
-        if cost > 0 then
-            local lifetime = math.ceil((full_at - now) / 1000) + margin
-            redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', string.format('%.0f', lifetime))
+        if which > 0 then
+            return {which, longest}
         end
-        return {1, math.floor((tolerance - (full_at - now)) / interval)}
+        for i, key in ipairs(KEYS) do
+            if full[i] then
+                local lifetime = math.ceil((full[i] - now) / 1000) + margin
+                redis.call('SET', key, string.format('%.0f', full[i]), 'PX', string.format('%.0f', lifetime))
+            end
+        end
+        return {0, remaining}
+        ",
+    )
+});
+
+/// Arguments: for each key the µs to give back. A key that is gone has refilled.
+static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        for i, key in ipairs(KEYS) do
+            local full_at = redis.call('GET', key)
+            if full_at then
+                redis.call('SET', key, string.format('%.0f', tonumber(full_at) - tonumber(ARGV[i])), 'KEEPTTL')
+            end
+        end
         ",
     )
 });
@@ -109,14 +136,30 @@ impl RedisScratch {
         self.run(async |connection| command.exec_async(connection).await).await
     }
 
-    /// Spends units; see [`super::Scratch::spend`].
-    pub async fn spend(&self, key: &str, rate: Rate, cost: u32, now: i64) -> Allowance {
-        let mut call = SPEND.key(format!("{LIMITS}{key}"));
-        call.arg(now).arg(rate.interval()).arg(rate.burst).arg(rate.bounded(cost)).arg(MARGIN);
-        match self.run(async |connection| call.invoke_async::<(bool, i64)>(connection).await).await {
-            Ok((true, remaining)) => Allowance::Granted { remaining: u32::try_from(remaining).unwrap_or(rate.burst) },
-            Ok((false, micros)) => Allowance::Refused { retry_after: Duration::from_micros(micros.unsigned_abs()) },
-            Err(_) => self.0.local.spend(key, rate, cost, now),
+    /// Spends units; see [`super::Scratch::spend_all`].
+    pub async fn spend_all(&self, charges: &[Charge<'_>], now: i64) -> Allowance {
+        let mut call = SPEND.prepare_invoke();
+        call.arg(now).arg(MARGIN);
+        for Charge { key, rate, cost } in charges {
+            call.key(format!("{LIMITS}{key}")).arg(rate.interval()).arg(rate.burst).arg(rate.bounded(*cost));
+        }
+        match self.run(async |connection| call.invoke_async::<(usize, i64)>(connection).await).await {
+            Ok((0, remaining)) => Allowance::Granted { remaining: u32::try_from(remaining).unwrap_or_default() },
+            Ok((place, micros)) => {
+                Allowance::Refused { which: place - 1, retry_after: Duration::from_micros(micros.unsigned_abs()) }
+            }
+            Err(_) => self.0.local.spend_all(charges, now),
+        }
+    }
+
+    /// Gives back units; see [`super::Scratch::give_back`].
+    pub async fn give_back(&self, charges: &[Charge<'_>]) {
+        let mut call = GIVE_BACK.prepare_invoke();
+        for charge in charges {
+            call.key(format!("{LIMITS}{}", charge.key)).arg(charge.value());
+        }
+        if self.run(async |connection| call.invoke_async::<()>(connection).await).await.is_err() {
+            self.0.local.give_back(charges);
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use yanit::{
     kernel::{clock::Clock, error::ErrorCode},
-    ports::scratch::{Allowance, Rate, Scratch},
+    ports::scratch::{Allowance, Charge, Rate, Scratch},
 };
 
 use super::bus::{OwnRedis, redis_url, until};
@@ -20,6 +20,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A key of this run only: the server may be in use.
 fn key(name: &str) -> String {
     format!("test:{}:{name}", Clock::system().uuid())
+}
+
+async fn spend(scratch: &Scratch, key: &str, rate: Rate, cost: u32, now: i64) -> Allowance {
+    scratch.spend_all(&[Charge { key, rate, cost }], now).await.unwrap()
 }
 
 async fn keeps_values(scratch: &Scratch) {
@@ -47,7 +51,7 @@ async fn keeps_values(scratch: &Scratch) {
 
     // Values and limits do not meet.
     let rate = Rate { burst: 1, per: HOUR };
-    assert_eq!(scratch.spend(&b, rate, 1, NOW).await.unwrap(), Allowance::Granted { remaining: 0 });
+    assert_eq!(spend(scratch, &b, rate, 1, NOW).await, Allowance::Granted { remaining: 0 });
     assert_eq!(scratch.get(&b).await.unwrap(), Some(Bytes::from_static(b"long")));
     for key in [a, b] {
         scratch.remove(&key).await.unwrap();
@@ -60,14 +64,15 @@ async fn limits_exactly(scratch: &Scratch) {
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let (scratch, key) = (scratch.clone(), key.clone());
-        callers.spawn(async move { scratch.spend(&key, rate, 1, NOW).await.unwrap() });
+        callers.spawn(async move { spend(&scratch, &key, rate, 1, NOW).await });
     }
     let answers = callers.join_all().await;
     let mut granted: Vec<u32> = answers
         .iter()
         .filter_map(|answer| match answer {
             Allowance::Granted { remaining } => Some(*remaining),
-            Allowance::Refused { retry_after } => {
+            Allowance::Refused { retry_after, which } => {
+                assert_eq!(*which, 0);
                 assert_eq!(*retry_after, Duration::from_secs(3));
                 None
             }
@@ -76,10 +81,40 @@ async fn limits_exactly(scratch: &Scratch) {
     granted.sort_unstable();
     assert_eq!(granted, (0..20).collect::<Vec<_>>());
 
-    let refused = Allowance::Refused { retry_after: Duration::from_secs(3) };
-    assert_eq!(scratch.spend(&key, rate, 0, NOW).await.unwrap(), refused);
-    assert_eq!(scratch.spend(&key, rate, 0, NOW + 3_000_000).await.unwrap(), Allowance::Granted { remaining: 1 });
-    assert_eq!(scratch.spend(&key, rate, 1, NOW + 3_000_000).await.unwrap(), Allowance::Granted { remaining: 0 });
+    let refused = Allowance::Refused { which: 0, retry_after: Duration::from_secs(3) };
+    assert_eq!(spend(scratch, &key, rate, 0, NOW).await, refused);
+    assert_eq!(spend(scratch, &key, rate, 0, NOW + 3_000_000).await, Allowance::Granted { remaining: 1 });
+    assert_eq!(spend(scratch, &key, rate, 1, NOW + 3_000_000).await, Allowance::Granted { remaining: 0 });
+}
+
+async fn spends_all_or_nothing(scratch: &Scratch) {
+    let (few, many) = (key("few"), key("many"));
+    let (few_rate, many_rate) = (Rate { burst: 2, per: HOUR }, Rate { burst: 10, per: HOUR });
+    let both = [Charge { key: &many, rate: many_rate, cost: 3 }, Charge { key: &few, rate: few_rate, cost: 1 }];
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (scratch, few, many) = (scratch.clone(), few.clone(), many.clone());
+        callers.spawn(async move {
+            let both = [Charge { key: &many, rate: many_rate, cost: 3 }, Charge { key: &few, rate: few_rate, cost: 1 }];
+            scratch.spend_all(&both, NOW).await.unwrap()
+        });
+    }
+    let answers = callers.join_all().await;
+    let refused = Allowance::Refused { which: 1, retry_after: HOUR / 2 };
+    assert_eq!(answers.iter().filter(|answer| **answer == refused).count(), 6, "{answers:?}");
+    // Who was refused has not spent anything: of ten, three and three are gone.
+    assert_eq!(spend(scratch, &many, many_rate, 4, NOW).await, Allowance::Granted { remaining: 0 });
+    let longest = Allowance::Refused { which: 0, retry_after: HOUR / 10 * 3 };
+    assert_eq!(scratch.spend_all(&[both[0], Charge { key: &key("other"), ..both[1] }], NOW).await.unwrap(), longest);
+
+    scratch.give_back(&[both[0], both[1]]).await.unwrap();
+    assert_eq!(scratch.spend_all(&both, NOW).await.unwrap(), Allowance::Granted { remaining: 0 });
+    // More than was ever there is not to be had by giving back.
+    for _ in 0..9 {
+        scratch.give_back(&both).await.unwrap();
+    }
+    scratch.give_back(&[Charge { key: &key("nobody's"), ..both[0] }]).await.unwrap();
+    assert_eq!(spend(scratch, &many, many_rate, 0, NOW).await, Allowance::Granted { remaining: 10 });
 }
 
 #[tokio::test]
@@ -87,6 +122,7 @@ async fn a_store_in_memory_keeps_the_promises() {
     let scratch = Scratch::memory();
     keeps_values(&scratch).await;
     limits_exactly(&scratch).await;
+    spends_all_or_nothing(&scratch).await;
     scratch.health().await.unwrap();
 }
 
@@ -96,6 +132,7 @@ async fn a_store_in_redis_keeps_the_promises() {
     let scratch = Scratch::redis(&url).await.unwrap();
     keeps_values(&scratch).await;
     limits_exactly(&scratch).await;
+    spends_all_or_nothing(&scratch).await;
     scratch.health().await.unwrap();
 }
 
@@ -112,8 +149,8 @@ async fn both_stores_count_alike() {
         let mut now = NOW;
         for _ in 0..40 {
             let cost = [0, 1, 2, burst / 2, burst, u32::MAX][random.random_range(0..6)];
-            let expected = memory.spend(&key, rate, cost, now).await.unwrap();
-            let given = redis.spend(&key, rate, cost, now).await.unwrap();
+            let expected = spend(&memory, &key, rate, cost, now).await;
+            let given = spend(&redis, &key, rate, cost, now).await;
             assert_eq!(given, expected, "{rate:?} cost {cost} at {now}");
             // Clocks also go back.
             now += random.random_range(-1000..500_000);

@@ -81,9 +81,7 @@ impl Storage {
             database_pool: 8,
             // So that each test can have an address of its own, and with it limits of its own.
             trusted_proxies: "loopback".parse().expect("a network"),
-            rate_per_minute: 100_000,
-            anonymous_rate_per_minute: 100_000,
-            ..Config::default()
+            ..Config::default().without_rates()
         }
     }
 }

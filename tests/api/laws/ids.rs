@@ -175,7 +175,7 @@ async fn ask(app: &TestApp, own: &Place, root: &Root<'_>, template: &str, asked:
 async fn what_belongs_to_another_site_is_answered_as_what_does_not_exist() {
     let schema = introspected().await;
     let roots = roots(&schema);
-    let app = roomy().await;
+    let app = roomy(|_| {}).await;
     let (own, other) = (place(&app, "own").await, place(&app, "other").await);
     let mut wrong = Vec::new();
     for (field, template) in NAMED {

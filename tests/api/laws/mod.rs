@@ -5,6 +5,7 @@ mod ids;
 mod imports;
 mod migrations;
 mod permissions;
+mod quotas;
 mod schema;
 mod settings;
 mod sharing;

@@ -11,7 +11,10 @@ use entity::{
 };
 use sea_orm::{EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
-use yanit::features::accounts::{self, NewPerson};
+use yanit::{
+    config::Config,
+    features::accounts::{self, NewPerson},
+};
 
 use super::{introspected, list, name, type_named, written};
 use crate::harness::{
@@ -412,8 +415,9 @@ const ANSWERED: &str = "subscription($c: ID!) { conversationEvents(conversationI
 const DEPTH: usize = 5;
 
 /// A server that takes documents with everything in them.
-pub(super) async fn roomy() -> TestApp {
-    let configure = |config: &mut yanit::config::Config| {
+pub(super) async fn roomy(change: impl FnOnce(&mut Config) + Send + 'static) -> TestApp {
+    let configure = |config: &mut Config| {
+        change(config);
         (config.max_depth, config.max_complexity) = (100, 10_000_000);
         (config.max_fields, config.max_aliases, config.max_tokens) = (100_000, 10_000, 1_000_000);
     };
@@ -421,17 +425,22 @@ pub(super) async fn roomy() -> TestApp {
 }
 
 /// Two sites with everybody.
-struct World {
-    app: TestApp,
+pub(super) struct World {
+    pub(super) app: TestApp,
     own: Site,
     visitors: [Visitor; 2],
     persons: BTreeMap<&'static str, Person>,
-    things: BTreeMap<&'static str, String>,
+    pub(super) things: BTreeMap<&'static str, String>,
 }
 
 impl World {
     async fn new() -> Self {
-        let app = roomy().await;
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings.
+    pub(super) async fn with(change: impl FnOnce(&mut Config) + Send + 'static) -> Self {
+        let app = roomy(change).await;
         let (own, other) = (app.site(MARK).await, app.site("elsewhere").await);
         let mut persons = BTreeMap::new();
         persons.insert("customer", app.person("customer").await);
@@ -661,7 +670,7 @@ impl World {
         Person { token, refresh, ..person.clone() }
     }
 
-    async fn token_of(&self, actor: &str, field: &str) -> Option<String> {
+    pub(super) async fn token_of(&self, actor: &str, field: &str) -> Option<String> {
         match actor {
             "anonymous" => None,
             "visitor own" => Some(self.visitors[0].token.clone()),
@@ -673,7 +682,7 @@ impl World {
     }
 
     /// A rule's arguments with the things of the own site.
-    async fn arguments(&self, template: &str) -> Value {
+    pub(super) async fn arguments(&self, template: &str) -> Value {
         let mut filled = template.to_owned();
         for part in template.split("\"$").skip(1) {
             let word = part.split('"').next().unwrap_or_default();
@@ -683,7 +692,7 @@ impl World {
     }
 
     /// Asks; returns the whole first answer.
-    async fn ask(&self, token: Option<&str>, root: &Root<'_>, arguments: Value) -> Value {
+    pub(super) async fn ask(&self, token: Option<&str>, root: &Root<'_>, arguments: Value) -> Value {
         let variables = if root.kind == "mutation" { json!({ "input": arguments }) } else { arguments };
         let document = root.document(&variables);
         if root.kind != "subscription" {

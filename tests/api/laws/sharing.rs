@@ -87,7 +87,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let app = roomy().await;
+        let app = roomy(|_| {}).await;
         let (site, other) = (app.site("own").await, app.site("other").await);
         let (visitor, elsewhere) = (app.visitor(&site).await, app.visitor(&other).await);
         let (alice, bob) = (app.agent(&site, "alice").await, app.agent(&site, "bob").await);

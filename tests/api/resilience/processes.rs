@@ -104,13 +104,25 @@ pub(crate) fn program(config: &Config, arguments: &[&str]) -> Command {
         .env_clear()
         .current_dir(&config.data_dir)
         .env("YANIT_DATA_DIR", &config.data_dir)
-        .env("YANIT_RATE_PER_MINUTE", config.rate_per_minute.to_string())
-        .env("YANIT_ANONYMOUS_RATE_PER_MINUTE", config.anonymous_rate_per_minute.to_string())
         .env("YANIT_DATABASE_POOL", config.database_pool.to_string())
         .env("YANIT_SHUTDOWN_SECONDS", config.shutdown_seconds.to_string())
         .env("YANIT_LOG", "warn")
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    for (name, limit) in [
+        ("RATE", config.rate_per_minute),
+        ("VISITOR_RATE", config.visitor_rate_per_minute),
+        ("ANONYMOUS_RATE", config.anonymous_rate_per_minute),
+        ("CHANGES", config.changes_per_minute),
+        ("MESSAGES", config.messages_per_minute),
+        ("ADDRESS_MESSAGES", config.address_messages_per_minute),
+        ("SITE_MESSAGES", config.site_messages_per_minute),
+        ("CONVERSATIONS", config.conversations_per_minute),
+        ("ADDRESS_CONVERSATIONS", config.address_conversations_per_minute),
+        ("SITE_CONVERSATIONS", config.site_conversations_per_minute),
+    ] {
+        command.env(format!("YANIT_{name}_PER_MINUTE"), limit.to_string());
+    }
     if config.embedder != "built-in" {
         command.env("YANIT_EMBEDDER", &config.embedder);
     }

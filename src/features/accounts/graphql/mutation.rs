@@ -33,6 +33,9 @@ pub(super) struct LoginInput {
     /// The password of the account.
     #[graphql(secret)]
     password: String,
+    /// The `deviceToken` of an earlier sign-in on this device, if there was one.
+    #[graphql(secret)]
+    device_token: Option<String>,
 }
 
 /// What gets the next pair of tokens.
@@ -111,15 +114,17 @@ impl AccountsMutation {
         Ok(actions::register(ctx.cx(), &input.email, &input.password, &input.name).await?.into())
     }
 
-    /// Signs in. Refused with `INVALID_CREDENTIALS` when address and password do not belong together; after five
-    /// failures within an hour with `RATE_LIMITED`. May stand once in a document.
+    /// Signs in. Refused with `INVALID_CREDENTIALS` when address and password do not belong together, and with
+    /// `RATE_LIMITED` after too many failures within an hour: 5 for one account from one network address, 50 for one
+    /// account, 100 from one network address; a device that sends its `deviceToken` has 10 of its own instead. Sign-ins
+    /// that succeed do not count. May stand once in a document.
     async fn login(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who wants to sign in.")] input: LoginInput,
     ) -> Result<AuthPayload<by::Login>> {
         limits::once(ctx, "login")?;
-        Ok(actions::login(ctx.cx(), &input.email, &input.password).await?.into())
+        Ok(actions::login(ctx.cx(), &input.email, &input.password, input.device_token.as_deref()).await?.into())
     }
 
     /// Exchanges a refresh token for a new pair; the old one counts no more. Using one twice ends the whole sign-in

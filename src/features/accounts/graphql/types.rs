@@ -167,6 +167,9 @@ pub struct AuthPayload<M: Send + Sync> {
     pub refresh_token: String,
     /// From when on the refresh token counts no more: 30 days after it was issued.
     pub refresh_token_expires_at: DateTime<Utc>,
+    /// Keep it on this device, also after signing out, and send it with the next `login`: then wrong passwords that others
+    /// try for the account do not delay signing in here. It is good for 180 days and for nothing else.
+    pub device_token: String,
     #[graphql(skip)]
     by: PhantomData<M>,
 }
@@ -179,6 +182,7 @@ impl<M: Send + Sync> From<Issued> for AuthPayload<M> {
             access_token_expires_at: issued.access_token_expires_at,
             refresh_token: issued.refresh_token,
             refresh_token_expires_at: issued.refresh_token_expires_at,
+            device_token: issued.device_token,
             by: PhantomData,
         }
     }
@@ -210,9 +214,10 @@ impl TokenVerification {
     pub(super) fn new(claims: Option<&Claims>, refused: Option<&Error>) -> Self {
         Self {
             valid: refused.is_none(),
-            kind: claims.map(|claims| match claims.bearer {
-                Bearer::User { .. } => TokenKind::User,
-                Bearer::Visitor { .. } => TokenKind::Visitor,
+            kind: claims.and_then(|claims| match claims.bearer {
+                Bearer::User { .. } => Some(TokenKind::User),
+                Bearer::Visitor { .. } => Some(TokenKind::Visitor),
+                Bearer::Device { .. } => None,
             }),
             expires_at: claims.map(Claims::expires_at),
             reason: refused.map(|error| error.reason.unwrap_or(ErrorReason::InvalidToken)),

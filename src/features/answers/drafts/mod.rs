@@ -27,12 +27,9 @@ use crate::{
         accounts, assistants,
         conversations::{self, Author, Posting},
     },
-    kernel::{Ctx, Error, ErrorReason, Permission, Result, text},
-    ports::{db::Db, scratch::Rate},
+    kernel::{Ctx, Error, ErrorReason, Permission, Result, quotas, text},
+    ports::db::Db,
 };
-
-/// How many drafts a person may ask for.
-const DRAFTS: Rate = Rate { burst: 30, per: Duration::from_secs(60) };
 
 /// Begins a draft of the reply to what the visitor said last. An earlier one for the same agent that is still being
 /// written is given up.
@@ -41,7 +38,7 @@ async fn suggest(cx: &Ctx, id: ConversationId) -> Result<run::Model> {
     let conversation = conversations::find(&cx.db(), &reach, id).await?;
     conversations::model::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
     let agent = accounts::signed_in(&cx.actor)?.user;
-    accounts::limit(cx, &format!("draft:{agent}"), DRAFTS, 1).await?;
+    quotas::spend(cx, &[quotas::DRAFTS_OF_PERSON.of(agent)]).await?;
     let mut tx = cx.begin().await?;
     conversations::find_for_update(&tx.db(), &reach, id).await?;
     let assistant = writer(&tx.db(), &conversation).await?;

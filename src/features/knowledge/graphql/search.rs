@@ -1,7 +1,5 @@
 //! Finding articles that answer something.
 
-use std::time::Duration;
-
 use ::entity::{ids::SiteId, knowledge_settings::Fusion};
 use async_graphql::{Context, Object, SimpleObject};
 
@@ -19,8 +17,7 @@ use crate::{
         },
         sites::{self, reach_in},
     },
-    kernel::{Ctx, CtxExt, Error, ErrorReason, Permission, Result, text},
-    ports::scratch::{Allowance, Rate},
+    kernel::{Ctx, CtxExt, Error, ErrorReason, Permission, Result, quotas, text},
 };
 
 /// Articles that a search shows when it is not told, and most that it shows.
@@ -38,8 +35,6 @@ const DRAFT_MIN: usize = 3;
 /// Closeness in meaning, or share of words, that a suggestion needs: it comes unasked, so it must be closer than what is
 /// searched for.
 const FITTING: (f32, f32) = (0.3, 0.2);
-/// Suggestions of one visitor: a draft is asked about after a pause in typing, not with each letter.
-const SUGGESTIONS: Rate = Rate { burst: 30, per: Duration::from_secs(60) };
 
 /// Why a match has its score.
 #[derive(Clone, Debug, SimpleObject)]
@@ -108,6 +103,11 @@ impl SearchQuery {
         let text = text::body("text", &text, TEXT_MAX)?;
         let limit = check_first(first, SEARCHED)?;
         let (site, is_staff) = searched(cx, site_id, site_key.as_deref(), explain).await?;
+        let expense = match cx.actor.user() {
+            Some(person) => quotas::SEARCHES_OF_PERSON.of(person),
+            None => quotas::SEARCHES_FROM_ADDRESS.at(site, &cx.request),
+        };
+        quotas::spend(cx, &[expense]).await?;
         let options = RetrieveOptions { public_only: !is_staff, limit };
         let kind = Kind::from(filter.unwrap_or_default());
         let found = retrieve::find(cx, site, &text, options, Spread::Articles, &kind).await?;
@@ -136,10 +136,9 @@ impl SearchQuery {
         if text.chars().filter(|c| c.is_alphanumeric()).take(DRAFT_MIN).count() < DRAFT_MIN {
             return Ok(vec![]);
         }
-        let key = format!("suggestions:{visitor}");
-        if let Allowance::Refused { retry_after } = cx.scratch.spend(&key, SUGGESTIONS, 1, cx.clock.micros()).await? {
-            return Err(Error::rate_limited(retry_after));
-        }
+        let expenses =
+            [quotas::SUGGESTIONS_OF_VISITOR.of(visitor), quotas::SEARCHES_FROM_ADDRESS.at(site, &cx.request)];
+        quotas::spend(cx, &expenses).await?;
         let options = RetrieveOptions { public_only: true, limit };
         let mut found = retrieve::find(cx, site, &text, options, Spread::Articles, &Kind::default()).await?;
         let (close, worded) = FITTING;
