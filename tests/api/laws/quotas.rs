@@ -39,7 +39,29 @@ async fn spend(world: &World, token: Option<&str>, document: &str, variables: &V
     panic!("{document} meets no limit");
 }
 
-/// The refusal of a subscription, asked for as server-sent events.
+/// The refusal of an operation once its caller's quota is spent by something else. Time goes on, and a unit may be there
+/// again when the operation comes; so it is tried a few times.
+async fn refused(
+    world: &World,
+    token: Option<&str>,
+    (document, variables): (&str, Value),
+    root: &Root<'_>,
+    arguments: Value,
+) -> Value {
+    for _ in 0..5 {
+        spend(world, token, document, &variables).await;
+        let answer = match root.kind {
+            "subscription" => events(world, token, root, &arguments).await,
+            _ => world.ask(token, root, arguments.clone()).await,
+        };
+        if refusal(&answer).as_deref() == Some("RATE_LIMITED") {
+            return answer;
+        }
+    }
+    panic!("{} meets no limit", name(root.field));
+}
+
+/// The answer to a subscription that is refused, asked for as server-sent events.
 async fn events(world: &World, token: Option<&str>, root: &Root<'_>, arguments: &Value) -> Value {
     let from = world.app.from.to_string();
     let signed = format!("Bearer {}", token.unwrap_or_default());
@@ -57,20 +79,13 @@ async fn events(world: &World, token: Option<&str>, root: &Root<'_>, arguments: 
 async fn every_operation_of_strangers_meets_a_limit() {
     let schema = introspected().await;
     let roots = roots(&schema);
-    let few = |config: &mut Config| (config.visitor_rate_per_minute, config.anonymous_rate_per_minute) = (60, 60);
+    let few = |config: &mut Config| (config.visitor_rate_per_minute, config.anonymous_rate_per_minute) = (20, 40);
     let mut world = World::with(few).await;
     let visitor = world.token_of("visitor own", "").await;
     for (actor, token) in [(0, None), (1, visitor.as_deref())] {
-        let operations = allowed(&mut world, &roots, actor).await;
-        for (root, arguments) in operations {
-            spend(&world, token, "{ __typename }", &json!({})).await;
-            let answer = match root.kind {
-                "subscription" => events(&world, token, root, &arguments).await,
-                _ => world.ask(token, root, arguments).await,
-            };
-            let field = name(root.field);
-            assert_eq!(refusal(&answer).as_deref(), Some("RATE_LIMITED"), "{field} as actor {actor}: {answer}");
-            assert!(answer["errors"][0]["extensions"]["retryAfter"].is_i64(), "{answer}");
+        for (root, arguments) in allowed(&mut world, &roots, actor).await {
+            let answer = refused(&world, token, ("{ __typename }", json!({})), root, arguments).await;
+            assert!(answer["errors"][0]["extensions"]["retryAfter"].is_i64(), "{}: {answer}", name(root.field));
         }
     }
 }
@@ -79,16 +94,14 @@ async fn every_operation_of_strangers_meets_a_limit() {
 async fn every_change_by_a_visitor_meets_a_limit() {
     let schema = introspected().await;
     let roots = roots(&schema);
-    let mut world = World::with(|config| config.changes_per_minute = 30).await;
+    let mut world = World::with(|config| config.changes_per_minute = 20).await;
     let visitor = world.token_of("visitor own", "").await;
     let mut operations = allowed(&mut world, &roots, 1).await;
     operations.retain(|(root, _)| root.kind == "mutation");
     let typing = json!({ "i": { "conversationId": world.things["conversation"], "isTyping": true } });
     for (root, arguments) in operations {
-        spend(&world, visitor.as_deref(), TYPING, &typing).await;
-        let answer = world.ask(visitor.as_deref(), root, arguments).await;
-        assert_eq!(refusal(&answer).as_deref(), Some("RATE_LIMITED"), "{}: {answer}", name(root.field));
+        let answer = refused(&world, visitor.as_deref(), (TYPING, typing.clone()), root, arguments).await;
         let message = answer["errors"][0]["message"].as_str().unwrap_or_default();
-        assert!(message.starts_with("Too many changes by one person: 30 per minute are allowed."), "{message}");
+        assert!(message.starts_with("Too many changes by one person: 20 per minute are allowed."), "{message}");
     }
 }
