@@ -95,7 +95,10 @@ impl App {
         };
         let tasks = Tasks::default();
         let (bus, scratch) = match &config.redis_url {
-            Some(url) => (Bus::redis(url, &tasks).await?, Scratch::redis(url).await?),
+            Some(url) => {
+                let prefix = &config.redis_prefix;
+                (Bus::redis(url, prefix, &tasks).await?, Scratch::redis(url, prefix).await?)
+            }
             None => (Bus::memory(), Scratch::memory()),
         };
         let embeddings = Embeddings::from_config(&config)?;

@@ -26,6 +26,8 @@ pub struct Config {
     pub database_url: Option<String>,
     /// `REDIS_URL`: carries hints between nodes; without it this node stands alone.
     pub redis_url: Option<String>,
+    /// `YANIT_REDIS_PREFIX`: what tells this installation's keys and channel on the Redis server from those of others.
+    pub redis_prefix: String,
     /// `QDRANT_URL`: gRPC address of a Qdrant server; without it the built-in index.
     pub qdrant_url: Option<String>,
     /// `YANIT_QDRANT_API_KEY`
@@ -177,6 +179,7 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             database_url: None,
             redis_url: None,
+            redis_prefix: "yanit".into(),
             qdrant_url: None,
             qdrant_api_key: None,
             secret_key: None,
@@ -445,6 +448,11 @@ impl Config {
                 return fail(setting, &format!("is {value}; it must be between {low} and {high}"));
             }
         }
+        let prefix = &self.redis_prefix;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if !(1..=60).contains(&prefix.len()) || !prefix.bytes().all(is_plain) {
+            return fail("YANIT_REDIS_PREFIX", "must be 1 to 60 letters, digits, `-`, `_` and `.`");
+        }
         // One client alone may hold half of it.
         let largest = self.max_body_bytes.max(self.max_upload_bytes);
         if self.max_incoming_bytes < 2 * largest {
@@ -568,8 +576,12 @@ mod tests {
 
     #[test]
     fn the_largest_upload_finds_room() {
-        assert!(load(&[("max_incoming_bytes", "41943040")]).is_ok());
-        let error = load(&[("max_incoming_bytes", "41943039")]).unwrap_err();
+        let with = |bytes: usize| {
+            let defaults = Figment::from(Serialized::defaults(Config::default()));
+            Config::from_figment(defaults.merge(("max_incoming_bytes", bytes)))
+        };
+        assert!(with(41_943_040).is_ok());
+        let error = with(41_943_039).unwrap_err();
         assert!(error.0.starts_with("YANIT_MAX_INCOMING_BYTES") && error.0.contains("41943040"), "{error}");
     }
 

@@ -105,7 +105,9 @@ impl Tasks {
     pub async fn drain(&self, patience: Duration) {
         self.stop();
         if timeout(patience, self.work.tracker.wait()).await.is_err() {
-            tracing::warn!(tasks = self.work.abort(), "work under way did not end in time and is cut");
+            // Not inside the macro, which evaluates nothing where warnings are not logged.
+            let tasks = self.work.abort();
+            tracing::warn!(tasks, "work under way did not end in time and is cut");
             let _ = timeout(CUT, self.work.tracker.wait()).await;
         }
         self.finished.cancel();

@@ -67,12 +67,12 @@ impl Bus {
         Self::Memory(MemoryBus::default())
     }
 
-    /// A bus that reaches all nodes on the same Redis server.
+    /// A bus that reaches all nodes on the same Redis server with the same prefix.
     ///
     /// Fails only if the URL is unusable. Waits a second and a half for the server; after that it returns a degraded
     /// bus, which connects in the background as soon as it can.
-    pub async fn redis(url: &str, tasks: &Tasks) -> Result<Self> {
-        Ok(Self::Redis(RedisBus::connect(url, tasks).await?))
+    pub async fn redis(url: &str, prefix: &str, tasks: &Tasks) -> Result<Self> {
+        Ok(Self::Redis(RedisBus::connect(url, prefix, tasks).await?))
     }
 
     /// Begins to listen: what is signalled after this returns is heard. Dropping the listener ends it.

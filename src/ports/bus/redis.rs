@@ -36,8 +36,8 @@ use crate::kernel::{
     task::Tasks,
 };
 
-/// The one channel of all nodes.
-const CHANNEL: &str = "yanit:bus";
+/// The one channel of all nodes, after their prefix.
+const CHANNEL: &str = "bus";
 
 /// Signals that wait for the publisher. When it is full, more are dropped and the other nodes are told of a loss.
 const QUEUE: usize = 8192;
@@ -81,7 +81,7 @@ pub struct RedisBus {
 
 impl RedisBus {
     /// Connects; see [`super::Bus::redis`].
-    pub async fn connect(url: &str, tasks: &Tasks) -> Result<Self> {
+    pub async fn connect(url: &str, prefix: &str, tasks: &Tasks) -> Result<Self> {
         let client = Client::open(url).map_err(|error| Error {
             source: Some(Arc::new(error)),
             ..Error::new(
@@ -95,6 +95,7 @@ impl RedisBus {
         let (degraded_sender, mut degraded) = watch::channel(true);
         let link = Link {
             client,
+            channel: format!("{prefix}:{CHANNEL}"),
             node: rand::random(),
             local: local.clone(),
             signals,
@@ -165,6 +166,7 @@ async fn remind(local: MemoryBus, mut degraded: watch::Receiver<bool>) {
 /// What keeps a node connected.
 struct Link {
     client: Client,
+    channel: String,
     node: NodeId,
     local: MemoryBus,
     signals: mpsc::Receiver<Signal>,
@@ -222,7 +224,7 @@ impl Link {
 
     async fn subscribe(&self) -> RedisResult<PubSubStream> {
         let mut subscription = in_time(CONNECT_TIMEOUT, self.client.get_async_pubsub()).await?;
-        in_time(RESPONSE_TIMEOUT, subscription.subscribe(CHANNEL)).await?;
+        in_time(RESPONSE_TIMEOUT, subscription.subscribe(&self.channel)).await?;
         Ok(subscription.into_on_message())
     }
 
@@ -266,11 +268,11 @@ impl Link {
         for signal in signals {
             if frame.len() >= FRAME_BYTES {
                 let full = std::mem::replace(&mut frame, wire::frame(&self.node));
-                pipeline.publish(CHANNEL, full).ignore();
+                pipeline.publish(&self.channel, full).ignore();
             }
             wire::put(&mut frame, signal);
         }
-        pipeline.publish(CHANNEL, frame).ignore();
+        pipeline.publish(&self.channel, frame).ignore();
         pipeline.exec_async(connection).await
     }
 }

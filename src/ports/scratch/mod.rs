@@ -82,10 +82,10 @@ impl Scratch {
         Self::Memory(MemoryScratch::default())
     }
 
-    /// A store that all nodes on the same Redis server share. Fails only if the URL is unusable; a server that does not
+    /// A store that all nodes on the same Redis server with the same prefix share. Fails only if the URL is unusable; a server that does not
     /// answer yet is asked again later.
-    pub async fn redis(url: &str) -> Result<Self> {
-        Ok(Self::Redis(RedisScratch::connect(url).await?))
+    pub async fn redis(url: &str, prefix: &str) -> Result<Self> {
+        Ok(Self::Redis(RedisScratch::connect(url, prefix).await?))
     }
 
     /// Keeps a value for `ttl` (between a millisecond and a year), in place of an earlier one.

@@ -21,8 +21,9 @@ use tokio::{
 use super::{Allowance, Charge, memory::Limits};
 use crate::kernel::error::{Error, ErrorCode, Result};
 
-const VALUES: &str = "yanit:value:";
-const LIMITS: &str = "yanit:limit:";
+/// What keys of values and of limits begin with, after the prefix of the nodes.
+const VALUES: &str = "value";
+const LIMITS: &str = "limit";
 
 /// The longest a call waits for Redis, with or without connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -91,6 +92,7 @@ pub struct RedisScratch(Arc<Inner>);
 
 struct Inner {
     client: Client,
+    prefix: Box<str>,
     connection: Mutex<Option<MultiplexedConnection>>,
     gate: Gate,
     /// Counts while Redis is away.
@@ -99,7 +101,7 @@ struct Inner {
 
 impl RedisScratch {
     /// Connects; see [`super::Scratch::redis`].
-    pub async fn connect(url: &str) -> Result<Self> {
+    pub async fn connect(url: &str, prefix: &str) -> Result<Self> {
         let client = Client::open(url).map_err(|error| Error {
             source: Some(Arc::new(error)),
             ..Error::new(
@@ -107,32 +109,42 @@ impl RedisScratch {
                 "The Redis URL is unusable; it looks like redis://[user:password@]host[:port][/database].",
             )
         })?;
-        let inner = Inner { client, connection: Mutex::default(), gate: Gate::new(), local: Limits::default() };
+        let inner = Inner {
+            client,
+            prefix: prefix.into(),
+            connection: Mutex::default(),
+            gate: Gate::new(),
+            local: Limits::default(),
+        };
         let scratch = Self(Arc::new(inner));
         // A server that is not there yet was logged, and is asked again later.
         let _ = scratch.health().await;
         Ok(scratch)
     }
 
+    fn key(&self, of: &str, key: &str) -> String {
+        format!("{}:{of}:{key}", self.0.prefix)
+    }
+
     /// Keeps a value; see [`super::Scratch::put`].
     pub async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         let mut command = redis::cmd("SET");
-        command.arg(format!("{VALUES}{key}")).arg(&value[..]).arg("PX").arg(millis);
+        command.arg(self.key(VALUES, key)).arg(&value[..]).arg("PX").arg(millis);
         self.run(async |connection| command.exec_async(connection).await).await
     }
 
     /// The value, while it lasts.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>> {
         let mut command = redis::cmd("GET");
-        command.arg(format!("{VALUES}{key}"));
+        command.arg(self.key(VALUES, key));
         self.run(async |connection| command.query_async(connection).await).await
     }
 
     /// Forgets the value.
     pub async fn remove(&self, key: &str) -> Result<()> {
         let mut command = redis::cmd("DEL");
-        command.arg(format!("{VALUES}{key}"));
+        command.arg(self.key(VALUES, key));
         self.run(async |connection| command.exec_async(connection).await).await
     }
 
@@ -141,7 +153,7 @@ impl RedisScratch {
         let mut call = SPEND.prepare_invoke();
         call.arg(now).arg(MARGIN);
         for Charge { key, rate, cost } in charges {
-            call.key(format!("{LIMITS}{key}")).arg(rate.interval()).arg(rate.burst).arg(rate.bounded(*cost));
+            call.key(self.key(LIMITS, key)).arg(rate.interval()).arg(rate.burst).arg(rate.bounded(*cost));
         }
         match self.run(async |connection| call.invoke_async::<(usize, i64)>(connection).await).await {
             Ok((0, remaining)) => Allowance::Granted { remaining: u32::try_from(remaining).unwrap_or_default() },
@@ -156,7 +168,7 @@ impl RedisScratch {
     pub async fn give_back(&self, charges: &[Charge<'_>]) {
         let mut call = GIVE_BACK.prepare_invoke();
         for charge in charges {
-            call.key(format!("{LIMITS}{}", charge.key)).arg(charge.value());
+            call.key(self.key(LIMITS, charge.key)).arg(charge.value());
         }
         if self.run(async |connection| call.invoke_async::<()>(connection).await).await.is_err() {
             self.0.local.give_back(charges);

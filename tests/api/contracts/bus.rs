@@ -191,7 +191,8 @@ async fn a_bus_in_memory_keeps_the_promises() {
 async fn a_bus_over_redis_keeps_the_promises() {
     let Some(url) = redis_url() else { return };
     let tasks = Tasks::default();
-    let (one, other) = (Bus::redis(&url, &tasks).await.unwrap(), Bus::redis(&url, &tasks).await.unwrap());
+    let (one, other) =
+        (Bus::redis(&url, "yanit", &tasks).await.unwrap(), Bus::redis(&url, "yanit", &tasks).await.unwrap());
     carries_signals(&one).await;
     carries_signals_between(&one, &other).await;
     carries_signals_between(&other, &one).await;
@@ -201,7 +202,7 @@ async fn a_bus_over_redis_keeps_the_promises() {
 #[tokio::test]
 async fn an_unusable_redis_url_is_refused_without_repeating_it() {
     for url in ["", "redis://", "http://localhost", "redis://user:secret@host:notaport"] {
-        let Err(error) = Bus::redis(url, &Tasks::default()).await else { panic!("{url:?} was accepted") };
+        let Err(error) = Bus::redis(url, "yanit", &Tasks::default()).await else { panic!("{url:?} was accepted") };
         assert!(error.message.contains("Redis URL"), "{error:?}");
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
@@ -213,12 +214,12 @@ async fn after_an_outage_of_redis_the_lag_is_heard_and_delivery_resumes() {
     let tasks = Tasks::default();
 
     // Not there at the start: no failure, and it is found later.
-    let one = Bus::redis(&server.url(), &tasks).await.unwrap();
+    let one = Bus::redis(&server.url(), "yanit", &tasks).await.unwrap();
     assert!(one.is_degraded());
     assert!(one.health().await.is_err());
     server.start();
     until("the bus finds the server", async || !one.is_degraded()).await;
-    let other = Bus::redis(&server.url(), &tasks).await.unwrap();
+    let other = Bus::redis(&server.url(), "yanit", &tasks).await.unwrap();
     carries_signals_between(&one, &other).await;
 
     for round in 0..2 {
@@ -265,9 +266,9 @@ async fn a_node_that_was_cut_off_tells_the_others_to_look_again() {
     let Some(mut server) = OwnRedis::new() else { return };
     server.start();
     let (tasks, leaving) = (Tasks::default(), Tasks::default());
-    let mut one = Bus::redis(&server.url(), &tasks).await.unwrap();
+    let mut one = Bus::redis(&server.url(), "yanit", &tasks).await.unwrap();
     until("the server is up", async || !one.is_degraded()).await;
-    let other = Bus::redis(&server.url(), &leaving).await.unwrap();
+    let other = Bus::redis(&server.url(), "yanit", &leaving).await.unwrap();
 
     // What is signalled just before the end is still heard elsewhere.
     let mut listener = one.listen(&[Topic::Jobs]);
@@ -277,7 +278,7 @@ async fn a_node_that_was_cut_off_tells_the_others_to_look_again() {
     drop(listener);
 
     // A server that comes back empty-handed has lost signals: both sides are told.
-    one = Bus::redis(&server.url(), &tasks).await.unwrap();
+    one = Bus::redis(&server.url(), "yanit", &tasks).await.unwrap();
     let mut listener = one.listen(&[Topic::Journal]);
     server.kill();
     assert_eq!(hear(&mut listener).await, Heard::Lagged);

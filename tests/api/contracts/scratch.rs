@@ -129,7 +129,7 @@ async fn a_store_in_memory_keeps_the_promises() {
 #[tokio::test]
 async fn a_store_in_redis_keeps_the_promises() {
     let Some(url) = redis_url() else { return };
-    let scratch = Scratch::redis(&url).await.unwrap();
+    let scratch = Scratch::redis(&url, "yanit").await.unwrap();
     keeps_values(&scratch).await;
     limits_exactly(&scratch).await;
     spends_all_or_nothing(&scratch).await;
@@ -139,7 +139,7 @@ async fn a_store_in_redis_keeps_the_promises() {
 #[tokio::test]
 async fn both_stores_count_alike() {
     let Some(url) = redis_url() else { return };
-    let (memory, redis) = (Scratch::memory(), Scratch::redis(&url).await.unwrap());
+    let (memory, redis) = (Scratch::memory(), Scratch::redis(&url, "yanit").await.unwrap());
     let mut random = StdRng::seed_from_u64(7);
     for _ in 0..50 {
         let key = key("alike");
@@ -161,11 +161,11 @@ async fn both_stores_count_alike() {
 #[tokio::test]
 async fn without_redis_the_node_limits_by_itself_and_values_fail_at_once() {
     let Some(mut server) = OwnRedis::new() else { return };
-    let Err(error) = Scratch::redis("http://localhost").await else { panic!("accepted") };
+    let Err(error) = Scratch::redis("http://localhost", "yanit").await else { panic!("accepted") };
     assert!(error.message.contains("Redis URL"), "{error:?}");
 
     // Not there at the start: no failure, and it is found later.
-    let scratch = Scratch::redis(&server.url()).await.unwrap();
+    let scratch = Scratch::redis(&server.url(), "yanit").await.unwrap();
     assert!(scratch.health().await.is_err());
     limits_exactly(&scratch).await;
     server.start();

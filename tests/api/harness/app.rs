@@ -43,6 +43,7 @@ pub(crate) struct Options {
 
 /// One place to keep data, which several servers may share.
 pub(crate) struct Storage {
+    name: String,
     folder: PathBuf,
     database_url: Option<String>,
     admin_url: Option<String>,
@@ -62,7 +63,7 @@ impl Storage {
                 Some(with_database(admin, &name))
             }
         };
-        Self { folder, database_url, admin_url }
+        Self { name, folder, database_url, admin_url }
     }
 
     /// True on PostgreSQL, where several servers can share the data.
@@ -77,6 +78,8 @@ impl Storage {
             data_dir: self.folder.clone(),
             database_url: self.database_url.clone(),
             redis_url: setting("TEST_REDIS_URL"),
+            // What other tests did, at other times by their clocks, counts against no limit of this one.
+            redis_prefix: self.name.clone(),
             secret_key: Some("0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c".into()),
             database_pool: 8,
             // So that each test can have an address of its own, and with it limits of its own.

@@ -104,6 +104,7 @@ pub(crate) fn program(config: &Config, arguments: &[&str]) -> Command {
         .env_clear()
         .current_dir(&config.data_dir)
         .env("YANIT_DATA_DIR", &config.data_dir)
+        .env("YANIT_REDIS_PREFIX", &config.redis_prefix)
         .env("YANIT_DATABASE_POOL", config.database_pool.to_string())
         .env("YANIT_SHUTDOWN_SECONDS", config.shutdown_seconds.to_string())
         .env("YANIT_LOG", "warn")
