@@ -195,7 +195,7 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        let begun = match self.doubt.learn(self.connection.begin_with_options(options.clone()).await) {
+        let begun = match self.doubt.learn(self.connection.begin_with_options(options).await) {
             // Nothing was written yet.
             Err(error) if self.is_postgres() && is_connection_failure(&error) => {
                 self.connection.begin_with_options(options).await

@@ -23,10 +23,7 @@ pub(super) fn write(plan: &Plan, data: &Value, errors: &mut Vec<ServerError>, ou
     paths.sort_unstable_by(|one, other| compare(one, other));
     let mut shape = Shape { out, paths, added: Vec::new(), holds_any: false };
     let begin = shape.out.len();
-    let root = match data {
-        Value::Object(fields) => Some(fields),
-        _ => None,
-    };
+    let root = if let Value::Object(fields) = data { Some(fields) } else { None };
     let fields = of_object(&plan.root, root).unwrap_or_default();
     let has_any = match shape.object(fields, root, None) {
         Ok(()) => shape.holds_any || fields.is_empty(),

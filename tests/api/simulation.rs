@@ -320,7 +320,7 @@ impl Simulation {
     async fn follow(&mut self, until: Cursor) {
         let cx = self.nodes[0].app.cx();
         let site = self.site.id.parse::<SiteId>().expect("an id");
-        while self.read < until {
+        while self.read.seq < until.seq {
             let lines = journal::read(&cx.db(), site, Scope::Site, self.read, 500).await.expect("it reads");
             for line in lines.iter().take_while(|line| line.seq <= until.seq) {
                 self.read = line.cursor();

@@ -24,9 +24,9 @@ fn path(segments: serde_json::Value) -> Vec<PathSegment> {
     let serde_json::Value::Array(segments) = segments else { panic!("a path is a list") };
     segments
         .into_iter()
-        .map(|segment| match segment {
-            serde_json::Value::String(name) => PathSegment::Field(name),
-            index => PathSegment::Index(usize::try_from(index.as_u64().unwrap()).unwrap()),
+        .map(|segment| match segment.as_str() {
+            Some(name) => PathSegment::Field(name.to_owned()),
+            None => PathSegment::Index(usize::try_from(segment.as_u64().unwrap()).unwrap()),
         })
         .collect()
 }

@@ -52,6 +52,8 @@ pub(crate) struct Storage {
 impl Storage {
     /// A fresh, empty place.
     pub(crate) async fn new() -> Self {
+        // Tests ask processes, too, before any server of their own has done so.
+        yanit::ports::http::install_tls();
         let name = format!("yanit_test_{}", uuid::Uuid::from_u128(rand::random()).simple());
         let folder = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
