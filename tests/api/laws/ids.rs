@@ -230,7 +230,7 @@ fn places(template: &Value, path: &str, signs: &[char]) -> Vec<String> {
                 places(value, &path, signs)
             })
             .collect(),
-        _ => vec![],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![],
     }
 }
 
