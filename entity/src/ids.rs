@@ -33,11 +33,11 @@ impl fmt::Display for IdError {
             Self::WrongKind { expected, given } => {
                 write!(
                     f,
-                    "this is the id of another kind (`{given}_…`); an id starting with `{expected}_` is needed here"
+                    "This is the id of another kind of thing (`{given}_…`); the id needed here begins with `{expected}_`."
                 )
             }
             Self::Malformed { expected } => {
-                write!(f, "not an id; an id looks like `{expected}_` followed by 32 hexadecimal digits")
+                write!(f, "This is not an id; the id needed here is `{expected}_` followed by 32 hexadecimal digits.")
             }
         }
     }
@@ -127,7 +127,8 @@ macro_rules! ids {
             #[Scalar(name = "ID")]
             impl ScalarType for $name {
                 fn parse(value: Value) -> InputValueResult<Self> {
-                    let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+                    // By the specification an id may be a number, too; none of this server's is.
+                    let text = if let Value::String(text) = &value { text.as_str() } else { "" };
                     text.parse().map_err(|error: IdError| {
                         let reason = match &error {
                             IdError::WrongKind { .. } => "WRONG_ID_KIND",

@@ -70,7 +70,7 @@ pub(super) fn credentials(email: &str, password: &str) -> Result<(String, String
 
 /// The answer to a wrong address and to a wrong password.
 pub(super) fn wrong_credentials() -> Error {
-    Error::new(ErrorCode::Unauthenticated, "E-mail address and password do not belong together.")
+    Error::new(ErrorCode::Unauthenticated, "The e-mail address or the password is wrong.")
         .reason(ErrorReason::InvalidCredentials)
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn insert(db: &Db<'_>, row: &user::Model) -> Result<()> {
     let row = user::Entity::insert(row.clone().into_active_model());
     row.exec_without_returning(db).await.map_err(|error| {
         Error::from(error).or_taken(|| {
-            Error::conflict(ErrorReason::EmailTaken, "There is an account with this address already; sign in instead.")
+            Error::conflict(ErrorReason::EmailTaken, "There is already an account with this address; sign in instead.")
                 .at("input.email")
         })
     })?;

@@ -114,7 +114,7 @@ pub fn invalid() -> Error {
 
 /// A token whose time is over.
 pub fn expired() -> Error {
-    Error::new(ErrorCode::Unauthenticated, "The token has run out; get a new one.").reason(ErrorReason::TokenExpired)
+    Error::new(ErrorCode::Unauthenticated, "The token has expired; get a new one.").reason(ErrorReason::TokenExpired)
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ async fn known(tx: &Tx, site: SiteId, members: &[UserId]) -> Result<()> {
 /// Two of a site may not have the same name.
 fn taken(error: Error) -> Error {
     if error.unique_violation() {
-        let message = "Another one of the site has this name; give it another name.";
+        let message = "The site already has one with this name; choose another name.";
         Error::conflict(ErrorReason::NameTaken, message).at("input.name")
     } else {
         error

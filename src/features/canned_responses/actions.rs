@@ -220,6 +220,6 @@ fn may_change(cx: &Ctx, row: &canned_response::Model) -> Result<()> {
 }
 
 fn taken() -> Error {
-    Error::conflict(ErrorReason::ShortcutTaken, "There is a response with this shortcut already; take another one.")
+    Error::conflict(ErrorReason::ShortcutTaken, "There is already a response with this shortcut; choose another one.")
         .at("input.shortcut")
 }

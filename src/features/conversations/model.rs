@@ -136,10 +136,23 @@ pub(crate) fn may_change(
     if (now - message.created_at).to_std().unwrap_or_default() > window {
         return Err(Error::conflict(
             ErrorReason::EditWindowExpired,
-            format!("A message can be edited or deleted for {} minutes after it was sent.", window.as_secs() / 60),
+            if window.is_zero() {
+                "Messages cannot be edited or deleted on this server.".to_owned()
+            } else {
+                format!("A message can be edited or deleted for {} after it was sent.", in_words(window))
+            },
         ));
     }
     Ok(())
+}
+
+/// A length of time in whole minutes where it has them, else in seconds.
+fn in_words(time: Duration) -> String {
+    let (count, unit) = match time.as_secs() {
+        seconds if seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        seconds => (seconds, "second"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 /// May somebody of this kind post to it as it is? `Ok(true)` when posting reopens it.
@@ -213,6 +226,21 @@ mod tests {
         assert_eq!(at(300_001).unwrap_err().reason, Some(ErrorReason::EditWindowExpired));
         let other = may_change(&message(me, sent), (AuthorKind::Visitor, Uuid::from_u128(2)), window, sent);
         assert_eq!(other.unwrap_err().reason, Some(ErrorReason::NotAuthor));
+    }
+
+    #[test]
+    fn the_edit_window_is_told_as_it_is_set() {
+        let told = |seconds| {
+            let (me, sent) = (Uuid::from_u128(1), DateTime::UNIX_EPOCH);
+            let late = sent + Duration::from_secs(10_000);
+            may_change(&message(me, sent), (AuthorKind::Visitor, me), Duration::from_secs(seconds), late)
+                .unwrap_err()
+                .message
+        };
+        assert!(
+            told(300).contains(" 5 minutes ") && told(60).contains(" 1 minute ") && told(90).contains(" 90 seconds ")
+        );
+        assert_eq!(told(0), "Messages cannot be edited or deleted on this server.");
     }
 
     #[test]

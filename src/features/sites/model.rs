@@ -184,7 +184,7 @@ pub(super) fn acceptable(invitation: Option<invitation::Model>, now: DateTime<Ut
     invitation.filter(|row| row.accepted_at.is_none() && row.expires_at > now).ok_or_else(|| {
         Error::conflict(
             ErrorReason::InvitationInvalid,
-            "This invitation was used, taken back or has run out; ask for a new one.",
+            "This invitation was used, was withdrawn or has expired; ask for a new one.",
         )
     })
 }

@@ -44,7 +44,7 @@ async fn suggest(cx: &Ctx, id: ConversationId) -> Result<run::Model> {
     let assistant = writer(&tx.db(), &conversation).await?;
     let history = conversations::history(&tx.db(), id, i64::MAX, model::HISTORY).await?;
     let question_seq = model::to_reply_to(&history).ok_or_else(|| {
-        Error::conflict(ErrorReason::NothingToAnswer, "The visitor has not said anything to which to reply.")
+        Error::conflict(ErrorReason::NothingToAnswer, "The visitor has not written anything to reply to yet.")
     })?;
     let now = cx.clock.now();
     for older in runs::active_for_update(&tx.db(), id, Some(agent)).await? {
@@ -99,7 +99,7 @@ async fn find(cx: &Ctx, id: RunId) -> Result<run::Model> {
     let conversation = found.ok_or_else(|| Error::not_found("run"))?;
     conversations::model::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
     if run.requested_by.is_none() {
-        let what = "The run is an answer to the visitor and no draft; `suggestReply` makes drafts.";
+        let what = "This run is an answer to the visitor, not a draft; `suggestReply` makes drafts.";
         return Err(Error::conflict(ErrorReason::DraftNotReady, what).at("input.runId"));
     }
     Ok(run)
@@ -184,6 +184,6 @@ async fn discard(cx: &Ctx, id: RunId) -> Result<run::Model> {
 }
 
 fn closed() -> Error {
-    Error::conflict(ErrorReason::DraftClosed, "The draft was sent or discarded already; ask for a new one.")
+    Error::conflict(ErrorReason::DraftClosed, "The draft has already been sent or discarded; ask for a new one.")
         .at("input.runId")
 }

@@ -324,7 +324,8 @@ impl ConversationsMutation {
         Ok(AddNotePayload { message: message(cx, row).await? })
     }
 
-    /// Changes a message of one's own, within 5 minutes of sending it. Its earlier text is kept for the site's members.
+    /// Changes a message of your own for as long after sending it as the server is set to allow, 5 minutes by default. Its
+    /// earlier text is kept for the site's members.
     async fn edit_message(
         &self,
         ctx: &Context<'_>,
@@ -334,7 +335,8 @@ impl ConversationsMutation {
         Ok(EditMessagePayload { message: message(ctx.cx(), row).await? })
     }
 
-    /// Deletes a message of one's own, within 5 minutes of sending it. Its text is kept for the site's members.
+    /// Deletes a message of your own for as long after sending it as the server is set to allow, 5 minutes by default. Its
+    /// text is kept for the site's members.
     async fn delete_message(
         &self,
         ctx: &Context<'_>,
