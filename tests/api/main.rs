@@ -67,6 +67,7 @@ mod scenarios;
 mod sign_in_limits;
 mod simulation;
 mod sites;
+mod specification;
 mod transport_http;
 mod transport_limits;
 mod transport_sse;

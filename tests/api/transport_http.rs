@@ -297,3 +297,19 @@ async fn a_body_too_large_is_refused() {
     let answer = wire::send(&app.url(), "POST", "/graphql", &[JSON], &vec![b' '; 20_000]).await;
     assert_eq!((answer.status, answer.reason().as_str()), (413, "BODY_TOO_LARGE"));
 }
+#[tokio::test]
+async fn clients_of_persisted_queries_are_told_to_send_the_document() {
+    let app = TestApp::start().await;
+    let hash = json!({ "persistedQuery": { "version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38" } });
+    let told = |answer: &wire::Answer| {
+        assert_eq!(answer.code(), "PERSISTED_QUERY_NOT_SUPPORTED", "{answer:?}");
+        assert_eq!(answer.json()["errors"][0]["message"], "PersistedQueryNotSupported");
+    };
+    told(&wire::post(&app.url(), &[], &json!({ "extensions": hash })).await);
+    let hash_as_text = hash.to_string();
+    let url = reqwest::Url::parse_with_params(&app.url(), [("extensions", hash_as_text.as_str())]).unwrap();
+    let path = format!("{}?{}", url.path(), url.query().unwrap());
+    told(&wire::send(&app.url(), "GET", &path, &[], b"").await);
+    let both = wire::post(&app.url(), &[], &json!({ "query": "{ __typename }", "extensions": hash })).await;
+    assert_eq!(both.json(), json!({ "data": { "__typename": "Query" } }));
+}

@@ -190,3 +190,26 @@ async fn only_so_many_problems_of_a_document_are_told() {
     let answer = wire::post(&app.url(), &[], &json!({ "query": text })).await;
     assert_eq!(answer.json()["errors"].as_array().map(Vec::len), Some(20));
 }
+
+#[tokio::test]
+async fn introspection_is_bounded() {
+    let app = TestApp::start().await;
+    let descriptions: String = (0..20).map(|number| format!("d{number}: description ")).collect();
+    let wide = format!(
+        "{{ __schema {{ types {{ fields {{ type {{ ...T ofType {{ ...T }} }} }} }} }} }} fragment T on __Type {{ fields {{ {descriptions} }} }}"
+    );
+    for (query, reason) in [
+        ("{ __schema { types { possibleTypes { interfaces { possibleTypes { name } } } } } }", "TOO_DEEP"),
+        (
+            "{ __schema { types { ...T } } } fragment T on __Type { fields { type { fields { type { ...U } } } } } fragment U on __Type { inputFields { name } }",
+            "TOO_DEEP",
+        ),
+        (&wide, "TOO_COMPLEX"),
+    ] {
+        let answer = wire::post(&app.url(), &[], &json!({ "query": query })).await;
+        assert_eq!((answer.status, answer.reason().as_str()), (400, reason), "{query}: {:.500}", answer.body);
+    }
+    let standard = include_str!("../fixtures/introspection.graphql");
+    let answer = wire::post(&app.url(), &[], &json!({ "query": standard })).await;
+    assert!(answer.status == 200 && answer.json().get("errors").is_none(), "{:.500}", answer.body);
+}

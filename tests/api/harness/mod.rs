@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod desk;
 pub(crate) mod embedder;
+pub(crate) mod graphql_js;
 pub(crate) mod live;
 pub(crate) mod openai;
 pub(crate) mod people;

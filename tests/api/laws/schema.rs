@@ -158,3 +158,40 @@ async fn a_mutation_takes_one_input_and_gives_one_payload_named_after_it() {
     }
     nothing(odd, "mutations of another form");
 }
+
+/// A type as overlapping fields are compared: what it is, but for objects, of which any may stand for any.
+fn shape(schema: &Value, reference: &Value) -> String {
+    match reference["kind"].as_str() {
+        Some("NON_NULL") => format!("{}!", shape(schema, &reference["ofType"])),
+        Some("LIST") => format!("[{}]", shape(schema, &reference["ofType"])),
+        Some("SCALAR" | "ENUM") => name(reference).to_owned(),
+        _ => "{}".to_owned(),
+    }
+}
+
+/// `Node` is no union: whoever asks for a node knows of which kind it is.
+#[tokio::test]
+async fn members_of_a_union_can_be_asked_for_side_by_side() {
+    let schema = introspected().await;
+    let mut complaints = Vec::new();
+    for union in of_this_api(&schema).filter(|kind| kind["kind"] == "UNION") {
+        let mut seen: std::collections::HashMap<&str, (String, &str)> = std::collections::HashMap::new();
+        for member in list(&union["possibleTypes"]).iter().filter_map(|member| type_named(&schema, name(member))) {
+            for field in list(&member["fields"]) {
+                let shape = shape(&schema, &field["type"]);
+                let first = seen.entry(name(field)).or_insert_with(|| (shape.clone(), name(member)));
+                if first.0 != shape {
+                    complaints.push(format!(
+                        "{}: `{}` is {} in {} and {shape} in {}",
+                        name(union),
+                        name(field),
+                        first.0,
+                        first.1,
+                        name(member)
+                    ));
+                }
+            }
+        }
+    }
+    nothing(complaints, "these need aliases");
+}
