@@ -11,9 +11,12 @@ use apollo_compiler::{
     validation::Valid,
 };
 use async_graphql::{
-    ID, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema, ValidationMode,
+    ID, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, ScalarType, Schema, ValidationMode,
+    Value,
 };
+use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
+use uuid::Uuid;
 
 use crate::{
     config::Config,
@@ -23,7 +26,7 @@ use crate::{
             AgentsMutation, AgentsQuery, PresenceMutation, PresenceQuery, PresenceSubscription, UnitsMutation,
             UnitsQuery,
         },
-        answers::{AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery},
+        answers::{AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery, RunCursor},
         assistants::{AssistantsMutation, AssistantsQuery},
         calendars::{CalendarsMutation, CalendarsQuery},
         canned_responses::{CannedResponsesMutation, CannedResponsesQuery},
@@ -46,6 +49,10 @@ use crate::{
             EmergencyMutation, EmergencyQuery, WidgetSettingsMutation, WidgetSettingsQuery, WidgetSubscription,
             WidgetsQuery,
         },
+    },
+    kernel::{
+        error::ErrorReason::{self, InvalidCursor, InvalidFormat},
+        journal::Cursor,
     },
 };
 
@@ -167,6 +174,41 @@ impl Api {
     }
 }
 
+/// What a scalar of this schema's own takes.
+#[derive(Clone, Copy)]
+pub(crate) struct ScalarForm {
+    /// In words, as "must be …" goes on.
+    pub(crate) form: &'static str,
+    /// Why anything else is refused.
+    pub(crate) reason: ErrorReason,
+    /// Whether it can be read.
+    pub(crate) reads: fn(Value) -> bool,
+}
+
+/// What one of this schema's own scalars takes; `None` of one that takes anything.
+pub(crate) fn scalar(name: &str) -> Option<ScalarForm> {
+    fn reads<T: ScalarType>(value: Value) -> bool {
+        T::parse(value).is_ok()
+    }
+    let (form, reason, reads): (_, _, fn(Value) -> bool) = match name {
+        "DateTime" => (
+            r#"a date and time with its offset, such as "2026-10-29T09:00:00Z""#,
+            InvalidFormat,
+            reads::<DateTime<Utc>>,
+        ),
+        "NaiveDate" => (r#"a date, such as "2026-10-29""#, InvalidFormat, reads::<NaiveDate>),
+        "UUID" => (r#"a UUID, such as "5e0cf5a1-0d5c-4d44-9f65-0e0f3c1d2b11""#, InvalidFormat, reads::<Uuid>),
+        "EventCursor" => {
+            (r#"the `cursor` of an event that you received, or "beginning""#, InvalidCursor, reads::<Cursor>)
+        }
+        "RunCursor" => ("the `runCursor` of an event that you received", InvalidCursor, reads::<RunCursor>),
+        // A file is put there by a multipart request; the literal text of its place is no file.
+        "Upload" => ("a file, sent by a multipart request", InvalidFormat, |_| false),
+        _ => return None,
+    };
+    Some(ScalarForm { form, reason, reads })
+}
+
 fn sdl_of(schema: &Schema<Query, Mutation, Subscription>) -> String {
     schema.sdl_with_options(SDLExportOptions::new().include_specified_by().sorted_fields().sorted_arguments())
 }
@@ -187,4 +229,17 @@ fn types_of(sdl: &str) -> Valid<Types> {
         object.make_mut().fields.insert(field.name.clone(), Component::from(Node::new(field)));
     }
     types.validate().unwrap_or_else(|invalid| panic!("the schema is invalid: {}", invalid.errors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scalar_of_this_schema_says_what_it_takes() {
+        let api = Api::build(&Config::default());
+        for ty in api.types().types.values().filter(|ty| ty.is_scalar() && !ty.is_built_in()) {
+            assert_eq!(scalar(ty.name()).is_some(), *ty.name() != "JSON", "{}", ty.name());
+        }
+    }
 }

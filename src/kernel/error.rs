@@ -11,6 +11,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What kind of failure it is, in `extensions.code` of every error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum)]
 pub enum ErrorCode {
+    /// A hash was sent in place of a document. Send the document itself, now and later.
+    PersistedQueryNotSupported,
     /// The document is not GraphQL. Do not retry.
     GraphqlParseFailed,
     /// The document does not fit the schema or exceeds a limit. Do not retry.
@@ -66,11 +68,11 @@ pub enum ErrorReason {
     TooManySubscriptions,
     /// More connections than allowed.
     TooManyConnections,
-    /// Address and password do not belong together.
+    /// The e-mail address or the password is wrong.
     InvalidCredentials,
     /// The token is unreadable, of another server, or was tampered with.
     InvalidToken,
-    /// The token has run out; get a new one.
+    /// The token has expired; get a new one.
     TokenExpired,
     /// The sign-in was ended.
     SessionRevoked,
@@ -84,7 +86,7 @@ pub enum ErrorReason {
     AlreadyMember,
     /// A site needs at least one admin.
     LastAdmin,
-    /// The invitation has run out or was used.
+    /// The invitation has expired or was used.
     InvitationInvalid,
     /// The same client id came with other content.
     IdempotencyMismatch,

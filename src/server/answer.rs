@@ -22,8 +22,6 @@ const OK: &str = "OK";
 pub(super) struct About<'a> {
     /// The request's id.
     pub(super) request_id: &'a str,
-    /// Nobody is signed in: names that the document did not contain are kept back.
-    pub(super) anonymous: bool,
 }
 
 /// An answer, ready to be sent.
@@ -115,6 +113,7 @@ pub(super) fn server_error(error: Error) -> ServerError {
 /// The code of a completed error, as the schema names it.
 fn code_of(error: &ServerError) -> &'static str {
     const CODES: &[&str] = &[
+        "PERSISTED_QUERY_NOT_SUPPORTED",
         "GRAPHQL_PARSE_FAILED",
         "GRAPHQL_VALIDATION_FAILED",
         "BAD_USER_INPUT",
@@ -148,6 +147,7 @@ fn complete(error: &mut ServerError, executed: bool, about: About<'_>) {
     match error.source::<Error>() {
         Some(ours) => log(ours, error, about),
         None => {
+            plain(&mut error.message);
             let coded = error.extensions.as_ref().is_some_and(|values| values.get("code").is_some());
             if !coded {
                 let known = if executed {
@@ -160,17 +160,23 @@ fn complete(error: &mut ServerError, executed: bool, about: About<'_>) {
             }
         }
     }
-    if about.anonymous
-        && let Some(at) = error.message.find(" Did you mean")
-    {
-        error.message.truncate(at);
-    }
     if error.message.len() > MAX_MESSAGE {
         let end = (0..=MAX_MESSAGE).rev().find(|at| error.message.is_char_boundary(*at)).unwrap_or(0);
         error.message.truncate(end);
         error.message.push('…');
     }
     error.extensions.get_or_insert_default().set("requestId", about.request_id);
+}
+
+/// Takes away what the library says around the message of a value that cannot be read: `Failed to parse "ID": … (occurred
+/// while parsing "Input")` (async-graphql 7.2.1, `InputValueError`).
+fn plain(message: &mut String) {
+    if let Some((_, text)) = message.strip_prefix("Failed to parse \"").and_then(|rest| rest.split_once("\": ")) {
+        *message = text.to_owned();
+    }
+    if let Some(at) = message.find(" (occurred while parsing \"") {
+        message.truncate(at);
+    }
 }
 
 /// The limits that the schema itself checks have no reason of ours.
@@ -219,7 +225,7 @@ fn log(ours: &Error, error: &ServerError, about: About<'_>) {
 mod tests {
     use super::*;
 
-    const ABOUT: About<'static> = About { request_id: "r1", anonymous: true };
+    const ABOUT: About<'static> = About { request_id: "r1" };
 
     #[test]
     fn internals_stay_inside() {
@@ -232,10 +238,22 @@ mod tests {
     }
 
     #[test]
-    fn every_error_gets_a_code_and_anonymous_callers_no_names() {
-        let error = ServerError::new("Unknown field \"a\". Did you mean \"secret\"?", None);
-        let answer = Answer::refused(error, ABOUT);
+    fn every_error_gets_a_code() {
+        let answer = Answer::refused(ServerError::new("Query is too complex.", None), ABOUT);
         assert_eq!(answer.code, "GRAPHQL_VALIDATION_FAILED");
-        assert!(!String::from_utf8_lossy(&answer.json).contains("secret"));
+        assert!(String::from_utf8_lossy(&answer.json).contains("TOO_COMPLEX"));
+    }
+
+    #[test]
+    fn values_that_cannot_be_read_are_told_of_without_the_librarys_words() {
+        let told = |text: &str| {
+            let mut text = text.to_owned();
+            plain(&mut text);
+            text
+        };
+        let nested =
+            "Failed to parse \"ID\": This is not an id. (occurred while parsing \"A\") (occurred while parsing \"B\")";
+        assert_eq!(told(nested), "This is not an id.");
+        assert_eq!(told("Another \"text\": as it is."), "Another \"text\": as it is.");
     }
 }

@@ -19,7 +19,7 @@ use super::{
     Server,
     budget::Share,
     edge, lexer,
-    operation::{Params, bad_request},
+    operation::{Extensions, Params, bad_request},
     pace::{MIN_RATE, Pace},
 };
 use crate::kernel::error::{Error, ErrorCode, ErrorReason};
@@ -185,11 +185,10 @@ pub(super) fn from_query(request: &HttpRequest, max_nesting: usize) -> Result<Pa
         }
     }
     let not_json = |_| bad_request("`variables` and `extensions` must be JSON objects.");
-    if let Some(text) = &params.extensions {
-        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(not_json)?;
-    }
+    let extensions = params.extensions.as_deref().map(serde_json::from_str::<Option<Extensions>>);
+    let extensions = extensions.transpose().map_err(not_json)?.flatten().unwrap_or_default();
     let variables = params.variables.as_deref().map(serde_json::from_str::<Variables>).transpose().map_err(not_json)?;
-    Params::new(params.query, params.operation_name, variables.unwrap_or_default())
+    Params::new(params.query, params.operation_name, variables.unwrap_or_default(), &extensions)
 }
 
 /// A request with files, by the GraphQL multipart request specification. The whole body is bounded already.
@@ -208,7 +207,7 @@ pub(super) async fn from_multipart(
     for upload in &mut request.uploads {
         upload.filename = safe_name(&upload.filename);
     }
-    let params = Params::new(Some(request.query), request.operation_name, request.variables)?;
+    let params = Params::new(Some(request.query), request.operation_name, request.variables, &Extensions::default())?;
     Ok((params, request.uploads))
 }
 

@@ -1,13 +1,14 @@
 //! From the text of a document to what may run: counted, parsed, checked against the limits, validated, planned. Valid
 //! documents are kept for the next request with the same text; what was refused is not.
 
-use std::{collections::HashMap, mem::size_of, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, mem::size_of, sync::Arc};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Node, Schema as Types,
     ast::Document as Ast,
     diagnostic::Diagnostic,
     executable::Operation,
+    parser::SourceMap,
     validation::{DiagnosticData, DiagnosticList, Valid},
 };
 use async_graphql::{Pos, ServerError, Value, Variables};
@@ -15,28 +16,52 @@ use moka::sync::Cache;
 
 use super::{
     answer::server_error,
-    lexer, limits,
+    inputs::{self, Problem},
+    introspection, lexer, limits, overlap,
     plan::{self, Plan},
 };
 use crate::{
     config::Config,
-    kernel::error::{Error, ErrorCode, Result as OurResult},
+    kernel::error::{Error, ErrorCode, ErrorReason, Result as OurResult},
 };
 
 /// What all kept documents may weigh, in bytes of memory.
 const KEPT: u64 = 32 * 1024 * 1024;
 
 /// What a document weighs at most to be kept: one may not push out all others.
-const MOST_OF_ONE: u32 = 1024 * 1024;
+const MOST_OF_ONE: u32 = 2 * 1024 * 1024;
+
+/// What the validator says of a subscription whose one field stands twice, which is fine.
+const MANY_ROOTS: &str = "SubscriptionUsesMultipleFields";
 
 /// A valid document that is within the limits.
 pub(super) struct Document {
     /// Each field with its definition in the schema.
     pub(super) valid: Valid<ExecutableDocument>,
+    /// It asks about the schema.
+    pub(super) introspects: bool,
     /// The plans of its operations, but of those in which variables decide what is selected.
     plans: HashMap<Option<Name>, Arc<Plan>>,
     /// Memory that it holds, in bytes.
     weight: u32,
+}
+
+impl Document {
+    /// The operation of a name, or the only one.
+    ///
+    /// # Errors
+    /// `GRAPHQL_VALIDATION_FAILED` where there is none, or several and no name.
+    pub(super) fn operation(&self, name: Option<&str>) -> OurResult<&Node<Operation>> {
+        let operations = &self.valid.operations;
+        operations.get(name).map_err(|_| {
+            let text = if name.is_none() && operations.len() > 1 {
+                "The document has several operations: say in `operationName` which one to run."
+            } else {
+                "The document has no operation with the name in `operationName`."
+            };
+            Error::new(ErrorCode::GraphqlValidationFailed, text)
+        })
+    }
 }
 
 /// Where documents come from.
@@ -52,6 +77,29 @@ impl Documents {
             document.weight.saturating_add(u32::try_from(text.len()).unwrap_or(u32::MAX))
         };
         Self { types, kept: Cache::builder().weigher(weigher).max_capacity(KEPT).build() }
+    }
+
+    /// Checks the values that were given for the variables of an operation, with so many files.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT`, one for each value that cannot be read.
+    pub(super) fn check_variables(
+        &self,
+        document: &Document,
+        operation: &Operation,
+        variables: &Variables,
+        files: usize,
+        config: &Config,
+    ) -> Result<(), Vec<ServerError>> {
+        let problems = inputs::check_variables(&self.types, operation, variables, files);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let refused = |problem: Problem| {
+            let problem = Problem { reason: problem.reason.or(Some(ErrorReason::InvalidFormat)), ..problem };
+            refused_input(problem, ErrorCode::BadUserInput, &document.valid.sources, config.introspection)
+        };
+        Err(problems.into_iter().map(refused).collect())
     }
 
     /// The document of a text, made now or before.
@@ -71,8 +119,8 @@ impl Documents {
 
     fn make(&self, text: &str, config: &Config) -> Result<Document, Vec<ServerError>> {
         let ours = |error: Error| vec![server_error(error)];
-        let tokens = lexer::check_document(text, config).map_err(ours)?;
-        let ast = Ast::parse(text, "document").map_err(|invalid| syntax_error(&invalid.errors))?;
+        let read = lexer::read_document(text, config).map_err(ours)?;
+        let ast = Ast::parse(read.text, "document").map_err(|invalid| syntax_error(&invalid.errors))?;
         let findings = limits::check(&ast, config).map_err(ours)?;
         if findings.introspects && !config.introspection {
             return Err(ours(Error::new(
@@ -80,16 +128,39 @@ impl Documents {
                 "Introspection is switched off on this server.",
             )));
         }
-        let valid = ast
-            .to_executable_validate(&self.types)
-            .map_err(|invalid| problems(&invalid.errors, config.introspection))?;
+        let unfit = |errors: &DiagnosticList| problems(errors, config.introspection);
+        let typed = ast.to_executable(&self.types).map_err(|invalid| unfit(&invalid.errors))?;
+        let mut literals = inputs::check_literals(&self.types, &typed);
+        if literals.is_empty() {
+            literals.extend(overlap::check(&self.types, &typed).map_err(ours)?);
+        }
+        if !literals.is_empty() {
+            let refused =
+                |it| refused_input(it, ErrorCode::GraphqlValidationFailed, &typed.sources, config.introspection);
+            return Err(literals.into_iter().map(refused).collect());
+        }
+        let valid = match typed.validate(&self.types) {
+            Ok(valid) => valid,
+            Err(invalid) => {
+                let document = &invalid.partial;
+                let is_one = |it: &Node<Operation>| !it.is_subscription() || overlap::has_one_root(document, it);
+                let only = |it: Diagnostic<'_, DiagnosticData>| it.error.unstable_error_name() == Some(MANY_ROOTS);
+                if !invalid.errors.iter().all(only) || !document.operations.iter().all(is_one) {
+                    return Err(unfit(&invalid.errors));
+                }
+                Valid::assume_valid(invalid.partial)
+            }
+        };
+        if findings.introspects {
+            introspection::check(&self.types, &valid).map_err(ours)?;
+        }
         let mut plans = HashMap::new();
         for operation in valid.operations.iter() {
             let plan = plan::fixed_plan(&self.types, &valid, operation, most_selections(config)).map_err(ours)?;
             plans.extend(plan.map(|plan| (operation.name.clone(), Arc::new(plan))));
         }
         let planned = plans.values().map(|plan| plan.size).sum();
-        Ok(Document { valid, plans, weight: weight(text, tokens, planned) })
+        Ok(Document { valid, introspects: findings.introspects, plans, weight: weight(text, read.tokens, planned) })
     }
 
     /// The plan of one of a document's operations, with variables that fit it.
@@ -124,13 +195,17 @@ fn most_selections(config: &Config) -> usize {
     config.max_fields.saturating_mul(plan::FACTOR)
 }
 
+/// What a word or sign of a document holds in memory at most: measured.
+const PER_TOKEN: usize = 300;
+
+/// What a field of a plan holds in memory.
+const PER_FIELD: usize = 800;
+
 /// What a document holds in memory, with so many fields in its plans.
 fn weight(text: &str, tokens: usize, planned: usize) -> u32 {
-    u32::try_from(size_of::<Document>() + text.len() + tokens * 400 + planned * 800).unwrap_or(u32::MAX)
+    let bytes = size_of::<Document>() + text.len() + tokens * PER_TOKEN + planned * PER_FIELD;
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
-
-/// More problems than this help nobody.
-const MAX_PROBLEMS: usize = 20;
 
 /// The first thing that is not GraphQL; what follows mostly follows from it.
 fn syntax_error(errors: &DiagnosticList) -> Vec<ServerError> {
@@ -147,7 +222,7 @@ fn syntax_error(errors: &DiagnosticList) -> Vec<ServerError> {
 fn problems(errors: &DiagnosticList, tell: bool) -> Vec<ServerError> {
     errors
         .iter()
-        .take(MAX_PROBLEMS)
+        .take(inputs::MAX_PROBLEMS)
         .map(|problem| {
             let text = if tell { message(problem.error) } else { place_only(problem.error).to_owned() };
             located(Error::new(ErrorCode::GraphqlValidationFailed, text), position(&problem))
@@ -156,7 +231,13 @@ fn problems(errors: &DiagnosticList, tell: bool) -> Vec<ServerError> {
 }
 
 fn message(problem: &DiagnosticData) -> String {
-    problem.unstable_compat_message().unwrap_or_else(|| problem.to_string())
+    if let "ConflictingFieldType" | "ConflictingFieldName" | "ConflictingFieldArgument" =
+        problem.unstable_error_name().unwrap_or_default()
+    {
+        return format!("Overlapping fields: {problem}. Give one of them an alias of its own.");
+    }
+    let text = problem.unstable_compat_message().unwrap_or_else(|| problem.to_string());
+    text.split_once(" Did you mean").map_or(text.clone(), |(text, _)| text.to_owned())
 }
 
 /// What is wrong, without any name.
@@ -175,10 +256,46 @@ fn place_only(problem: &DiagnosticData) -> &'static str {
     }
 }
 
+/// A value that cannot be read.
+pub(super) fn refused_input(problem: Problem, code: ErrorCode, sources: &SourceMap, tell: bool) -> ServerError {
+    let at = problem.at.and_then(|span| span.line_column(sources));
+    let message: Cow<'static, str> = if tell { problem.message.into() } else { problem.plain.into() };
+    let field = tell.then(|| problem.path.into());
+    let ours = Error { reason: problem.reason, field, ..Error::new(code, message) };
+    located(ours, at.map(|at| Pos { line: at.line, column: at.column }))
+}
+
 fn position(problem: &Diagnostic<'_, DiagnosticData>) -> Option<Pos> {
     problem.line_column_range().map(|range| Pos { line: range.start.line, column: range.start.column })
 }
 
 fn located(error: Error, at: Option<Pos>) -> ServerError {
     ServerError { locations: at.into_iter().collect(), ..server_error(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Api;
+
+    #[test]
+    fn valid_documents_alone_are_kept_and_so_many_as_may_be() {
+        let config = Config::default();
+        let documents = Documents::new(Api::build(&config).types().clone());
+        for number in 0..100 {
+            assert!(documents.get(&format!("{{ unknown{number} }}"), &config).is_err());
+        }
+        documents.kept.run_pending_tasks();
+        assert_eq!(documents.kept.entry_count(), 0);
+        for number in 0..100 {
+            let text = format!("{{ a{number}: __typename {} }}", "__typename ".repeat(1_500));
+            assert!(documents.get(&text, &config).is_ok());
+        }
+        documents.kept.run_pending_tasks();
+        assert!(documents.kept.weighted_size() <= KEPT && documents.kept.entry_count() > 10);
+        let again = documents
+            .get("{ __typename }", &config)
+            .map(|first| documents.get("{ __typename }", &config).is_ok_and(|second| Arc::ptr_eq(&first, &second)));
+        assert!(again.is_ok_and(|is_same| is_same));
+    }
 }

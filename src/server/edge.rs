@@ -198,7 +198,7 @@ pub(super) fn reason_of(error: &Error) -> Option<String> {
 
 /// A response to what never became an operation.
 pub(super) fn refuse(status: StatusCode, error: Error, request_id: &str) -> Response {
-    let answer = Answer::refused(server_error(error), About { request_id, anonymous: true });
+    let answer = Answer::refused(server_error(error), About { request_id });
     let mut response = Response::new(Body::from(answer.json));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -221,9 +221,10 @@ pub(super) fn add_hints(headers: &mut HeaderMap, status: StatusCode, retry_after
 /// The status of an error that kept a request from being executed.
 pub(super) fn status_of(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::GraphqlParseFailed | ErrorCode::GraphqlValidationFailed | ErrorCode::BadUserInput => {
-            StatusCode::BAD_REQUEST
-        }
+        ErrorCode::PersistedQueryNotSupported
+        | ErrorCode::GraphqlParseFailed
+        | ErrorCode::GraphqlValidationFailed
+        | ErrorCode::BadUserInput => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,

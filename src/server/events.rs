@@ -17,7 +17,7 @@ use super::{
     plan::Plan,
     queue::{BATCH, BATCH_BYTES, Queue},
 };
-use crate::kernel::{access::Actor, ctx::Ctx, journal::Cursor, position::Position};
+use crate::kernel::{ctx::Ctx, journal::Cursor, position::Position};
 
 /// One result of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ fn steps(results: BoxStream<'static, Response>, plan: Arc<Plan>, cx: Ctx) -> imp
         if ended {
             return None;
         }
-        let about = About { request_id: &cx.request.id, anonymous: matches!(cx.actor, Actor::Anonymous) };
+        let about = About { request_id: &cx.request.id };
         let step = match results.next().await {
             // A subscription that could not begin has no data and no more results.
             Some(Ok(response))

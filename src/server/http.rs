@@ -155,7 +155,7 @@ struct Call {
 
 async fn run(server: &Arc<Server>, call: Call) -> Response {
     let cx = Ctx::new(server.ports.clone(), call.identity.actor.clone(), call.about);
-    let about = About { request_id: &cx.request.id, anonymous: matches!(cx.actor, Actor::Anonymous) };
+    let about = About { request_id: &cx.request.id };
     let prepared = match server.prepare(call.params, call.uploads, &cx) {
         Ok(prepared) => prepared,
         Err(errors) => {

@@ -12,8 +12,18 @@ use crate::{
 /// Longer names are refused: comparing them with the schema's names costs time in proportion to their length.
 const MAX_NAME: usize = 200;
 
-/// Checks the text of a document, and says how many words, signs and comments it has.
-pub(super) fn check_document(text: &str, limits: &Config) -> Result<usize> {
+/// A document's text that is within the limits.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// The text, in which nothing has moved. What means nothing is blank, as not all parsers of the specification take it
+    /// where it may stand: commas, and descriptions of operations, fragments and variables (of September 2025).
+    pub(super) text: String,
+    /// How many words, signs and comments it has.
+    pub(super) tokens: usize,
+}
+
+/// Checks the text of a document.
+pub(super) fn read_document(text: &str, limits: &Config) -> Result<Read> {
     let Config { max_nesting, max_tokens, max_document_bytes, .. } = *limits;
     if text.len() > max_document_bytes {
         return Err(too_large(format!(
@@ -22,6 +32,9 @@ pub(super) fn check_document(text: &str, limits: &Config) -> Result<usize> {
         )));
     }
     let bytes = text.as_bytes();
+    let mut plain = bytes.to_vec();
+    // A string that may turn out to describe what comes next, and whether a default value may stand here.
+    let (mut description, mut after_equals) = (None, false);
     let (mut at, mut depth, mut tokens) = (0, 0_usize, 0_usize);
     while let Some(&byte) = bytes.get(at) {
         let length = match byte {
@@ -55,6 +68,24 @@ pub(super) fn check_document(text: &str, limits: &Config) -> Result<usize> {
             }
             _ => 1,
         };
+        let described = match depth {
+            0 => byte.is_ascii_lowercase(),
+            1 => byte == b'$',
+            _ => false,
+        };
+        match byte {
+            b',' => plain[at] = b' ',
+            b'#' => {}
+            b'"' if !after_equals => description = Some(at..at + length),
+            _ => {
+                if let Some(string) = description.take().filter(|_| described) {
+                    blank(&mut plain[string]);
+                }
+            }
+        }
+        if !matches!(byte, b',' | b'#') {
+            after_equals = byte == b'=';
+        }
         at += length;
         tokens += 1;
         if tokens > max_tokens {
@@ -64,7 +95,16 @@ pub(super) fn check_document(text: &str, limits: &Config) -> Result<usize> {
             )));
         }
     }
-    Ok(tokens)
+    // Only whole characters were replaced.
+    let text = String::from_utf8(plain).unwrap_or_else(|_| text.to_owned());
+    Ok(Read { text, tokens })
+}
+
+/// Takes a string out of a text without moving anything else.
+fn blank(string: &mut [u8]) {
+    for byte in string.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')) {
+        *byte = b' ';
+    }
 }
 
 /// Checks the nesting of a JSON text. Whether it is JSON at all is the parser's business.
@@ -150,9 +190,9 @@ fn unterminated(bytes: &[u8], at: usize) -> Error {
 mod tests {
     use super::*;
 
-    fn document(text: &str) -> Result<usize> {
+    fn document(text: &str) -> Result<Read> {
         let limits = Config { max_nesting: 10, max_tokens: 100, max_document_bytes: 100_000, ..Config::default() };
-        check_document(text, &limits)
+        read_document(text, &limits)
     }
 
     #[test]
@@ -188,6 +228,18 @@ mod tests {
         assert!(document(&" ".repeat(100_000)).is_ok());
         assert_eq!(document(&" ".repeat(100_001)).unwrap_err().reason, Some(ErrorReason::DocumentTooLarge));
         assert_eq!(document(&"a".repeat(201)).unwrap_err().reason, Some(ErrorReason::DocumentTooLarge));
+    }
+
+    #[test]
+    fn what_means_nothing_is_blank_and_nothing_moves() {
+        let text = |text: &str| document(text).unwrap().text;
+        assert_eq!(text("{a,b(c:\",\")}#,"), "{a b(c:\",\")}#,");
+        assert_eq!(text("\"What\" query A { a }"), "       query A { a }");
+        assert_eq!(text("\"\"\"W\nç\"\"\" fragment F"), "    \n      fragment F");
+        assert_eq!(text("query(\"x\" $a: Int = \"y\" $b: Int)"), "query(    $a: Int = \"y\" $b: Int)");
+        for same in ["\"What\" { a }", "{ a(b: \"x\" c: $d) }", "{ a } \"x\"", "query($a: X = \"y\" \"z\"@a)"] {
+            assert_eq!(text(same), same);
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! The way of a request: [`serve`] accepts the connection if its address has a place ([`places`]) → [`edge`] gives it an
 //! id and, with [`proxies`], an address → [`http`] with [`body`], or [`ws`] with [`reader`] and [`talk`], reads it, not too
 //! slowly ([`pace`]) and within the memory for it ([`budget`]) → [`auth`] says who calls → [`operation`] counts it and has
-//! it checked ([`documents`], [`lexer`], [`limits`]) → the schema runs it, or
+//! it checked ([`documents`], [`lexer`], [`limits`], [`inputs`]) → the schema runs it, or
 //! [`hub`] shares a run that is there → [`answer`] completes its errors → [`http`], [`sse`] or [`conn`] writes it.
 
+mod absent;
 mod answer;
 mod assembly;
 pub mod auth;
@@ -21,10 +22,13 @@ pub mod graphiql;
 mod health;
 mod http;
 mod hub;
+mod inputs;
+mod introspection;
 mod lexer;
 mod limits;
 mod metrics;
 mod operation;
+mod overlap;
 mod pace;
 mod places;
 mod plan;
@@ -64,6 +68,8 @@ pub(crate) struct Server {
     metrics: metrics::Metrics,
     proxies: proxies::Proxies,
     documents: documents::Documents,
+    /// Whoever asks about the schema waits for their turn: it takes a processor for a while, and nobody has to sign in.
+    introspecting: tokio::sync::Semaphore,
     /// The page and its files, unless they are switched off.
     graphiql: Option<graphiql::Graphiql>,
     /// Set when this server stops.
@@ -76,6 +82,7 @@ impl Server {
         let metrics = metrics::Metrics::new();
         let server = Arc::new(Self {
             documents: documents::Documents::new(api.types().clone()),
+            introspecting: tokio::sync::Semaphore::new(1),
             api,
             hub: Arc::default(),
             sockets: sockets::Sockets::default(),

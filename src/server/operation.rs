@@ -2,9 +2,8 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use apollo_compiler::{ExecutableDocument, Node, executable::Operation};
 use async_graphql::{
-    ServerError, UploadValue, Value, Variables,
+    ServerError, UploadValue, Variables,
     parser::types::{OperationDefinition, OperationType, Selection},
 };
 use futures_util::FutureExt;
@@ -32,9 +31,11 @@ struct RawParams {
     query: Option<String>,
     operation_name: Option<String>,
     variables: Option<Variables>,
-    #[serde(rename = "extensions")]
-    _extensions: Option<std::collections::HashMap<String, serde::de::IgnoredAny>>,
+    extensions: Option<Extensions>,
 }
+
+/// What a client may send beside the parameters; only the names matter here.
+pub(super) type Extensions = std::collections::HashMap<String, serde::de::IgnoredAny>;
 
 /// The parameters after they were found complete.
 #[derive(Debug, Default)]
@@ -55,6 +56,8 @@ pub(super) struct Prepared {
     pub(super) root_fields: u32,
     /// Ready for the schema, but for the context.
     pub(super) request: async_graphql::Request,
+    /// It asks about the schema.
+    introspects: bool,
     /// It asks for one thing and nothing else, so that what this thing says of itself counts for the whole answer.
     pub(super) alone: bool,
     /// What it asks for, and so what its answer has.
@@ -84,15 +87,27 @@ impl Params {
                 ))
             }
         })?;
-        Self::new(raw.query, raw.operation_name, raw.variables.unwrap_or_default())
+        Self::new(raw.query, raw.operation_name, raw.variables.unwrap_or_default(), &raw.extensions.unwrap_or_default())
     }
 
     /// Completes parameters that came some other way.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` without a document.
-    pub(super) fn new(query: Option<String>, operation_name: Option<String>, variables: Variables) -> Result<Self> {
-        let query = query.ok_or_else(|| bad_request("`query` is missing."))?;
+    /// `BAD_USER_INPUT` without a document, or what makes clients of persisted queries send it.
+    pub(super) fn new(
+        query: Option<String>,
+        operation_name: Option<String>,
+        variables: Variables,
+        extensions: &Extensions,
+    ) -> Result<Self> {
+        let query = query.ok_or_else(|| {
+            if extensions.contains_key("persistedQuery") {
+                // Clients look for this very text.
+                Error::new(ErrorCode::PersistedQueryNotSupported, "PersistedQueryNotSupported")
+            } else {
+                bad_request("`query` is missing.")
+            }
+        })?;
         Ok(Self { query, operation_name: operation_name.filter(|name| !name.is_empty()), variables })
     }
 }
@@ -137,25 +152,27 @@ impl Server {
     ) -> Result<Prepared, Vec<ServerError>> {
         let ours = |error: Error| vec![server_error(error)];
         let config = &self.ports.config;
-        let document = self.documents.get(&params.query, config)?;
-        let operation = pick(&document.valid, params.operation_name.as_deref()).map_err(ours)?;
-        check_variables(operation, &params.variables).map_err(ours)?;
-        let plan = self.documents.plan(&document, operation, &params.variables, config).map_err(ours)?;
-        let kind = plan.operation().ty;
+        let valid = self.documents.get(&params.query, config)?;
         let name = params.operation_name.as_deref();
+        let operation = valid.operation(name).map_err(ours)?;
+        self.documents.check_variables(&valid, operation, &params.variables, uploads.len(), config)?;
+        let plan = self.documents.plan(&valid, operation, &params.variables, config).map_err(ours)?;
+        let kind = plan.operation().ty;
         let shared = (kind == OperationType::Subscription)
             .then(|| hub::key(&params.query, name, plan.operation(), &params.variables, &cx.actor))
             .flatten();
+        let document = plan.document(&params.variables);
         let mut request = async_graphql::Request::new(String::new()).variables(params.variables);
         request.uploads = uploads;
-        request.set_parsed_query(plan.document());
+        request.set_parsed_query(document);
         let root_fields = u32::try_from(plan.operation().selection_set.node.items.len()).unwrap_or(u32::MAX);
-        Ok(Prepared { kind, root_fields, request, alone: plan.is_alone(), plan, shared })
+        let introspects = valid.introspects;
+        Ok(Prepared { kind, root_fields, request, introspects, alone: plan.is_alone(), plan, shared })
     }
 
     /// Runs a query or a mutation within its time.
     pub(super) async fn execute(&self, prepared: Prepared, cx: &Ctx) -> Answer {
-        let about = About { request_id: &cx.request.id, anonymous: matches!(cx.actor, Actor::Anonymous) };
+        let about = About { request_id: &cx.request.id };
         let kind = name_of(prepared.kind);
         let began = Instant::now();
         if let Err(error) = self.admit_changes(&prepared, cx).await {
@@ -165,8 +182,11 @@ impl Server {
         }
         let span = tracing::info_span!("request", request.id = about.request_id);
         let limit = Duration::from_secs(self.ports.config.request_timeout_seconds);
-        let work =
-            AssertUnwindSafe(self.api.execute(prepared.request.data(cx.clone()))).catch_unwind().instrument(span);
+        let run = self.api.execute(prepared.request.data(cx.clone()));
+        let work = async {
+            let _turn = if prepared.introspects { self.introspecting.acquire().await.ok() } else { None };
+            AssertUnwindSafe(run).catch_unwind().instrument(span).await
+        };
         let answer = match timeout(limit, work).await {
             Ok(Ok(response)) => Answer::new(response, &prepared.plan, about),
             Ok(Err(panic)) => Answer::refused(server_error(panicked(panic)), about),
@@ -219,33 +239,6 @@ fn requests(actor: &Actor, request: &Request, units: u32) -> Vec<Expense> {
         Actor::Visitor { visitor, .. } => vec![quotas::REQUESTS_OF_VISITOR.of(visitor).times(units), from_address()],
         Actor::Anonymous => vec![from_address()],
     }
-}
-
-fn pick<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a Node<Operation>> {
-    document.operations.get(name).map_err(|_| {
-        let why = match name {
-            Some(_) => "The document has no operation with the name in `operationName`.",
-            None => "The document has several operations: say in `operationName` which one to run.",
-        };
-        Error::new(ErrorCode::GraphqlValidationFailed, why)
-    })
-}
-
-/// Variables that are needed must be there; whether they fit their types, the schema decides. Their nesting is bounded
-/// here for those that did not come as a JSON text of their own.
-fn check_variables(operation: &Operation, given: &Variables) -> Result<()> {
-    for variable in &operation.variables {
-        let name = variable.name.as_str();
-        let missing = matches!(given.get(name), None | Some(Value::Null));
-        if missing && variable.ty.is_non_null() && variable.default_value.is_none() {
-            return Err(Error::bad_input(
-                format!("variables.{name}"),
-                ErrorReason::InvalidCombination,
-                format!("The variable `${name}` is needed and must not be null."),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The root field of an operation that has exactly one, without directives.

@@ -27,7 +27,6 @@ use super::{
 };
 use crate::{
     kernel::{
-        access::Actor,
         ctx::Ctx,
         error::{Error, ErrorCode, ErrorReason},
     },
@@ -123,7 +122,7 @@ impl Watch {
             };
             let heard = tokio::select! {
                 () = expired => {
-                    return Error::new(ErrorCode::Unauthenticated, "The token has run out; get a new one and subscribe again.")
+                    return Error::new(ErrorCode::Unauthenticated, "The token has expired; get a new one and subscribe again.")
                         .reason(ErrorReason::TokenExpired);
                 }
                 heard = hint => heard,
@@ -147,7 +146,6 @@ fn body(reader: Reader, mut watch: Watch, live: impl Send + 'static) -> BoxStrea
     let stopping = watch.server.stopping.clone();
     let server = watch.server.clone();
     let request_id = watch.cx.request.id.clone();
-    let anonymous = matches!(watch.cx.actor, Actor::Anonymous);
     Box::pin(async_stream::stream! {
         let _live = live;
         yield HELLO;
@@ -162,7 +160,7 @@ fn body(reader: Reader, mut watch: Watch, live: impl Send + 'static) -> BoxStrea
                     yield MOVE_ON;
                     return;
                 }
-                error = &mut lost => break Some(error_list(vec![server_error(error)], About { request_id: &request_id, anonymous }).0),
+                error = &mut lost => break Some(error_list(vec![server_error(error)], About { request_id: &request_id }).0),
                 found = reader.0.next() => match found {
                     Found::Next(payload) => {
                         let mut event = Vec::with_capacity(payload.len() + 24);

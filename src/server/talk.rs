@@ -216,12 +216,13 @@ impl Talk {
             | ErrorCode::NotFound
             | ErrorCode::Conflict
             | ErrorCode::BadUserInput
+            | ErrorCode::PersistedQueryNotSupported
             | ErrorCode::GraphqlParseFailed
             | ErrorCode::GraphqlValidationFailed => FORBIDDEN,
         };
         let reason = edge::reason_of(&error);
         // Logs what happened inside.
-        let _ = error_list(vec![server_error(error)], About { request_id: &self.about.id, anonymous: true });
+        let _ = error_list(vec![server_error(error)], About { request_id: &self.about.id });
         let word = match code {
             4500 => "Internal server error",
             1013 => "Try again later",
@@ -307,7 +308,7 @@ impl Talk {
 }
 
 fn about_of(cx: &Ctx) -> About<'_> {
-    About { request_id: &cx.request.id, anonymous: matches!(cx.actor, Actor::Anonymous) }
+    About { request_id: &cx.request.id }
 }
 
 /// The token in the payload of `connection_init`: `authorization` (with `Bearer`), in any case of letters, or `token`.

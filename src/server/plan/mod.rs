@@ -19,11 +19,12 @@ use std::collections::HashMap;
 
 use apollo_compiler::ast::Type;
 use async_graphql::{
-    Name, Pos, Positioned,
+    Name, Pos, Positioned, Variables,
     parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition},
 };
 
 pub(super) use self::collect::{fixed_plan, plan};
+use super::absent::leave_out;
 
 /// A plan may look at this many times the selections that a document may have: fields of interfaces count for each type.
 pub(super) const FACTOR: usize = 4;
@@ -77,10 +78,12 @@ pub(super) enum Source {
 }
 
 impl Plan {
-    /// What the schema runs, alone in a document.
-    pub(super) fn document(&self) -> ExecutableDocument {
+    /// What the schema runs with these variables, alone in a document.
+    pub(super) fn document(&self, variables: &Variables) -> ExecutableDocument {
+        let mut operation = self.operation.clone();
+        leave_out(&mut operation, variables);
         ExecutableDocument {
-            operations: DocumentOperations::Single(Positioned::new(self.operation.clone(), Pos::default())),
+            operations: DocumentOperations::Single(Positioned::new(operation, Pos::default())),
             fragments: HashMap::new(),
         }
     }

@@ -26,7 +26,7 @@ use crate::{
 
 /// How far a watcher of one run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct RunCursor {
+pub(crate) struct RunCursor {
     pub(super) attempt: i32,
     pub(super) sources: bool,
     pub(super) index: i32,

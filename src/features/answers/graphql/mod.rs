@@ -5,6 +5,7 @@ mod subscription;
 mod types;
 mod watch;
 
+pub(crate) use events::RunCursor;
 pub use subscription::AnswersSubscription;
 pub use types::{AnswersMutation, AnswersQuery};
 pub(crate) use types::{Run, node};
