@@ -5,8 +5,8 @@
 //! - Frames leave in the order in which they were given, pongs and closes included.
 //! - An idle socket owns no buffer and wakes nobody.
 //! - After an operation ended, by whichever side, nothing of it is sent.
-//! - More than the limit waiting, or more than this node has left: the connection ends with [`SLOW`], and its queue is
-//!   dropped.
+//! - More than the limit waiting, or more than this node has left, or too slowly taken: the connection ends with
+//!   [`SLOW`], and its queue is dropped.
 
 use std::{
     borrow::Cow,
@@ -17,6 +17,7 @@ use std::{
         atomic::{AtomicI64, AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -27,6 +28,7 @@ use super::{
     budget::Share,
     events::{Event, Running},
     frame::{Frame, prefix},
+    pace::Pace,
     queue::{BATCH, BATCH_BYTES, Room},
     ws::FORBIDDEN,
 };
@@ -105,6 +107,10 @@ struct State {
     last_serial: u32,
     end: Option<End>,
     recheck: bool,
+    /// How fast what waits is taken; `None` while nothing waits.
+    taken: Option<Pace>,
+    /// Bytes of it that have left.
+    left: usize,
     /// Frames that are read until the next tick.
     allowance: u32,
     /// Seconds in which all of it was spent.
@@ -120,6 +126,8 @@ pub(super) struct Conn {
     stream: TcpStream,
     state: Mutex<State>,
     room: Notify,
+    /// Longest rest in taking what waits.
+    rest: Duration,
     /// Seconds since the client was last heard.
     pub(super) quiet: AtomicU32,
     /// Seconds left for `connection_init`; [`u32::MAX`] once it came.
@@ -131,8 +139,9 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    /// Takes over a socket. `room` is for what waits, `patience` seconds pass until the first message.
-    pub(super) fn new(stream: TcpStream, room: Room, share: Share, patience: u32) -> Self {
+    /// Takes over a socket. `room` is for what waits, and the client may rest for `rest` in taking it; `patience` seconds
+    /// pass until the first message.
+    pub(super) fn new(stream: TcpStream, room: Room, share: Share, rest: Duration, patience: u32) -> Self {
         let state = State {
             frames: VecDeque::new(),
             written: 0,
@@ -144,6 +153,8 @@ impl Conn {
             last_serial: 0,
             end: None,
             recheck: false,
+            taken: None,
+            left: 0,
             allowance: FRAMES_PER_SECOND,
             flooding: 0,
             due: None,
@@ -153,6 +164,7 @@ impl Conn {
             stream,
             state: Mutex::new(state),
             room: Notify::new(),
+            rest,
             quiet: AtomicU32::new(0),
             patience: AtomicU32::new(patience),
             expires: AtomicI64::new(i64::MAX),
@@ -412,14 +424,15 @@ impl Conn {
             match self.stream.try_write_vectored(&parts[..used]) {
                 Ok(0) => state.broken = true,
                 Ok(sent) => state.sent(sent),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => state.broken = true,
             }
             if state.broken {
                 state.drop_frames();
             }
         }
-        if state.frames.capacity() > KEPT_CAPACITY {
+        state.watch(self.rest);
+        if state.frames.is_empty() && state.frames.capacity() > KEPT_CAPACITY {
             state.frames = VecDeque::new();
         }
     }
@@ -478,7 +491,20 @@ impl State {
         self.settle();
     }
 
+    /// Looks at whether what waits is taken.
+    fn watch(&mut self, rest: Duration) {
+        if self.frames.is_empty() {
+            self.taken = None;
+            self.left = 0;
+            return;
+        }
+        let now = Instant::now();
+        let left = self.left;
+        self.taken.get_or_insert_with(|| Pace::begin(now, rest)).reached(now, left);
+    }
+
     fn sent(&mut self, bytes: usize) {
+        self.left += bytes;
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
         self.written += bytes;
         while let Some(first) = self.frames.front()
@@ -538,6 +564,7 @@ impl Conn {
         state.flooding = if spent { state.flooding + 1 } else { 0 };
         let end = match state.due {
             Some(due) if due <= now => Some(STALLED),
+            _ if state.taken.is_some_and(|pace| pace.deadline() <= now) => Some(SLOW),
             _ if state.flooding >= FLOOD_SECONDS => Some(FLOOD),
             _ => None,
         };

@@ -173,9 +173,18 @@ async fn connection(server: Arc<Server>, router: Router, stream: TcpStream, peer
         }
     };
     if let Err(error) = ended {
+        if is_timeout(&error) {
+            server.metrics.slow_consumers.increment(1);
+        }
         // Clients that leave or send nonsense: everyday things.
         tracing::debug!(error = %error, "A connection ended early.");
     }
+}
+
+/// The other side did not take what was sent to it ([`Paced`]).
+fn is_timeout(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Small messages leave at once; a peer that acknowledges nothing for two pings is given up.

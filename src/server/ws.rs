@@ -140,8 +140,9 @@ async fn run(
     let config = &server.ports.config;
     let patience = config.read_timeout_seconds.min(MAX_PATIENCE);
     let room = Room::of(&Actor::Anonymous, config);
+    let rest = Duration::from_secs(config.read_timeout_seconds);
     let seconds = u32::try_from(patience).unwrap_or(u32::MAX - 1);
-    let conn = Arc::new(Conn::new(stream, room, server.outgoing.share(), seconds));
+    let conn = Arc::new(Conn::new(stream, room, server.outgoing.share(), rest, seconds));
     let first = config.max_body_bytes.min(MAX_FIRST);
     let patience = Duration::from_secs(patience);
     let mut reader = Reader::new(conn.clone(), early, server.incoming.share(), patience, first);

@@ -6,7 +6,10 @@ use std::{io, time::Duration};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     time::timeout,
 };
 
@@ -60,28 +63,42 @@ impl TestApp {
     /// # Errors
     /// The status with which the upgrade was refused; 0 if the connection was closed without any.
     pub(crate) async fn raw(&self, from: Option<&str>) -> Result<(Sender, Receiver), u16> {
-        let stream = wire::open(&self.url()).await;
-        let (read, write) = stream.into_split();
-        let (mut sender, mut receiver) = (Sender(write), Receiver { stream: read, bytes: Vec::new() });
-        let from = from.map_or(String::new(), |from| format!("x-forwarded-for: {from}\r\n"));
-        let head = format!(
-            "GET /graphql/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\
-             sec-websocket-protocol: graphql-transport-ws\r\n{from}\r\n"
-        );
-        let _ = sender.0.write_all(head.as_bytes()).await;
-        let status = receiver.head().await;
-        if status == 101 { Ok((sender, receiver)) } else { Err(status) }
+        raw_over(wire::open(&self.url()).await, from).await
     }
 
     /// The same, and signs in.
     pub(crate) async fn raw_signed_in(&self, token: Option<&str>) -> (Sender, Receiver) {
-        let (mut sender, mut receiver) = self.raw(None).await.expect("it is upgraded");
-        let payload = token.map_or(json!({}), |token| json!({ "token": token }));
-        sender.text(&json!({ "type": "connection_init", "payload": payload }).to_string()).await.expect("it is open");
-        assert_eq!(receiver.text().await.expect("it is open"), "{\"type\":\"connection_ack\"}");
-        (sender, receiver)
+        let stream = wire::open(&self.url()).await;
+        raw_signed_in_over(stream, token).await
     }
+
+    /// The same for a client that takes little at once.
+    pub(crate) async fn raw_narrow(&self, token: Option<&str>) -> (Sender, Receiver) {
+        let stream = wire::open_narrow(&self.url()).await;
+        raw_signed_in_over(stream, token).await
+    }
+}
+
+async fn raw_signed_in_over(stream: TcpStream, token: Option<&str>) -> (Sender, Receiver) {
+    let (mut sender, mut receiver) = raw_over(stream, None).await.expect("it is upgraded");
+    let payload = token.map_or(json!({}), |token| json!({ "token": token }));
+    sender.text(&json!({ "type": "connection_init", "payload": payload }).to_string()).await.expect("it is open");
+    assert_eq!(receiver.text().await.expect("it is open"), "{\"type\":\"connection_ack\"}");
+    (sender, receiver)
+}
+
+async fn raw_over(stream: TcpStream, from: Option<&str>) -> Result<(Sender, Receiver), u16> {
+    let (read, write) = stream.into_split();
+    let (mut sender, mut receiver) = (Sender(write), Receiver { stream: read, bytes: Vec::new() });
+    let from = from.map_or(String::new(), |from| format!("x-forwarded-for: {from}\r\n"));
+    let head = format!(
+        "GET /graphql/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\
+             sec-websocket-protocol: graphql-transport-ws\r\n{from}\r\n"
+    );
+    let _ = sender.0.write_all(head.as_bytes()).await;
+    let status = receiver.head().await;
+    if status == 101 { Ok((sender, receiver)) } else { Err(status) }
 }
 
 impl Sender {

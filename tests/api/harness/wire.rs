@@ -77,7 +77,7 @@ pub(crate) async fn open(url: &str) -> TcpStream {
 /// The same, for a client that takes little at once: the kernel holds next to nothing for it.
 pub(crate) async fn open_narrow(url: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4_096).unwrap();
+    socket.set_recv_buffer_size(32 * 1024).unwrap();
     socket.connect(authority(url).parse().unwrap()).await.unwrap()
 }
 
