@@ -6,6 +6,7 @@ mod imports;
 mod migrations;
 mod permissions;
 mod quotas;
+mod results;
 mod schema;
 mod settings;
 mod sharing;

@@ -113,6 +113,8 @@ async fn a_first_start_serves_and_prints_the_sign_ins_although_nothing_makes_the
 
     let node = Node::start(storage.config()).await;
     until("the articles are found", async || {
+        // Not more often: searches are limited to 300 a minute.
+        tokio::time::sleep(Duration::from_millis(250)).await;
         let search = json!({ "query": SEARCH, "variables": { "k": key } });
         let answer = http.post(format!("http://{}/graphql", node.address)).json(&search).send().await;
         let answer: Value = answer.expect("it answers").json().await.expect("JSON");
