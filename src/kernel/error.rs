@@ -352,8 +352,8 @@ pub(crate) fn is_connection_failure(error: &DbErr) -> bool {
     };
     matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
         || matches!(error, DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) if broken(e))
-        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now
-        || has_code(error, |code| code.starts_with("57P"))
+        // 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now, 25P03 idle_in_transaction_session_timeout
+        || has_code(error, |code| code.starts_with("57P") || code == "25P03")
 }
 
 /// True when the database itself refused a statement with such a code.

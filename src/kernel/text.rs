@@ -25,10 +25,8 @@ pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
 
 /// An optional one-line text; an empty one counts as absent.
 pub fn maybe_line(field: &'static str, value: Option<&str>, max: usize) -> Result<Option<String>> {
-    match value.map(|value| value.replace(is_directional, "")).as_deref().map(str::trim) {
-        None | Some("") => Ok(None),
-        Some(value) => line(field, value, max).map(Some),
-    }
+    let value = value.filter(|value| value.chars().any(|char| !char.is_whitespace() && !is_directional(char)));
+    value.map(|value| line(field, value, max)).transpose()
 }
 
 /// The formatting characters of Unicode's bidirectional algorithm that embed, override and isolate (UAX #9, table 2).

@@ -67,14 +67,7 @@ impl ConnectionTrait for Db<'_> {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self.0 {
             On::Pool(database) => {
-                let (pool, again) = (&database.connection, database.repeats(&statement));
-                match database.doubt.learn(pool.query_one_raw(statement).await) {
-                    Err(error) if is_connection_failure(&error) => match again {
-                        Some(statement) => pool.query_one_raw(statement).await,
-                        None => Err(error),
-                    },
-                    other => other,
-                }
+                database.read(statement, |statement| database.connection.query_one_raw(statement)).await
             }
             On::Transaction(transaction) => transaction.query_one_raw(statement).await,
         }
@@ -83,14 +76,7 @@ impl ConnectionTrait for Db<'_> {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self.0 {
             On::Pool(database) => {
-                let (pool, again) = (&database.connection, database.repeats(&statement));
-                match database.doubt.learn(pool.query_all_raw(statement).await) {
-                    Err(error) if is_connection_failure(&error) => match again {
-                        Some(statement) => pool.query_all_raw(statement).await,
-                        None => Err(error),
-                    },
-                    other => other,
-                }
+                database.read(statement, |statement| database.connection.query_all_raw(statement)).await
             }
             On::Transaction(transaction) => transaction.query_all_raw(statement).await,
         }
@@ -107,7 +93,11 @@ const MIGRATION_LOCK: i64 = 0x59_61_6e_69_74;
 /// LIMIT is a bind parameter, and its guessed selectivity makes PostgreSQL plan each time anew; a generic plan halves its
 /// work on the inbox. A generic plan expects a tenth of all rows for any LIMIT: too many to leave parallel workers and the
 /// compiler on, which cost far more than the pages that are really read.
-const SET_UP: &str = "SET plan_cache_mode = force_generic_plan; SET max_parallel_workers_per_gather = 0; SET jit = off";
+///
+/// A node that stands still in the middle of a transaction (stopped, suspended, cut off) keeps its locks, and with them
+/// everybody who writes to the same site waits. PostgreSQL ends such a transaction after a while.
+const SET_UP: &str = "SET plan_cache_mode = force_generic_plan; SET max_parallel_workers_per_gather = 0; SET jit = off; \
+                      SET idle_in_transaction_session_timeout = '5s'";
 
 /// The connection pool.
 #[derive(Clone, Debug)]
@@ -159,9 +149,17 @@ impl Database {
         Ok(Self { connection, doubt, writer })
     }
 
-    /// The statement once more, if it only reads and its connection may break.
-    fn repeats(&self, statement: &Statement) -> Option<Statement> {
-        (self.is_postgres() && statement.sql.starts_with("SELECT")).then(|| statement.clone())
+    /// Runs a statement, and once more if it only reads and its connection was broken.
+    async fn read<T, F: Future<Output = Result<T, DbErr>>>(
+        &self,
+        statement: Statement,
+        run: impl Fn(Statement) -> F,
+    ) -> Result<T, DbErr> {
+        let again = (self.is_postgres() && statement.sql.starts_with("SELECT")).then(|| statement.clone());
+        match (self.doubt.learn(run(statement).await), again) {
+            (Err(error), Some(statement)) if is_connection_failure(&error) => run(statement).await,
+            (outcome, _) => outcome,
+        }
     }
 
     /// Applies the migrations that are missing. Several nodes may do so at once.
@@ -169,8 +167,9 @@ impl Database {
         match self.is_postgres() {
             false => migration::Migrator::up(&self.connection, None).await?,
             true => {
-                // The lock belongs to a connection, so it is taken and given back on one.
+                // The lock belongs to a connection, so it is taken and given back on one, however long it takes.
                 let guard = self.connection.begin().await?;
+                guard.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
                 guard.execute_raw(self.statement("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK.into()])).await?;
                 migration::Migrator::up(&self.connection, None).await?;
                 guard.commit().await?;

@@ -67,6 +67,8 @@ async fn a_visitor_can_always_ask_for_a_person() {
     let again = app.run(Some(&visitor.token), REQUEST, input.clone()).await;
     assert_eq!(again, asked, "twice is as once");
     assert_eq!(staff.next("i").await["inboxEvents"]["move"], "ENTERED");
+    // Told as it enters the queue, a moment later.
+    ws.until("e", |event| event["conversationEvents"]["message"]["authorKind"] == "SYSTEM").await;
     let now = read(&app, &visitor.token, &conversation).await;
     assert_eq!(now["assistantPaused"], true);
     let last = now["messages"]["nodes"].as_array().expect("a list").last().expect("one").clone();

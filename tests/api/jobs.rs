@@ -8,6 +8,7 @@ use std::{
 use entity::{
     ai_usage,
     job::{self, Lane},
+    run::{self, RunStatus},
 };
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Expr};
 use serde_json::{Value, json};
@@ -100,6 +101,32 @@ async fn a_writer_whose_lease_was_taken_posts_nothing() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the job is still there");
+}
+
+/// Its writer died before it had written anything, and the visitor wants no answer any more.
+#[tokio::test]
+async fn a_stopped_answer_whose_writer_died_ends() {
+    let storage = Arc::new(Storage::new().await);
+    let (silent, mut calls) = Scripted::stepped();
+    let first = TestApp::on(storage.clone(), model(silent)).await;
+    let site = first.site("acme").await;
+    first.assistant(&site, json!({ "provider": "OPENAI_COMPATIBLE" })).await;
+    let visitor = first.visitor(&site).await;
+    let conversation = first.conversation(&visitor).await;
+    first.say(&visitor.token, &conversation, "hello?").await;
+    let _silent = calls.next().await.expect("the model is asked");
+    // As `stopRun` leaves it, without a word to the writer.
+    let stop = run::Entity::update_many().col_expr(run::Column::Status, Expr::value(RunStatus::Stopped.to_value()));
+    assert_eq!(stop.exec(&first.app.ports.database.db()).await.expect("it can be").rows_affected, 1);
+    let (alive, _calls) = Scripted::stepped();
+    let second = TestApp::on(storage, model(alive)).await;
+    let mut ws = Ws::signed_in(&second.ws_url(), Some(&visitor.token)).await;
+    ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": "beginning" })).await;
+    expire(&first).await;
+    second.app.ports.bus.wake(&[Topic::Jobs]);
+    let events = ws.until("e", ended).await;
+    let end = &events[events.len() - 1]["conversationEvents"];
+    assert_eq!((text(&end["__typename"]), text(&end["reason"])), ("RunFailed".into(), "STOPPED".into()));
 }
 
 #[tokio::test]

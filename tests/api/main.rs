@@ -18,6 +18,7 @@ mod contracts {
 mod resilience {
     mod client;
     mod crashes;
+    mod crowd;
     mod disconnects;
     mod drains;
     mod nodes;

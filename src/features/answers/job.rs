@@ -110,9 +110,9 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
     let run = store::find(&cx.db(), id).await?;
     match run.status {
         RunStatus::Queued | RunStatus::Running => {}
-        // Stopped by a participant while its writer was dying: what had been saved becomes the message.
-        RunStatus::Stopped if run.finished_at.is_none() && !run.text.is_empty() => {
-            let written = Some(Written::saved(run.text.clone()));
+        // Stopped by a participant while its writer was dying: what had been saved, if anything, becomes the message.
+        RunStatus::Stopped if run.finished_at.is_none() => {
+            let written = (!run.text.is_empty()).then(|| Written::saved(run.text.clone()));
             let account = Account::default();
             return finish(cx, lease, id, Ending { attempt: None, written, end: End::Interrupted, account }).await;
         }

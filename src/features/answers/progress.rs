@@ -165,6 +165,8 @@ async fn save(cx: &Ctx) -> Result<()> {
             .col_expr(run::Column::Chunks, (progress.index + 1).into())
             .filter(run::Column::Id.eq(*id))
             .filter(run::Column::Attempt.eq(progress.attempt))
+            // One that has ended in the meantime has its whole text.
+            .filter(run::Column::FinishedAt.is_null())
             .exec(&tx.db())
             .await?;
     }

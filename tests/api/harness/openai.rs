@@ -3,7 +3,7 @@
 //!
 //! HTTP/1.1 over TCP by hand, so that each step of a [`Script`] is one write: the test decides what arrives together,
 //! what is cut where, and how a connection dies. At a script's [`Script::wait`] it stands still until the test says
-//! [`Openai::go`]; nothing here sleeps.
+//! [`Openai::go`]; nothing here sleeps, except where a script asks for a model that takes its time ([`Script::rest`]).
 
 #![expect(clippy::expect_used, reason = "a harness fails loudly")]
 
@@ -46,6 +46,8 @@ enum Step {
     Raw(Vec<u8>),
     /// Waits for [`Openai::go`].
     Wait,
+    /// Takes its time.
+    Rest(Duration),
     /// Ends the body.
     End,
     /// Kills the connection.
@@ -148,6 +150,11 @@ impl Script {
         self.step(Step::Wait)
     }
 
+    /// Takes its time, as models do.
+    pub(crate) fn rest(self, time: Duration) -> Self {
+        self.step(Step::Rest(time))
+    }
+
     pub(crate) fn reset(self) -> Self {
         self.step(Step::Reset)
     }
@@ -194,6 +201,12 @@ impl Openai {
     pub(crate) async fn start(key: Option<&str>) -> Self {
         let key = key.map(ToOwned::to_owned);
         Self::speaking(Box::new(move |request| refusal(key.as_deref(), request)), || Script::says(ANSWER)).await
+    }
+
+    /// Starts a vendor that answers each request by what it says.
+    pub(crate) async fn answering(answer: fn(&Request) -> Script) -> Self {
+        let check = move |request: &Request| refusal(None, request).or_else(|| Some(answer(request)));
+        Self::speaking(Box::new(check), || Script::says(ANSWER)).await
     }
 
     /// Starts another vendor, which checks requests in its own way.
@@ -319,6 +332,10 @@ impl Shared {
                         // A client says nothing while it waits, so this is its end.
                         _ = socket.read_u8() => return Ok(false),
                     }
+                    continue;
+                }
+                Step::Rest(time) => {
+                    tokio::time::sleep(time).await;
                     continue;
                 }
                 Step::End => {

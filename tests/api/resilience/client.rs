@@ -174,7 +174,12 @@ impl Chat {
     }
 
     /// A socket on which the subscription has been asked for; nothing when the server is not there.
-    async fn connect(&self, node: SocketAddr, follow: &str, cursor: &str) -> Option<WebSocketStream<TcpStream>> {
+    pub(super) async fn connect(
+        &self,
+        node: SocketAddr,
+        follow: &str,
+        cursor: &str,
+    ) -> Option<WebSocketStream<TcpStream>> {
         let mut request = format!("ws://{node}/graphql/ws").into_client_request().expect("an address");
         request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
         let stream = TcpStream::connect(node).await.ok()?;
@@ -195,7 +200,7 @@ impl Chat {
 }
 
 /// True for failures after which a client tries again.
-fn is_passing(code: Option<&str>) -> bool {
+pub(super) fn is_passing(code: Option<&str>) -> bool {
     code.is_some_and(|code| code.starts_with("UNAVAILABLE") || code.starts_with("INTERNAL_SERVER_ERROR"))
 }
 

@@ -96,6 +96,119 @@ impl Drop for OwnRedis {
     }
 }
 
+/// A PostgreSQL server of the test's own. Killed when dropped.
+pub(super) struct OwnPostgres {
+    address: SocketAddr,
+    folder: PathBuf,
+    process: Option<Child>,
+}
+
+impl OwnPostgres {
+    pub(super) async fn start() -> Self {
+        let address = free_address();
+        let folder = std::env::temp_dir().join(format!("yanit-test-postgres-{}", address.port()));
+        std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
+        if let Some((user, group)) = postgres_user() {
+            std::os::unix::fs::chown(&folder, Some(user), Some(group)).expect("root may give it away");
+        }
+        let postgres = Self { address, folder, process: None };
+        let made = postgres
+            .command("initdb")
+            .args(["--username=yanit", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--pgdata"])
+            .arg(postgres.data())
+            .status();
+        assert!(made.expect("initdb is there").success());
+        let mut postgres = postgres;
+        postgres.start_again().await;
+        postgres
+    }
+
+    /// On the same port, with the same data.
+    pub(super) async fn start_again(&mut self) {
+        let port = self.address.port().to_string();
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(self.data()).args(["-p", &port, "-h", "127.0.0.1", "-k", ""]);
+        self.process = Some(command.arg("-F").spawn().expect("postgres is there"));
+        until("PostgreSQL is ready", async || {
+            let status = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+            status.lines().nth(7).is_some_and(|line| line.starts_with("ready"))
+        })
+        .await;
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("postgres://yanit@{}/postgres", self.address)
+    }
+
+    /// Ends all connections, and itself: a "fast" shutdown.
+    pub(super) fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            signal("-INT", &process);
+            process.wait().expect("it ends");
+        }
+    }
+
+    /// Connections stay open and nothing answers.
+    pub(super) fn freeze(&self) {
+        self.signal_all("-STOP");
+    }
+
+    pub(super) fn thaw(&self) {
+        self.signal_all("-CONT");
+    }
+
+    /// The server's process and those of its connections.
+    fn signal_all(&self, name: &str) {
+        let own = self.process.as_ref().expect("it runs").id().to_string();
+        let others = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).expect("it is readable");
+        let sent = Command::new("kill").arg(name).arg(&own).args(others.split_whitespace()).status();
+        // One that has ended by itself in the meantime makes it say that it failed.
+        sent.expect("there is `kill`");
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// It refuses to run as root: then it runs as the user that its package made.
+    fn command(&self, name: &str) -> Command {
+        use std::os::unix::process::CommandExt;
+        let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+            .map(|folders| folders.filter_map(Result::ok).map(|folder| folder.path().join("bin")).collect())
+            .unwrap_or_default();
+        versions.retain(|folder| folder.join("postgres").exists());
+        versions.sort();
+        let mut command = Command::new(versions.pop().unwrap_or_default().join(name));
+        command.current_dir(&self.folder).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Some((user, group)) = postgres_user() {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        if self.process.is_some() {
+            self.thaw();
+        }
+        self.stop();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Who PostgreSQL runs as where tests run as root, by number of user and group.
+fn postgres_user() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    if std::fs::metadata("/proc/self").ok()?.uid() != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").expect("it is readable");
+    let user = users.lines().find(|line| line.starts_with("postgres:")).expect("PostgreSQL's package made a user");
+    let mut numbers = user.split(':').skip(2).map(|number| number.parse().expect("a number"));
+    Some((numbers.next().expect("a user"), numbers.next().expect("a group")))
+}
+
 /// The program with these settings, silent.
 pub(crate) fn program(config: &Config, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yanit"));
@@ -106,6 +219,7 @@ pub(crate) fn program(config: &Config, arguments: &[&str]) -> Command {
         .env("YANIT_DATA_DIR", &config.data_dir)
         .env("YANIT_REDIS_PREFIX", &config.redis_prefix)
         .env("YANIT_DATABASE_POOL", config.database_pool.to_string())
+        .env("YANIT_MAX_ADDRESS_CONNECTIONS", config.max_address_connections.to_string())
         .env("YANIT_SHUTDOWN_SECONDS", config.shutdown_seconds.to_string())
         .env("YANIT_LOG", "warn")
         .stdout(Stdio::null())
@@ -196,6 +310,15 @@ impl Node {
     /// SIGTERM, as a supervisor stops a program.
     pub(super) fn terminate(&self) {
         signal("-TERM", self.process.as_ref().expect("it was started"));
+    }
+
+    /// SIGSTOP: connections stay open and nothing answers.
+    pub(super) fn freeze(&self) {
+        signal("-STOP", self.process.as_ref().expect("it was started"));
+    }
+
+    pub(super) fn thaw(&self) {
+        signal("-CONT", self.process.as_ref().expect("it was started"));
     }
 
     /// Waits until the process has ended; true when it says that all is well.
