@@ -18,6 +18,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::watch, task::JoinSet, time::timeout};
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+use tokio_util::task::AbortOnDropHandle;
 use yanit::{config::Config, kernel::clock::Clock, ports::db::Database};
 
 use super::{
@@ -35,6 +36,9 @@ const VISITORS: usize = 50;
 
 /// So long a window waits in silence before it asks whether somebody is there, and then before it goes elsewhere.
 const QUIET: Duration = Duration::from_secs(3);
+
+/// How a clock that is set goes on by itself.
+const TICK: Duration = Duration::from_millis(100);
 
 const EVENTS: &str = "subscription E($c: ID!, $a: EventCursor) { conversationEvents(conversationId: $c, after: $a) { \
  __typename ... on MessageChanged { cursor } ... on RunStarted { eventCursor runId attempt } \
@@ -543,6 +547,13 @@ async fn while_an_embedder_is_away_for_an_hour() {
     let clock = Clock::manual(Clock::system().now());
     let one = server(&storage, &config, Some(clock.clone())).await;
     let other = server(&storage, &config, Some(clock.clone())).await;
+    let ticking = clock.clone();
+    let _ticking = AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TICK).await;
+            ticking.advance(TICK);
+        }
+    }));
     let (crowd, site) = Crowd::on(&one).await;
     // What is asked has to do with it, so each question is embedded, or was to be.
     one.article(&site, "Number", "Where do I find a number? You will find each number among the settings.").await;
