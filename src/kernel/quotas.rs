@@ -48,6 +48,11 @@ const SHARED: &str = "Everybody behind the same address counts together.";
 /// Requests of a person with an account.
 pub const REQUESTS_OF_PERSON: Quota =
     Quota::setting("requests", "requests from one account", "", |config| config.rate_per_minute);
+/// Requests of people with accounts from an address: as many as twenty of them may make. An office shares one.
+pub const REQUESTS_OF_PEOPLE_FROM_ADDRESS: Quota =
+    Quota::setting("requests-of-people", "requests from one network address", SHARED, |config| {
+        config.rate_per_minute.saturating_mul(20)
+    });
 /// Requests of a visitor.
 pub const REQUESTS_OF_VISITOR: Quota =
     Quota::setting("requests", "requests from one visitor", "", |config| config.visitor_rate_per_minute);

@@ -230,12 +230,16 @@ pub(super) fn name_of(kind: OperationType) -> &'static str {
     }
 }
 
-/// What so many requests of a caller spend. Visitors cost nothing to make, so they count for their address, too.
+/// What so many requests of a caller spend. Visitors and accounts cost nothing to make, so they count for their address,
+/// too.
 fn requests(actor: &Actor, request: &Request, units: u32) -> Vec<Expense> {
     let from_address = || quotas::REQUESTS_FROM_ADDRESS.by_address(request).times(units);
     match actor {
         Actor::System => vec![],
-        Actor::User(person) => vec![quotas::REQUESTS_OF_PERSON.of(person.user).times(units)],
+        Actor::User(person) => vec![
+            quotas::REQUESTS_OF_PERSON.of(person.user).times(units),
+            quotas::REQUESTS_OF_PEOPLE_FROM_ADDRESS.by_address(request).times(units),
+        ],
         Actor::Visitor { visitor, .. } => vec![quotas::REQUESTS_OF_VISITOR.of(visitor).times(units), from_address()],
         Actor::Anonymous => vec![from_address()],
     }

@@ -7,7 +7,7 @@ use yanit::config::Config;
 
 use crate::harness::{
     app::{Options, TestApp, refusal},
-    people::{SEND, Site, Visitor, new_id},
+    people::{SEND, Site, Visitor, new_id, text},
     wire,
 };
 
@@ -232,6 +232,26 @@ async fn visitors_count_for_their_address_and_so_does_a_token_that_is_not_good()
         assert_eq!(ask("no.such.token").await.as_deref(), Some("UNAUTHENTICATED/INVALID_TOKEN"));
     }
     assert_eq!(ask("no.such.token").await.as_deref(), Some("RATE_LIMITED"));
+}
+
+#[tokio::test]
+async fn accounts_count_for_their_address_as_twenty_people_do() {
+    let mut app = with(|config| config.rate_per_minute = 3).await;
+    let mut people = Vec::new();
+    for _ in 0..21 {
+        people.push(app.person("ada").await.token);
+    }
+    let me = "{ me { id } }";
+    for token in &people[..20] {
+        for _ in 0..3 {
+            app.run(Some(token), me, json!({})).await;
+        }
+    }
+    let answer = app.post(Some(&people[20]), me, json!({})).await;
+    assert_eq!(refusal(&answer).as_deref(), Some("RATE_LIMITED"));
+    assert!(text(&answer["errors"][0]["message"]).contains("60 per minute"), "{answer}");
+    move_elsewhere(&mut app);
+    app.run(Some(&people[20]), me, json!({})).await;
 }
 
 #[tokio::test]

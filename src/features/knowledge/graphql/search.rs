@@ -104,8 +104,8 @@ impl SearchQuery {
         let limit = check_first(first, SEARCHED)?;
         let (site, is_staff) = searched(cx, site_id, site_key.as_deref(), explain).await?;
         let expense = match cx.actor.user() {
-            Some(person) => quotas::SEARCHES_OF_PERSON.of(person),
-            None => quotas::SEARCHES_FROM_ADDRESS.at(site, &cx.request),
+            Some(person) if is_staff => quotas::SEARCHES_OF_PERSON.of(person),
+            Some(_) | None => quotas::SEARCHES_FROM_ADDRESS.at(site, &cx.request),
         };
         quotas::spend(cx, &[expense]).await?;
         let options = RetrieveOptions { public_only: !is_staff, limit };
