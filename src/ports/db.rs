@@ -165,7 +165,12 @@ impl Database {
     /// Applies the migrations that are missing. Several nodes may do so at once.
     pub async fn migrate(&self) -> Result<()> {
         match self.is_postgres() {
-            false => migration::Migrator::up(&self.connection, None).await?,
+            false => {
+                // On one connection: another may not have noticed yet what the last step changed, and refuses the next one.
+                let (whole, _writer) = self.begin().await?;
+                migration::Migrator::up(&whole, None).await?;
+                whole.commit().await?;
+            }
             true => {
                 // The lock belongs to a connection, so it is taken and given back on one, however long it takes.
                 let guard = self.connection.begin().await?;

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use ::entity::*;
+use futures_util::future::join_all;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityName, EntityTrait, Iterable, QuerySelect,
     Statement,
 };
 use sea_orm_migration::MigratorTrait;
-use yanit::ports::db::Db;
+use yanit::ports::{self, db::Db};
 
 use super::{here, read};
 use crate::harness::app::TestApp;
@@ -129,7 +130,7 @@ async fn empty() -> DatabaseConnection {
     Database::connect(options).await.expect("memory is there")
 }
 
-async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
+async fn texts(db: &impl ConnectionTrait, sql: &str) -> Vec<String> {
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("rows");
     rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
 }
@@ -148,6 +149,34 @@ async fn no_column_is_in_the_database_that_no_entity_has() {
     for (table, columns) in columns() {
         let there = texts(&db, &format!("SELECT name FROM pragma_table_info('{table}')")).await;
         assert_eq!(there.into_iter().collect::<BTreeSet<_>>(), columns, "{table}");
+    }
+}
+
+/// A connection of SQLite may not have noticed yet that another one dropped an index, and refuses to make it anew.
+#[tokio::test]
+async fn migrations_go_up_while_other_connections_are_in_use() {
+    let file = std::env::temp_dir().join(format!("yanit-test-{}.db", uuid::Uuid::from_u128(rand::random()).simple()));
+    let database = ports::db::Database::connect(&format!("sqlite://{}", file.display()), 4).await.expect("it is made");
+    let all = migration::Migrator::migrations();
+    let before = all.iter().position(|one| one.name().ends_with("job_lanes")).expect("it makes an index anew");
+    let db = Database::connect(format!("sqlite://{}", file.display())).await.expect("it is there");
+    migration::Migrator::up(&db, Some(u32::try_from(before).expect("not so many"))).await.expect("they go up");
+    db.close().await.expect("it closes");
+    // Each connection knows the tables as they are now, and nothing that it is used for makes it look again.
+    let db = database.db();
+    join_all((0..4).map(|_| texts(&db, "SELECT name FROM sqlite_master"))).await;
+    let in_use = (0..3).map(|_| async {
+        loop {
+            texts(&db, "SELECT 'x'").await;
+        }
+    });
+    tokio::select! {
+        migrated = database.migrate() => migrated.expect("they go up"),
+        _ = join_all(in_use) => {}
+    }
+    database.close().await.expect("it closes");
+    for part in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{part}", file.display()));
     }
 }
 
