@@ -107,20 +107,28 @@ fn blank(string: &mut [u8]) {
     }
 }
 
-/// Checks the nesting of a JSON text. Whether it is JSON at all is the parser's business.
+/// Values in one JSON text: many times what any operation takes. Each costs a hundred bytes and a moment once it is read.
+const MAX_VALUES: usize = 20_000;
+
+/// Checks the nesting and the number of values of a JSON text. Whether it is JSON at all is the parser's business.
 pub(super) fn check_json(text: &[u8], max_nesting: usize) -> Result<()> {
-    let (mut at, mut depth) = (0, 0_usize);
+    let (mut at, mut depth, mut values) = (0, 0_usize, 1_usize);
     while let Some(&byte) = text.get(at) {
         match byte {
             b'"' => at += plain_string_length(&text[at..]).unwrap_or(text.len() - at) - 1,
             b'{' | b'[' => {
                 depth += 1;
+                values += 1;
                 if depth > max_nesting {
                     return Err(too_deep("JSON text", max_nesting));
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
             _ => {}
+        }
+        if values > MAX_VALUES {
+            return Err(too_large(format!("The JSON text has more than {MAX_VALUES} values. Send them in parts.")));
         }
         at += 1;
     }
@@ -248,5 +256,8 @@ mod tests {
         assert!(check_json(b"[[[", 2).is_err());
         assert!(check_json(b"[][][]{}{}", 1).is_ok());
         assert!(check_json(b"\"unterminated [[[", 1).is_ok());
+        assert!(check_json(format!("[{}\",,,\"]", "1,".repeat(MAX_VALUES - 2)).as_bytes(), 1).is_ok());
+        assert!(check_json(format!("[{}1]", "1,".repeat(MAX_VALUES - 1)).as_bytes(), 1).is_err());
+        assert!(check_json("[]".repeat(MAX_VALUES).as_bytes(), 1).is_err());
     }
 }

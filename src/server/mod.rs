@@ -3,7 +3,7 @@
 //! The way of a request: [`serve`] accepts the connection if its address has a place ([`places`]) → [`edge`] gives it an
 //! id and, with [`proxies`], an address → [`http`] with [`body`], or [`ws`] with [`reader`] and [`talk`], reads it, not too
 //! slowly ([`pace`]) and within the memory for it ([`budget`]) → [`auth`] says who calls → [`operation`] counts it and has
-//! it checked ([`documents`], [`lexer`], [`limits`], [`inputs`]) → the schema runs it, or
+//! it checked ([`documents`], [`lexer`], [`limits`], [`inputs`]) → the schema runs it in its [`turns`], or
 //! [`hub`] shares a run that is there → [`answer`] completes its errors → [`http`], [`sse`] or [`conn`] writes it.
 
 mod absent;
@@ -40,6 +40,7 @@ mod shape;
 mod sockets;
 mod sse;
 mod talk;
+mod turns;
 mod ws;
 
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub(crate) struct Server {
     hub: Arc<hub::Hub>,
     sockets: sockets::Sockets,
     places: places::Places,
+    turns: turns::Turns,
     /// For what clients have begun to send.
     incoming: Arc<budget::Budget>,
     /// For what clients do not take.
@@ -87,6 +89,7 @@ impl Server {
             hub: Arc::default(),
             sockets: sockets::Sockets::default(),
             places: places::Places::default(),
+            turns: turns::Turns::default(),
             incoming: budget::Budget::new(
                 ports.config.max_incoming_bytes,
                 metrics.incoming_bytes.clone(),

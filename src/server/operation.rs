@@ -184,7 +184,8 @@ impl Server {
         let limit = Duration::from_secs(self.ports.config.request_timeout_seconds);
         let run = self.api.execute(prepared.request.data(cx.clone()));
         let work = async {
-            let _turn = if prepared.introspects { self.introspecting.acquire().await.ok() } else { None };
+            let _turn = self.turns.take(cx.request.address).await;
+            let _introspecting = if prepared.introspects { self.introspecting.acquire().await.ok() } else { None };
             AssertUnwindSafe(run).catch_unwind().instrument(span).await
         };
         let answer = match timeout(limit, work).await {

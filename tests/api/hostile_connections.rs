@@ -400,6 +400,7 @@ async fn a_client_that_reads_nothing_holds_little_and_not_for_long() {
     let app = TestApp::with(configured(|config| {
         config.read_timeout_seconds = 1;
         config.max_outgoing_bytes = 30_000_000;
+        config.max_complexity = 100_000;
     }))
     .await;
     let limit = 30_000_000.0;

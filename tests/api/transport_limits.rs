@@ -50,6 +50,11 @@ fn cases() -> Vec<(&'static str, Value, &'static str)> {
             "",
         ),
         ("nested variables", json!({ "query": "{ __typename }", "variables": { "v": deep_variables } }), "TOO_DEEP"),
+        (
+            "many variables",
+            json!({ "query": "{ __typename }", "variables": { "v": vec![1; 20_000] } }),
+            "DOCUMENT_TOO_LARGE",
+        ),
         ("doubling fragments", document(doubling()), "DOCUMENT_TOO_LARGE"),
         (
             "a circle of fragments",
@@ -189,6 +194,21 @@ async fn only_so_many_problems_of_a_document_are_told() {
     let text = format!("{{ {} }}", (0..1_500).fold(String::new(), |text, n| text + "unknown" + &n.to_string() + " "));
     let answer = wire::post(&app.url(), &[], &json!({ "query": text })).await;
     assert_eq!(answer.json()["errors"].as_array().map(Vec::len), Some(20));
+}
+
+/// One answer cannot be made of the same long texts over and over.
+#[tokio::test]
+async fn long_texts_weigh_more_than_other_fields() {
+    let app = TestApp::start().await;
+    let ask = |count: usize| {
+        let texts: String = (0..count).map(|number| format!("t{number}: body ")).collect();
+        let messages = format!("messages(first: 100) {{ nodes {{ {texts} }} }}");
+        json!({ "query": format!("{{ conversation(conversationId: \"conv_{:032}\") {{ {messages} }} }}", 0) })
+    };
+    let answer = wire::post(&app.url(), &[], &ask(3)).await;
+    assert_eq!(answer.code(), "UNAUTHENTICATED", "{answer:?}");
+    let answer = wire::post(&app.url(), &[], &ask(6)).await;
+    assert_eq!((answer.status, answer.reason().as_str()), (400, "TOO_COMPLEX"), "{answer:?}");
 }
 
 #[tokio::test]

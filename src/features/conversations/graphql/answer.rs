@@ -37,6 +37,7 @@ impl AssistantAnswer {
 impl AssistantAnswer {
     /// Markdown. A model marks what rests on a source with `[n]`, the `number` of a citation. Links and images that no
     /// source holds have been taken out.
+    #[graphql(complexity = 10)]
     async fn text(&self) -> &str {
         &self.text
     }

@@ -367,6 +367,7 @@ impl Message {
     }
 
     /// Markdown as it was written; empty once deleted.
+    #[graphql(complexity = 10)]
     async fn body(&self) -> &str {
         &self.row.body
     }
@@ -493,6 +494,7 @@ pub(crate) struct ReactionAuthor {
 #[derive(Clone, Debug, SimpleObject)]
 pub(crate) struct MessageRevision {
     /// The earlier text.
+    #[graphql(complexity = 10)]
     body: String,
     /// When it was replaced.
     replaced_at: DateTime<Utc>,

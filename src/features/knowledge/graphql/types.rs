@@ -39,6 +39,7 @@ pub struct Article {
     /// What it is sorted under. Null without one.
     pub category: Option<String>,
     /// The text, in Markdown.
+    #[graphql(complexity = 40)]
     pub body: String,
     /// The language it is written in (BCP 47).
     pub language: String,
@@ -80,7 +81,7 @@ impl Article {
     }
 
     /// What it said in its versions, newest first: the last 50. `restoreArticleVersion` brings one back.
-    #[graphql(complexity = "10 + 10 * child_complexity")]
+    #[graphql(complexity = "10 + 50 * child_complexity")]
     async fn versions(&self, ctx: &Context<'_>) -> Result<Vec<ArticleVersion>> {
         let from = self.version - VERSIONS + 1;
         let rows = ctx.cx().load(VersionsKey(self.id, from)).await?.unwrap_or_default();
@@ -161,6 +162,7 @@ pub(in crate::features::knowledge) struct ArticleVersion {
     /// The title it had.
     title: String,
     /// The text it had, in Markdown.
+    #[graphql(complexity = 40)]
     body: String,
     /// When the version was made.
     created_at: DateTime<Utc>,
@@ -187,6 +189,7 @@ pub(in crate::features::knowledge) struct PublishedArticle {
     /// What it is sorted under. Null without one.
     category: Option<String>,
     /// The text, in Markdown.
+    #[graphql(complexity = 40)]
     body: String,
     /// The language it is written in (BCP 47).
     language: String,
