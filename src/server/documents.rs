@@ -19,6 +19,7 @@ use super::{
     inputs::{self, Problem},
     introspection, lexer, limits, overlap,
     plan::{self, Plan},
+    weight,
 };
 use crate::{
     config::Config,
@@ -40,6 +41,8 @@ pub(super) struct Document {
     pub(super) valid: Valid<ExecutableDocument>,
     /// It asks about the schema.
     pub(super) introspects: bool,
+    /// Names of the operations whose answers may be long.
+    long: Vec<Option<Name>>,
     /// The plans of its operations, but of those in which variables decide what is selected.
     plans: HashMap<Option<Name>, Arc<Plan>>,
     /// Memory that it holds, in bytes.
@@ -61,6 +64,13 @@ impl Document {
             };
             Error::new(ErrorCode::GraphqlValidationFailed, text)
         })
+    }
+}
+
+impl Document {
+    /// True for an operation whose answer may be long.
+    pub(super) fn is_long(&self, operation: &Operation) -> bool {
+        self.long.contains(&operation.name)
     }
 }
 
@@ -154,13 +164,16 @@ impl Documents {
         if findings.introspects {
             introspection::check(&self.types, &valid).map_err(ours)?;
         }
+        let long = valid.operations.iter().filter(|it| weight::is_long(&valid, &it.selection_set));
+        let long = long.map(|it| it.name.clone()).collect();
         let mut plans = HashMap::new();
         for operation in valid.operations.iter() {
             let plan = plan::fixed_plan(&self.types, &valid, operation, most_selections(config)).map_err(ours)?;
             plans.extend(plan.map(|plan| (operation.name.clone(), Arc::new(plan))));
         }
         let planned = plans.values().map(|plan| plan.size).sum();
-        Ok(Document { valid, introspects: findings.introspects, plans, weight: weight(text, read.tokens, planned) })
+        let weight = memory(text, read.tokens, planned);
+        Ok(Document { valid, introspects: findings.introspects, long, plans, weight })
     }
 
     /// The plan of one of a document's operations, with variables that fit it.
@@ -202,7 +215,7 @@ const PER_TOKEN: usize = 300;
 const PER_FIELD: usize = 800;
 
 /// What a document holds in memory, with so many fields in its plans.
-fn weight(text: &str, tokens: usize, planned: usize) -> u32 {
+fn memory(text: &str, tokens: usize, planned: usize) -> u32 {
     let bytes = size_of::<Document>() + text.len() + tokens * PER_TOKEN + planned * PER_FIELD;
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

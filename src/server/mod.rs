@@ -3,7 +3,8 @@
 //! The way of a request: [`serve`] accepts the connection if its address has a place ([`places`]) → [`edge`] gives it an
 //! id and, with [`proxies`], an address → [`http`] with [`body`], or [`ws`] with [`reader`] and [`talk`], reads it, not too
 //! slowly ([`pace`]) and within the memory for it ([`budget`]) → [`auth`] says who calls → [`operation`] counts it and has
-//! it checked ([`documents`], [`lexer`], [`limits`], [`inputs`]) → the schema runs it in its [`turns`], or
+//! it checked ([`documents`], [`lexer`], [`limits`], [`inputs`], [`weight`]) → the schema runs it when it is its turn
+//! ([`turns`]), or
 //! [`hub`] shares a run that is there → [`answer`] completes its errors → [`http`], [`sse`] or [`conn`] writes it.
 
 mod absent;
@@ -41,6 +42,7 @@ mod sockets;
 mod sse;
 mod talk;
 mod turns;
+mod weight;
 mod ws;
 
 use std::sync::Arc;

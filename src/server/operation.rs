@@ -58,6 +58,8 @@ pub(super) struct Prepared {
     pub(super) request: async_graphql::Request,
     /// It asks about the schema.
     introspects: bool,
+    /// Its answer may be long.
+    long: bool,
     /// It asks for one thing and nothing else, so that what this thing says of itself counts for the whole answer.
     pub(super) alone: bool,
     /// What it asks for, and so what its answer has.
@@ -167,7 +169,8 @@ impl Server {
         request.set_parsed_query(document);
         let root_fields = u32::try_from(plan.operation().selection_set.node.items.len()).unwrap_or(u32::MAX);
         let introspects = valid.introspects;
-        Ok(Prepared { kind, root_fields, request, introspects, alone: plan.is_alone(), plan, shared })
+        let long = valid.is_long(operation);
+        Ok(Prepared { kind, root_fields, request, introspects, long, alone: plan.is_alone(), plan, shared })
     }
 
     /// Runs a query or a mutation within its time.
@@ -184,7 +187,7 @@ impl Server {
         let limit = Duration::from_secs(self.ports.config.request_timeout_seconds);
         let run = self.api.execute(prepared.request.data(cx.clone()));
         let work = async {
-            let _turn = self.turns.take(cx.request.address).await;
+            let _turn = self.turns.take(cx.request.address, prepared.long).await;
             let _introspecting = if prepared.introspects { self.introspecting.acquire().await.ok() } else { None };
             AssertUnwindSafe(run).catch_unwind().instrument(span).await
         };
