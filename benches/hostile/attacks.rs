@@ -267,11 +267,11 @@ async fn floods(t: Arc<Target>) {
     .await;
 }
 
-/// A question whose answer has six megabytes.
+/// A question whose answer has four megabytes, as many as may be.
 fn much(visitor: &Visitor) -> Value {
     let bodies: String = (0..20).map(|number| format!(" b{number}: body")).collect();
     let query = format!(
-        "query($c: ID!) {{ conversation(conversationId: $c) {{ messages(first: 100) {{ nodes {{{bodies} }} }} }} }}"
+        "query($c: ID!) {{ conversation(conversationId: $c) {{ messages(first: 24) {{ nodes {{{bodies} }} }} }} }}"
     );
     json!({ "query": query, "variables": { "c": visitor.conversation } })
 }

@@ -134,7 +134,11 @@ macro_rules! ids {
                             IdError::WrongKind { .. } => "WRONG_ID_KIND",
                             IdError::Malformed { .. } => "MALFORMED_ID",
                         };
-                        InputValueError::custom(error).with_extension("code", "BAD_USER_INPUT").with_extension("reason", reason)
+                        InputValueError::custom(error)
+                            .with_extension("code", "BAD_USER_INPUT")
+                            .with_extension("reason", reason)
+                            // By which the field is found in which it stands.
+                            .with_extension("given", text)
                     })
                 }
 

@@ -123,7 +123,10 @@ async fn find(cx: &Ctx, field: &'static str, id: &ID) -> Result<Option<Node>> {
         AnyId::MessageId(id) => conversations::message_node(cx, id).await?.map(Node::Message),
         AnyId::RunId(id) => answers::node(cx, id).await?.map(Node::Run),
         AnyId::AssistantId(id) => assistants::node(cx, id).await?.map(Node::Assistant),
-        AnyId::UserId(id) => seen(accounts::user_node(cx, id).await)?.map(Node::User),
+        AnyId::UserId(id) => {
+            let is_colleague = sites::is_colleague(cx, id).await?;
+            seen(accounts::user_node(cx, id, is_colleague).await)?.map(Node::User)
+        }
         AnyId::SiteId(id) => seen(sites::site_node(cx, id).await)?.map(Node::Site),
         AnyId::VisitorId(id) => seen(visitors::node(cx, id).await)?.map(Node::Visitor),
         AnyId::ArticleId(id) => seen(knowledge::article_node(cx, id).await)?.map(Node::Article),

@@ -41,6 +41,8 @@ pub(super) struct Document {
     pub(super) valid: Valid<ExecutableDocument>,
     /// It asks about the schema.
     pub(super) introspects: bool,
+    /// Ids that the document itself has.
+    ids: inputs::Ids,
     /// Names of the operations whose answers may be long.
     long: Vec<Option<Name>>,
     /// The plans of its operations, but of those in which variables decide what is selected.
@@ -89,7 +91,8 @@ impl Documents {
         Self { types, kept: Cache::builder().weigher(weigher).max_capacity(KEPT).build() }
     }
 
-    /// Checks the values that were given for the variables of an operation, with so many files.
+    /// Checks the values that were given for the variables of an operation, with so many files. Returns the ids of the
+    /// request.
     ///
     /// # Errors
     /// `BAD_USER_INPUT`, one for each value that cannot be read.
@@ -100,10 +103,11 @@ impl Documents {
         variables: &Variables,
         files: usize,
         config: &Config,
-    ) -> Result<(), Vec<ServerError>> {
-        let problems = inputs::check_variables(&self.types, operation, variables, files);
+    ) -> Result<inputs::Ids, Vec<ServerError>> {
+        let (problems, mut ids) = inputs::check_variables(&self.types, operation, variables, files);
         if problems.is_empty() {
-            return Ok(());
+            ids.extend(&document.ids);
+            return Ok(ids);
         }
         let refused = |problem: Problem| {
             let problem = Problem { reason: problem.reason.or(Some(ErrorReason::InvalidFormat)), ..problem };
@@ -140,7 +144,7 @@ impl Documents {
         }
         let unfit = |errors: &DiagnosticList| problems(errors, config.introspection);
         let typed = ast.to_executable(&self.types).map_err(|invalid| unfit(&invalid.errors))?;
-        let mut literals = inputs::check_literals(&self.types, &typed);
+        let (mut literals, ids) = inputs::check_literals(&self.types, &typed);
         if literals.is_empty() {
             literals.extend(overlap::check(&self.types, &typed).map_err(ours)?);
         }
@@ -173,7 +177,7 @@ impl Documents {
         }
         let planned = plans.values().map(|plan| plan.size).sum();
         let weight = memory(text, read.tokens, planned);
-        Ok(Document { valid, introspects: findings.introspects, long, plans, weight })
+        Ok(Document { valid, introspects: findings.introspects, ids, long, plans, weight })
     }
 
     /// The plan of one of a document's operations, with variables that fit it.

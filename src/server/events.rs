@@ -12,6 +12,7 @@ use super::{
     answer::{About, Answer, error_list, server_error},
     conn::Conn,
     hub::{Group, Key, Membership, Settled},
+    inputs::Ids,
     metrics::Live,
     operation::{Prepared, panicked},
     plan::Plan,
@@ -118,31 +119,38 @@ impl Drop for Running {
 }
 
 /// The results of one execution, as steps. Ends with [`Step::End`], whatever happens.
-fn steps(results: BoxStream<'static, Response>, plan: Arc<Plan>, cx: Ctx) -> impl Stream<Item = Step> + Send + use<> {
+fn steps(
+    results: BoxStream<'static, Response>,
+    plan: Arc<Plan>,
+    ids: Ids,
+    cx: Ctx,
+) -> impl Stream<Item = Step> + Send + use<> {
     let results = AssertUnwindSafe(results).catch_unwind();
-    let begin = (results, plan, cx, true, false);
-    futures_util::stream::unfold(begin, |(mut results, plan, cx, first, ended)| async move {
+    // Ids are of use until the subscription has begun.
+    let begin = (results, plan, Some(ids), cx, false);
+    futures_util::stream::unfold(begin, |(mut results, plan, ids, cx, ended)| async move {
         if ended {
             return None;
         }
         let about = About { request_id: &cx.request.id };
         let step = match results.next().await {
-            // A subscription that could not begin has no data and no more results.
-            Some(Ok(response))
-                if first && !response.errors.is_empty() && matches!(response.data, async_graphql::Value::Null) =>
-            {
-                Step::End(Some(error_list(response.errors, about).0))
-            }
-            Some(Ok(response)) => {
-                // The execution is not asked for its next event before this one has come.
-                let place = cx.position.as_ref().and_then(|position| position.place());
-                Step::Next(Event { place, payload: Answer::new(response, &plan, about).json })
-            }
+            Some(Ok(mut response)) => match &ids {
+                // A subscription that could not begin has no data and no more results.
+                Some(ids) if !response.errors.is_empty() && matches!(response.data, async_graphql::Value::Null) => {
+                    ids.name(&mut response.errors);
+                    Step::End(Some(error_list(response.errors, about).0))
+                }
+                _ => {
+                    // The execution is not asked for its next event before this one has come.
+                    let place = cx.position.as_ref().and_then(|position| position.place());
+                    Step::Next(Event { place, payload: Answer::new(response, &plan, about).json })
+                }
+            },
             Some(Err(panic)) => Step::End(Some(error_list(vec![server_error(panicked(panic))], about).0)),
             None => Step::End(None),
         };
         let ended = matches!(step, Step::End(_));
-        Some((step, (results, plan, cx, false, ended)))
+        Some((step, (results, plan, None, cx, ended)))
     })
 }
 
@@ -177,7 +185,8 @@ impl Server {
         self.metrics.executions.increment(1);
         let shareable = prepared.shared.map(|key| (key, Arc::new(Position::default())));
         cx.position = shareable.as_ref().map(|(_, position)| position.clone());
-        let steps = Box::pin(steps(self.api.stream(prepared.request.data(cx.clone())), prepared.plan, cx));
+        let steps =
+            Box::pin(steps(self.api.stream(prepared.request.data(cx.clone())), prepared.plan, prepared.ids, cx));
         let live = Live::new(&self.metrics.subscriptions);
         let task = match shareable {
             None => self.ports.tasks.spawn(run_alone(sink.clone(), steps)),

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::{
     Server,
     answer::{About, Answer, server_error},
-    hub, lexer,
+    hub, inputs, lexer,
     plan::Plan,
 };
 use crate::kernel::{
@@ -56,6 +56,8 @@ pub(super) struct Prepared {
     pub(super) root_fields: u32,
     /// Ready for the schema, but for the context.
     pub(super) request: async_graphql::Request,
+    /// Ids that were given.
+    pub(super) ids: inputs::Ids,
     /// It asks about the schema.
     introspects: bool,
     /// Its answer may be long.
@@ -157,7 +159,7 @@ impl Server {
         let valid = self.documents.get(&params.query, config)?;
         let name = params.operation_name.as_deref();
         let operation = valid.operation(name).map_err(ours)?;
-        self.documents.check_variables(&valid, operation, &params.variables, uploads.len(), config)?;
+        let ids = self.documents.check_variables(&valid, operation, &params.variables, uploads.len(), config)?;
         let plan = self.documents.plan(&valid, operation, &params.variables, config).map_err(ours)?;
         let kind = plan.operation().ty;
         let shared = (kind == OperationType::Subscription)
@@ -170,7 +172,7 @@ impl Server {
         let root_fields = u32::try_from(plan.operation().selection_set.node.items.len()).unwrap_or(u32::MAX);
         let introspects = valid.introspects;
         let long = valid.is_long(operation);
-        Ok(Prepared { kind, root_fields, request, introspects, long, alone: plan.is_alone(), plan, shared })
+        Ok(Prepared { kind, root_fields, request, ids, introspects, long, alone: plan.is_alone(), plan, shared })
     }
 
     /// Runs a query or a mutation within its time.
@@ -192,7 +194,10 @@ impl Server {
             AssertUnwindSafe(run).catch_unwind().instrument(span).await
         };
         let answer = match timeout(limit, work).await {
-            Ok(Ok(response)) => Answer::new(response, &prepared.plan, about),
+            Ok(Ok(mut response)) => {
+                prepared.ids.name(&mut response.errors);
+                Answer::new(response, &prepared.plan, about)
+            }
             Ok(Err(panic)) => Answer::refused(server_error(panicked(panic)), about),
             Err(_) => Answer::refused(
                 server_error(

@@ -199,3 +199,27 @@ async fn an_embedder_that_is_away_for_an_hour_leaves_no_more_work_than_there_is(
     }
     panic!("they are not indexed");
 }
+
+/// Somebody waits for the node to end; another one does what it had begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_stops_gives_back_what_it_was_indexing() {
+    let server = FakeEmbedder::start(16).await;
+    let app = TestApp::with(embedded_by(&server)).await;
+    let site = app.site("acme").await;
+    server.fail(vec![Fault::Hang; 1_000]);
+    let create = "mutation C($i: CreateArticleInput!) { createArticle(input: $i) { article { id } } }";
+    let publish = "mutation P($i: PublishArticleInput!) { publishArticle(input: $i) { article { id } } }";
+    let input = json!({ "siteId": site.id, "title": "Kargo", "body": "İki gün sürer.", "language": "tr" });
+    let made = app.run(Some(&site.admin.token), create, json!({ "i": input })).await;
+    let which = json!({ "i": { "articleId": made["createArticle"]["article"]["id"] } });
+    app.run(Some(&site.admin.token), publish, which).await;
+    while server.asked() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let ended = app.app.ports.tasks.drain(std::time::Duration::from_secs(60));
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), ended);
+    ended.await.expect("it does not wait for the embedder");
+    let row = job::Entity::find().filter(job::Column::Kind.eq("knowledge.index_article"));
+    let row = row.one(&app.app.ports.database.db()).await.expect("rows").expect("it is still to be done");
+    assert_eq!((row.held, row.attempts), (false, 0));
+}

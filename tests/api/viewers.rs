@@ -184,3 +184,22 @@ async fn an_inbox_tells_of_viewers_of_its_conversations() {
     open.complete("e").await;
     assert!(told().await.is_empty());
 }
+
+#[tokio::test]
+async fn who_asks_as_a_customer_does_not_learn_who_reads_along() {
+    const START: &str =
+        "mutation S($i: StartConversationInput!) { startConversation(input: $i) { conversation { id } } }";
+    let (app, site, [ada, bora], _, conversation) = talk().await;
+    let assistant = app.assistant(&site, json!({ "openToCustomers": true })).await;
+    let started = app.run(Some(&ada.token), START, json!({ "i": { "assistantId": assistant } })).await;
+    let own = text(&started["startConversation"]["conversation"]["id"]);
+    let mut inbox = Ws::signed_in(&app.ws_url(), Some(&ada.token)).await;
+    inbox.subscribe("i", INBOX, json!({ "s": site.id })).await;
+    inbox.provoke("i", || app.say(&ada.token, &own, "Merhaba")).await;
+    let _of_hers = window(&app, &bora.token, &own).await;
+    until_viewed_by(&app, &site.admin.token, &own, &["Bora"]).await;
+    let _other = window(&app, &bora.token, &conversation).await;
+    let seen = inbox.until("i", |event| event["inboxEvents"]["__typename"] == "ViewersChanged").await;
+    assert_eq!(seen[seen.len() - 1]["inboxEvents"]["conversationId"], conversation);
+    assert_eq!(viewers(&app, &ada.token, &own).await, json!([]));
+}

@@ -88,10 +88,11 @@ pub(in crate::features) fn instant(micros: i64) -> sea_orm::Value {
     DateTime::from_timestamp_micros(micros).unwrap_or_default().into()
 }
 
-/// The caller's own account, for `node(id:)`; nobody else's is a thing of its own.
-pub(crate) async fn user_node(cx: &Ctx, id: UserId) -> Result<User> {
+/// The caller's own account or a colleague's, for `node(id:)`.
+pub(crate) async fn user_node(cx: &Ctx, id: UserId, is_colleague: bool) -> Result<User> {
     match cx.actor.user() {
         Some(own) if own == id => Ok(User::own(store::find(&cx.db(), id).await?)),
+        Some(_) if is_colleague => Ok(User::from(store::find(&cx.db(), id).await?)),
         _ => Err(crate::kernel::Error::not_found("user")),
     }
 }

@@ -106,6 +106,12 @@ pub async fn members(db: &Db<'_>, site: SiteId, users: &[UserId]) -> Result<Vec<
     store::members_among(db, site, users).await
 }
 
+/// True for a person whom the caller finds among the members of some site.
+pub(crate) async fn is_colleague(cx: &Ctx, user: UserId) -> Result<bool> {
+    let roles = store::roles_of(&cx.db(), user).await?;
+    Ok(roles.iter().any(|(site, _)| cx.actor.is_staff_of(*site)))
+}
+
 /// Every member of a site, longest members first.
 pub async fn all_members(db: &Db<'_>, site: SiteId) -> Result<Vec<membership::Model>> {
     store::all_members(db, site).await

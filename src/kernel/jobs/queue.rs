@@ -178,6 +178,15 @@ pub(super) async fn put_back(cx: &Ctx, lease: &Lease, error: &Error, counted: bo
     Ok(())
 }
 
+/// Puts a job back as if it had not been taken.
+pub(super) async fn give_back(cx: &Ctx, lease: &Lease) -> Result<()> {
+    let tx = cx.begin().await?;
+    let Some(row) = lease.lock(&tx).await? else { return Ok(()) };
+    free(&tx, row.id, Duration::ZERO, Some(row.attempts - 1), None).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Lets a job that is locked by the transaction wait for another worker.
 pub(super) async fn free(
     tx: &Tx,

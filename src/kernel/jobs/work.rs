@@ -154,6 +154,7 @@ fn hold(cx: &Ctx, kinds: &Kinds, job: job::Model) -> (job::Model, Lease, Held) {
 }
 
 async fn perform(cx: &Ctx, kinds: &Kinds, job: &job::Model, lease: &Lease) {
+    let stopping = cx.tasks.stopping();
     let span = tracing::info_span!("job", job.kind = %job.kind, job.id = %job.id, attempt = job.attempts);
     async {
         let kind = kinds.get(&job.kind);
@@ -165,8 +166,18 @@ async fn perform(cx: &Ctx, kinds: &Kinds, job: &job::Model, lease: &Lease) {
             None => Err(Failure::Retry(Error::internal(format!("unknown kind of job {}", job.kind)))),
             Some(kind) => {
                 let work = (kind.run)(cx.clone(), job.payload.clone(), lease.clone());
-                let done = AssertUnwindSafe(work).catch_unwind().await;
-                done.unwrap_or_else(|_| Err(Failure::Retry(Error::internal("the job panicked"))))
+                tokio::select! {
+                    done = AssertUnwindSafe(work).catch_unwind() => {
+                        done.unwrap_or_else(|_| Err(Failure::Retry(Error::internal("the job panicked"))))
+                    }
+                    // What comes in thousands holds no node up that stops: another one begins it anew.
+                    () = stopping.cancelled(), if job.lane == Lane::Bulk => {
+                        if let Err(error) = queue::give_back(cx, lease).await {
+                            tracing::warn!(error = ?error, "a job could not be given back");
+                        }
+                        return;
+                    }
+                }
             }
         };
         let settled = match outcome {

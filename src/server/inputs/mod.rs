@@ -4,11 +4,12 @@
 //! or a list must fit its place, no field of an object stands twice, `@oneOf` takes exactly one.
 
 mod given;
+mod ids;
 
 use std::{collections::HashMap, fmt::Write};
 
 use apollo_compiler::{
-    ExecutableDocument, Node, Schema as Types,
+    ExecutableDocument, Name, Node, Schema as Types,
     ast::{Argument, DirectiveList, InputValueDefinition, Type, Value, VariableDefinition},
     collections::HashSet,
     executable::{Operation, Selection, SelectionSet},
@@ -18,6 +19,7 @@ use apollo_compiler::{
 use async_graphql::Variables;
 
 use self::given::{Fields, Given, View};
+pub(super) use self::ids::Ids;
 use crate::{kernel::error::ErrorReason, schema::scalar};
 
 /// More problems than this help nobody.
@@ -42,14 +44,14 @@ pub(super) struct Problem {
 }
 
 /// Checks all literals of a document, and each place of a variable.
-pub(super) fn check_literals(types: &Types, document: &ExecutableDocument) -> Vec<Problem> {
-    let mut problems = Vec::new();
+pub(super) fn check_literals(types: &Types, document: &ExecutableDocument) -> (Vec<Problem>, Ids) {
+    let (mut problems, mut ids) = (Vec::new(), Ids::default());
     for operation in document.operations.iter() {
         let variables = operation.variables.iter().map(|variable| (variable.name.as_str(), variable)).collect();
         let mut literals = Literals {
             types,
             document,
-            values: Values { types, files: 0, variables, path: Vec::new(), at: None, problems },
+            values: Values { types, files: 0, variables, path: Vec::new(), at: None, problems, ids },
         };
         for variable in &operation.variables {
             literals.directives(&variable.directives);
@@ -59,16 +61,28 @@ pub(super) fn check_literals(types: &Types, document: &ExecutableDocument) -> Ve
         }
         literals.directives(&operation.directives);
         literals.selection(&operation.selection_set, &mut HashSet::default());
-        problems = literals.values.problems;
+        (problems, ids) = (literals.values.problems, literals.values.ids);
     }
-    problems
+    (problems, ids)
 }
 
 /// Checks the values that were given for an operation's variables, with so many files. Those that it does not have are
 /// ignored.
-pub(super) fn check_variables(types: &Types, operation: &Operation, given: &Variables, files: usize) -> Vec<Problem> {
-    let mut values =
-        Values { types, files, variables: HashMap::new(), path: Vec::new(), at: None, problems: Vec::new() };
+pub(super) fn check_variables(
+    types: &Types,
+    operation: &Operation,
+    given: &Variables,
+    files: usize,
+) -> (Vec<Problem>, Ids) {
+    let mut values = Values {
+        types,
+        files,
+        variables: HashMap::new(),
+        path: Vec::new(),
+        at: None,
+        problems: Vec::new(),
+        ids: Ids::default(),
+    };
     for variable in &operation.variables {
         values.at = variable.location();
         values.path = vec![Step::Field("variables"), Step::Field(&variable.name)];
@@ -82,7 +96,7 @@ pub(super) fn check_variables(types: &Types, operation: &Operation, given: &Vari
             None => {}
         }
     }
-    values.problems
+    (values.problems, values.ids)
 }
 
 struct Literals<'a> {
@@ -151,6 +165,7 @@ struct Values<'a> {
     /// The innermost literal on the way that has a place in the document.
     at: Option<SourceSpan>,
     problems: Vec<Problem>,
+    ids: Ids,
 }
 
 impl<'a> Values<'a> {
@@ -218,6 +233,16 @@ impl<'a> Values<'a> {
             "Boolean" => (matches!(view, View::Boolean), "true or false"),
             "ID" => (matches!(view, View::String(_) | View::Int(_)), "an id, which is a string"),
             _ => {
+                if let Given::Literal(value) = given
+                    && let Some(name) = twice(value)
+                {
+                    let subject = self.subject();
+                    return self.refuse(
+                        format!("{subject} has the field `{name}` twice."),
+                        "A field is given twice.",
+                        None,
+                    );
+                }
                 let Some(scalar) = scalar(name) else { return };
                 let is_file = name == "Upload" && self.is_file(view);
                 // None of them is made of parts, in which a variable could stand.
@@ -229,6 +254,8 @@ impl<'a> Values<'a> {
         };
         if !fits {
             self.expected(expected, view, None);
+        } else if let ("ID", View::String(id)) = (name, view) {
+            self.ids.note(path_of(&self.path), id);
         }
     }
 
@@ -342,7 +369,8 @@ impl<'a> Values<'a> {
         let found = match found {
             View::Null => "null",
             View::Boolean => "true or false",
-            View::Int(_) | View::Float(_) => "this number",
+            View::Int(false) | View::Float(false) => "a number that is too large or too small",
+            View::Int(true) | View::Float(true) => "this number",
             View::String(_) if reason.is_some() => "this string",
             View::String(_) => "a string",
             View::Word(_) => "a bare word",
@@ -364,20 +392,7 @@ impl<'a> Values<'a> {
     }
 
     fn path(&self) -> String {
-        let mut path = String::new();
-        for step in &self.path {
-            match step {
-                Step::Field(name) if path.is_empty() => path.push_str(name),
-                Step::Field(name) => {
-                    path.push('.');
-                    path.push_str(name);
-                }
-                Step::Item(index) => {
-                    let _ = write!(path, "[{index}]");
-                }
-            }
-        }
-        path
+        path_of(&self.path)
     }
 
     /// What a sentence about the value begins with.
@@ -387,6 +402,41 @@ impl<'a> Values<'a> {
             Some(variable) => format!("The variable `${variable}`"),
             None => format!("`{path}`"),
         }
+    }
+}
+
+fn path_of(steps: &[Step<'_>]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Field(name) if path.is_empty() => path.push_str(name),
+            Step::Field(name) => {
+                path.push('.');
+                path.push_str(name);
+            }
+            Step::Item(index) => {
+                let _ = write!(path, "[{index}]");
+            }
+        }
+    }
+    path
+}
+
+/// A field that stands twice in an object, at any depth.
+fn twice(value: &Value) -> Option<&Name> {
+    match value {
+        Value::List(items) => items.iter().find_map(|item| twice(item)),
+        Value::Object(fields) => {
+            let mut seen = HashSet::default();
+            fields.iter().find_map(|(name, value)| if seen.insert(name) { twice(value) } else { Some(name) })
+        }
+        Value::Null
+        | Value::Enum(_)
+        | Value::Variable(_)
+        | Value::String(_)
+        | Value::Float(_)
+        | Value::Int(_)
+        | Value::Boolean(_) => None,
     }
 }
 

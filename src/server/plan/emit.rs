@@ -146,6 +146,8 @@ fn value(value: &ast::Value) -> Result<Value> {
 }
 
 fn number(text: &str) -> Result<serde_json::Number> {
+    // JSON's reader makes a fraction of it, and it is whole.
+    let text = if text == "-0" { "0" } else { text };
     text.parse().map_err(|_| {
         Error::new(ErrorCode::GraphqlValidationFailed, "A number in the document is too large: write a smaller one.")
     })

@@ -130,8 +130,8 @@ pub(super) const RULES: &[Rule] = &[
     ("mentions", "{}", "U FF F AA AA A"),
     ("mentions", r#"{"siteId":"$site"}"#, MEMBERS),
     ("myConversations", "{}", "U AA A AA AA A"),
-    // The person is the own site's agent; everybody finds themself only.
-    ("node", r#"{"id":"$agent"}"#, "0 00 0 A0 00 0"),
+    // The person is the own site's agent; people find themselves and their colleagues.
+    ("node", r#"{"id":"$agent"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$article"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$assistant"}"#, WHERE_MEMBER),
     ("node", r#"{"id":"$canned"}"#, WHERE_MEMBER),

@@ -18,7 +18,6 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::watch, task::JoinSet, time::timeout};
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
-use tokio_util::task::AbortOnDropHandle;
 use yanit::{config::Config, kernel::clock::Clock, ports::db::Database};
 
 use super::{
@@ -332,7 +331,8 @@ struct Stay {
 /// One visitor with two windows: one asks and waits for the answer, the other one looks on.
 async fn visit(chat: Chat, number: usize, enough: watch::Receiver<bool>, progress: Arc<Progress>) -> Stay {
     let (total, is_over) = watch::channel(None);
-    let other = tokio::spawn(look_on(Window::new(chat.clone(), number + 1), is_over));
+    let mut other = JoinSet::new();
+    other.spawn(look_on(Window::new(chat.clone(), number + 1), is_over));
     let mut window = Window::new(chat.clone(), number);
     let mut questions = 0;
     while !*enough.borrow() {
@@ -345,7 +345,8 @@ async fn visit(chat: Chat, number: usize, enough: watch::Receiver<bool>, progres
         questions += 1;
     }
     total.send(Some(questions)).expect("it listens");
-    let other = timeout(DEADLINE, other).await.expect("the other window is not told").expect("no panic");
+    let other = timeout(DEADLINE, other.join_next()).await.expect("the other window is not told");
+    let other = other.expect("it was begun").expect("no panic");
     assert_eq!(other.answers, questions, "the other window was told of more answers than there are");
     Stay { questions, connections: window.tried + other.tried - 2 * number - 1 }
 }
@@ -548,12 +549,13 @@ async fn while_an_embedder_is_away_for_an_hour() {
     let one = server(&storage, &config, Some(clock.clone())).await;
     let other = server(&storage, &config, Some(clock.clone())).await;
     let ticking = clock.clone();
-    let _ticking = AbortOnDropHandle::new(tokio::spawn(async move {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
         loop {
             tokio::time::sleep(TICK).await;
             ticking.advance(TICK);
         }
-    }));
+    });
     let (crowd, site) = Crowd::on(&one).await;
     // What is asked has to do with it, so each question is embedded, or was to be.
     one.article(&site, "Number", "Where do I find a number? You will find each number among the settings.").await;
@@ -564,13 +566,8 @@ async fn while_an_embedder_is_away_for_an_hour() {
             embedder.fail(vec![Fault::Status(503); 1_000_000]);
             publish(&other, &shop, &drafts).await;
             let mut most = 0;
-            // In small steps: workers have to say by this clock that they live.
-            for step in 0..1_200 {
-                clock.advance(Duration::from_secs(3));
-                tokio::time::sleep(Duration::from_millis(25)).await;
-                if step % 20 > 0 {
-                    continue;
-                }
+            for _ in 0..60 {
+                pass_a_minute(&clock, &one.app.ports.database).await;
                 let indexing = job::Entity::find().filter(job::Column::Kind.eq("knowledge.index_article"));
                 most = most.max(indexing.count(&one.app.ports.database.db()).await.expect("a number"));
             }
@@ -583,6 +580,20 @@ async fn while_an_embedder_is_away_for_an_hour() {
     crowd.asks(&[one.address, other.address], url(&config), happens).await;
     let indexed = article::Entity::find().filter(article::Column::IndexedVersion.is_not_null());
     assert_eq!(indexed.count(&one.app.ports.database.db()).await.expect("a number"), 21);
+}
+
+/// Time passes as fast as those can follow who say by this clock that they live: the lease of a job is 15 seconds.
+async fn pass_a_minute(clock: &Clock, database: &Database) {
+    let step = Duration::from_secs(4);
+    for _ in 0..15 {
+        clock.advance(step);
+        until("workers have moved their leases on", async || {
+            let soon = (clock.now() + 2 * step).timestamp_micros();
+            let due = job::Entity::find().filter(job::Column::Held.eq(true)).filter(job::Column::RunAt.lt(soon));
+            due.count(&database.db()).await.expect("a number") == 0
+        })
+        .await;
+    }
 }
 
 fn embedded_by(server: &FakeEmbedder, config: Config) -> Config {

@@ -227,13 +227,13 @@ impl<'a> Generator<'a> {
         definitions: &[apollo_compiler::Node<InputValueDefinition>],
         depth: usize,
     ) -> Vec<(String, Value)> {
-        definitions
-            .iter()
-            .filter_map(|definition| {
-                (definition.is_required() || self.rng.random_bool(0.3))
-                    .then(|| (definition.name.to_string(), self.value(&definition.ty, depth, true)))
-            })
-            .collect()
+        let mut arguments = Vec::new();
+        for definition in definitions {
+            if definition.is_required() || self.rng.random_bool(0.3) {
+                arguments.push((definition.name.to_string(), self.value(&definition.ty, depth, true)));
+            }
+        }
+        arguments
     }
 
     /// A value that a type takes, sometimes a variable of it.

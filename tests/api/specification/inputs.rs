@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     app::TestApp,
+    people::new_id,
     wire::{self, Events},
     ws::Ws,
 };
@@ -143,4 +144,24 @@ async fn a_variable_without_a_value_changes_nothing() {
     let first = "query L($n: Int) { sites(first: $n) { nodes { id } } }";
     let listed = app.run(token, first, json!({})).await;
     assert_eq!(listed["sites"]["nodes"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn an_id_that_does_not_fit_is_told_by_its_place() {
+    let app = TestApp::start().await;
+    let ada = app.person("ada").await;
+    let conversation = format!("conv_{:032}", 0);
+    let note = "mutation N($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
+    let variables = json!({ "i": {
+        "conversationId": conversation, "body": "x", "mentionIds": [ada.id, format!("conv_{:032}", 1)], "clientId": new_id(),
+    } });
+    for (document, variables, field, reason) in [
+        (note, variables, "variables.i.mentionIds[1]", "WRONG_ID_KIND"),
+        ("{ conversation(conversationId: \"zz\") { id } }", json!({}), "conversationId", "MALFORMED_ID"),
+    ] {
+        let answer = app.post(Some(&ada.token), document, variables).await;
+        let extensions = &answer["errors"][0]["extensions"];
+        assert_eq!((&extensions["field"], &extensions["reason"]), (&json!(field), &json!(reason)), "{answer}");
+        assert!(extensions.get("given").is_none(), "{answer}");
+    }
 }

@@ -13,6 +13,7 @@ use futures_util::{Stream, StreamExt, future::Either};
 
 use super::{
     super::{
+        actions,
         facts::{Attributes, ConversationFact},
         model, store, viewing,
     },
@@ -345,7 +346,9 @@ async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<
 /// Is a conversation in the inbox at the moment?
 async fn shows(cx: &Ctx, filter: &store::Filter, id: ConversationId) -> Result<bool> {
     let reach = cx.reach(Permission::ConversationsWork)?;
-    let Some(row) = store::by_ids(&cx.db(), &reach, vec![id]).await?.remove(&id) else { return Ok(false) };
+    let row = store::by_ids(&cx.db(), &reach, vec![id]).await?.remove(&id);
+    // In a conversation of their own members are customers, who do not learn who reads along.
+    let Some(row) = row.filter(|row| actions::sees_internals(&cx.actor, row)) else { return Ok(false) };
     let tags = if filter.tag.is_some() { store::tags(&cx.db(), vec![id]).await? } else { HashMap::new() };
     Ok(matches(filter, &Attributes::of(&row, tags.into_values().next().unwrap_or_default())))
 }
