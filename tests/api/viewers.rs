@@ -116,12 +116,16 @@ async fn several_windows_are_one_viewer() {
     assert_eq!(told(&mut watcher).await, ["Bora", "Ada"]);
     let mut other = window(&app, &ada.token, &conversation).await;
     // The other window has begun when it hears; then the first one goes.
-    app.say(&visitor.token, &conversation, "bir").await;
-    other.until("e", |event| event["conversationEvents"]["message"]["body"] == "bir").await;
-    hears(&mut watcher, "bir").await;
+    other.provoke("e", || app.say(&visitor.token, &conversation, "bir")).await;
+    let mut nothing_is_told = async |body: &str| {
+        app.say(&visitor.token, &conversation, body).await;
+        let seen = watcher.until("e", |event| event["conversationEvents"]["message"]["body"] == body).await;
+        let told = seen.iter().find(|event| event["conversationEvents"]["__typename"] == "ViewersChanged");
+        assert!(told.is_none(), "{told:?}");
+    };
+    nothing_is_told("iki").await;
     one.close().await;
-    app.say(&visitor.token, &conversation, "iki").await;
-    hears(&mut watcher, "iki").await;
+    nothing_is_told("üç").await;
     until_viewed_by(&app, &bora.token, &conversation, &["Bora", "Ada"]).await;
     other.close().await;
     assert_eq!(told(&mut watcher).await, ["Bora"]);
