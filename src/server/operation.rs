@@ -191,13 +191,13 @@ impl Server {
         let work = async {
             let _turn = self.turns.take(cx.request.address, prepared.long).await;
             let _introspecting = if prepared.introspects { self.introspecting.acquire().await.ok() } else { None };
-            AssertUnwindSafe(run).catch_unwind().instrument(span).await
+            let mut response = AssertUnwindSafe(run).catch_unwind().instrument(span).await?;
+            prepared.ids.name(&mut response.errors);
+            // Within the turn, so that few answers stand in memory twice.
+            Ok(Answer::new(response, &prepared.plan, about))
         };
         let answer = match timeout(limit, work).await {
-            Ok(Ok(mut response)) => {
-                prepared.ids.name(&mut response.errors);
-                Answer::new(response, &prepared.plan, about)
-            }
+            Ok(Ok(answer)) => answer,
             Ok(Err(panic)) => Answer::refused(server_error(panicked(panic)), about),
             Err(_) => Answer::refused(
                 server_error(
