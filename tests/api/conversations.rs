@@ -373,3 +373,28 @@ async fn reactions_count_once_per_person() {
     assert_eq!(seen[0]["reactions"], json!([{ "emoji": "👍", "count": 2 }]));
     assert_eq!(app.refused(Some(&visitor.token), react, input("hello")).await, "BAD_USER_INPUT/INVALID_FORMAT");
 }
+
+/// Notes about somebody who asks as a customer are found by others of the staff, and not by themself.
+#[tokio::test]
+async fn a_search_does_not_look_into_notes_about_oneself() {
+    const NOTE: &str = "mutation N($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
+    const START: &str =
+        "mutation S($i: StartConversationInput!) { startConversation(input: $i) { conversation { id } } }";
+    const SEARCH: &str =
+        "query I($s: ID!, $t: String!) { conversations(siteId: $s, filter: { text: $t }) { nodes { id } } }";
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let ada = app.agent(&site, "Ada").await;
+    let assistant = app.assistant(&site, json!({ "openToCustomers": true })).await;
+    let started = app.run(Some(&ada.token), START, json!({ "i": { "assistantId": assistant } })).await;
+    let conversation = text(&started["startConversation"]["conversation"]["id"]);
+    app.say(&ada.token, &conversation, "My parcel is late.").await;
+    let note = json!({ "i": { "conversationId": conversation, "body": "She always complains." } });
+    app.run(Some(&site.admin.token), NOTE, note).await;
+    let found = async |token: &str, words: &str| {
+        let found = app.run(Some(token), SEARCH, json!({ "s": site.id, "t": words })).await;
+        found["conversations"]["nodes"].as_array().expect("a list").len()
+    };
+    assert_eq!((found(&site.admin.token, "complains").await, found(&ada.token, "complains").await), (1, 0));
+    assert_eq!(found(&ada.token, "parcel").await, 1);
+}
