@@ -26,8 +26,8 @@ use tokio_tungstenite::{
 
 use crate::harness::{app::refusal, people::new_id, ws::PROTOCOL};
 
-/// Longest wait for anything: a message to be acknowledged, an event to come.
-pub(super) const DEADLINE: Duration = Duration::from_secs(60);
+/// Longest wait for anything: a message to be acknowledged, an event to come. A busy machine may stand still for a minute.
+pub(super) const DEADLINE: Duration = Duration::from_secs(180);
 
 /// The text of the message after which nothing is sent.
 pub(super) const END: &str = "that is all";
@@ -130,7 +130,7 @@ impl Chat {
         let mut cursor = "beginning".to_owned();
         let begun = Instant::now();
         loop {
-            assert!(begun.elapsed() < 3 * DEADLINE, "it does not end: {} messages", seen.messages.len());
+            assert!(begun.elapsed() < DEADLINE, "it does not end: {} messages", seen.messages.len());
             let node = self.nodes[(first + seen.connections) % self.nodes.len()];
             seen.connections += 1;
             let budget = cuts.next();

@@ -225,8 +225,7 @@ impl Progress {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        // A busy machine takes a minute for what takes ten seconds otherwise.
-        timeout(3 * DEADLINE, reached).await.expect("not everybody gets more answers");
+        timeout(DEADLINE, reached).await.expect("not everybody gets more answers");
     }
 
     /// Something happens, and goes well when everybody gets two more answers afterwards.
@@ -344,7 +343,7 @@ async fn visit(chat: Chat, number: usize, enough: watch::Receiver<bool>, progres
     while !*enough.borrow() {
         let asked = Instant::now();
         chat.send(number + questions, &question(number, questions)).await;
-        let told = timeout(2 * DEADLINE, window.answer()).await;
+        let told = timeout(DEADLINE, window.answer()).await;
         let told = told.unwrap_or_else(|_| panic!("{:?} is not answered", question(number, questions)));
         assert_eq!(first_paragraph(&told), answer(&format!("{number}-{questions}")));
         progress.note(number, asked.elapsed());
