@@ -282,9 +282,10 @@ async fn passed(
             let watch = watch(watches, run);
             let chunk = match watch.piece(attempt, index, &text) {
                 Ok(chunk) => chunk,
-                Err(_) if attempt > watch.cursor.attempt && index == 0 => {
-                    watch.attempt(attempt);
-                    watch.piece(attempt, index, &text).ok().flatten()
+                // The line that says that this attempt has begun is on its way.
+                Err(_) if attempt > watch.cursor.attempt => {
+                    watch.keep(attempt, index, &text);
+                    None
                 }
                 Err(missed) => {
                     let row = store::find(&cx.db(), run).await?;
@@ -395,9 +396,18 @@ async fn run_event(
         | RunFact::DraftReady { .. }
         | RunFact::DraftClosed { .. } => {}
         RunFact::Started { attempt, .. } => {
-            watch.attempt(attempt);
+            let had_some = watch.begin(attempt);
             let started = RunStarted { run_cursor: watch.cursor, event_cursor: Some(cursor), run_id, attempt };
             events.push(ConversationEvent::RunStarted(started));
+            events.extend(watch.kept().map(ConversationEvent::Chunk));
+            if had_some {
+                // It was looked for as the watcher came, a moment after the run began.
+                let run = store::find(&cx.db(), run_id).await?;
+                if run.status == RunStatus::Running && run.attempt == attempt {
+                    let so_far = progress::snapshot(cx, &run).await;
+                    events.extend(watch.text_so_far(&so_far).map(ConversationEvent::Chunk));
+                }
+            }
         }
         RunFact::SourcesFound { sources, .. } => {
             watch.cursor.sources = true;

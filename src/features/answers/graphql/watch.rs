@@ -15,15 +15,52 @@ const LOOKS: u32 = 8;
 const APART: Duration = Duration::from_millis(150);
 
 /// How much of a run's text a watcher has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Watch {
     pub(super) run: RunId,
     pub(super) cursor: RunCursor,
+    early: Option<Early>,
+}
+
+/// The beginning of an attempt whose pieces came before the watcher was told that it has begun: pieces and the journal
+/// come by different ways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Early {
+    attempt: i32,
+    index: i32,
+    text: String,
 }
 
 impl Watch {
     pub(super) fn new(run: RunId) -> Self {
-        Self { run, cursor: RunCursor { index: -1, ..RunCursor::default() } }
+        Self { run, cursor: RunCursor { index: -1, ..RunCursor::default() }, early: None }
+    }
+
+    /// The watcher is told that an attempt has begun, and begins with an empty text, whatever it has seen. Returns
+    /// whether it had seen some of this very attempt.
+    pub(super) fn begin(&mut self, attempt: i32) -> bool {
+        let had_some = self.cursor.attempt >= attempt && self.cursor.characters > 0;
+        self.cursor = RunCursor { attempt, index: -1, ..RunCursor::default() };
+        had_some
+    }
+
+    /// Keeps a piece of an attempt that the watcher was not told of yet.
+    pub(super) fn keep(&mut self, attempt: i32, index: i32, text: &str) {
+        match &mut self.early {
+            Some(early) if early.attempt == attempt && early.index + 1 == index => {
+                early.index = index;
+                early.text.push_str(text);
+            }
+            _ if index == 0 => self.early = Some(Early { attempt, index, text: text.to_owned() }),
+            // With a hole it is of no use; what comes next finds out that something is missing.
+            _ => {}
+        }
+    }
+
+    /// What was kept of the attempt that the watcher has been told of by now.
+    pub(super) fn kept(&mut self) -> Option<Chunk> {
+        let early = self.early.take_if(|early| early.attempt <= self.cursor.attempt)?;
+        if early.attempt == self.cursor.attempt { self.take(early.index, &early.text) } else { None }
     }
 
     /// Takes a new attempt into account: what was seen of an earlier one is void.
@@ -129,6 +166,32 @@ mod tests {
         let rest = watch.rest(1, "İade 14 gün").unwrap();
         assert_eq!((rest.start, rest.text.as_str(), rest.index), (5, "14 gün", 2));
         assert!(watch.rest(1, "İade 14 gün").is_none());
+    }
+
+    #[test]
+    fn pieces_that_overtake_the_beginning_come_after_it() {
+        let mut watch = Watch::new(RunId(uuid::Uuid::nil()));
+        watch.text_so_far(&progress(2, "old"));
+        for (index, text) in ["İade ", "14 "].into_iter().enumerate() {
+            let index = i32::try_from(index).unwrap();
+            assert!(watch.piece(2, index, text).is_err(), "its beginning is not known");
+            watch.keep(2, index, text);
+        }
+        assert!(watch.kept().is_none());
+        assert!(!watch.begin(2));
+        let kept = watch.kept().unwrap();
+        assert_eq!((kept.start, kept.text.as_str(), kept.index), (0, "İade 14 ", 1));
+        let next = watch.piece(2, 2, "gün").unwrap().unwrap();
+        assert_eq!((next.start, next.text.as_str()), (8, "gün"));
+    }
+
+    #[test]
+    fn who_is_told_late_that_an_attempt_has_begun_begins_anew() {
+        let mut watch = Watch::new(RunId(uuid::Uuid::nil()));
+        watch.text_so_far(&progress(2, "old"));
+        assert!(watch.begin(1));
+        let anew = watch.text_so_far(&progress(3, "older")).unwrap();
+        assert_eq!((anew.start, anew.text.as_str()), (0, "older"));
     }
 
     #[test]
