@@ -190,6 +190,7 @@ async fn visitors(cx: &Ctx, site: SiteId, count: usize) -> Result<Vec<(VisitorId
                     name: None,
                     email: None,
                     phone: None,
+                    folded: String::new(),
                     locale: None,
                     vip: false,
                     custom_data: json!({}),

@@ -11,7 +11,7 @@ use crate::{
         evaluation::RunEvaluation,
         knowledge::{self, CheckIndex, FillVectors, ImportArticles, IndexArticle, RebuildIndex},
         questions::{self, EmbedQuestion},
-        routing::{self, DrainQueue},
+        routing::{self, CheckAttendance, DrainQueue, TellEmergency},
         upkeep::TrimJournals,
         widgets::EndEmergency,
     },
@@ -139,6 +139,8 @@ impl App {
             kinds: Kinds::default()
                 .with::<AnswerQuestion>()
                 .with::<DrainQueue>()
+                .with::<CheckAttendance>()
+                .with::<TellEmergency>()
                 .with::<OfferPerson>()
                 .with::<SummarizeHandoff>()
                 .with::<EmbedQuestion>()

@@ -190,7 +190,7 @@ impl Default for Config {
             introspection: true,
             trusted_proxies: Networks::default(),
             proxy_hops: 1,
-            log: "info".into(),
+            log: "info,sea_orm_migration=warn".into(),
             log_json: false,
             openai_url: None,
             openai_api_key: None,

@@ -1,6 +1,6 @@
 //! The `yanit` program: reads the settings and does what the command says.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use ::entity::assistant::Provider;
 use clap::{Args, Parser, Subcommand};
@@ -11,7 +11,7 @@ use yanit::{
     config::Config,
     evaluate::{self, Trouble, Wanted},
     features::accounts,
-    kernel::{Result, epochs, secret},
+    kernel::{Result, epochs, error::ErrorCode, secret},
     ports::documents,
     schema::Api,
     seed, server,
@@ -109,6 +109,12 @@ enum AdminCommand {
         #[arg(long, default_value = "Administrator")]
         name: String,
     },
+    /// Give a person a new random password, printed once, and sign them out everywhere.
+    ResetPassword {
+        /// E-mail address they sign in with.
+        #[arg(long)]
+        email: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -159,11 +165,12 @@ async fn run(command: Command, config: Config) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Admin { command: AdminCommand::Create { email, name } } => admin(config, &email, &name).await,
+        Command::Admin { command: AdminCommand::ResetPassword { email } } => reset_password(config, &email).await,
         Command::Demo => {
             let app = App::build(config, Overrides::default()).await?;
             let _claim = app.claim()?;
             match seed::demo(&app).await? {
-                Some(demo) => say(&welcome(&demo, None)),
+                Some(demo) => say(&made(&demo)),
                 None => say("There is a site already; nothing was changed."),
             }
             app.stop().await;
@@ -202,12 +209,18 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let _claim = app.claim()?;
     // A shared database belongs to its operators; only an embedded one is filled without being asked.
     let demo = if embedded { seed::demo(&app).await? } else { None };
-    match demo {
-        Some(demo) => say(&welcome(&demo, Some(&address))),
-        None => say(&format!("Yanıt serves at {address}/graphql (open it in a browser for GraphiQL).")),
-    }
+    let site_key = match &demo {
+        Some(demo) => Some(demo.site_key.clone()),
+        None => seed::demo_key(&app).await?,
+    };
+    let has_graphiql = app.ports.config.graphiql;
     app.start_workers();
     app.order_upkeep().await?;
+    // What to do next stands at the end, where whoever starts it looks.
+    if let Some(demo) = &demo {
+        say(&made(demo));
+    }
+    say(&banner(&address, site_key.as_deref(), has_graphiql));
     let tasks = app.ports.tasks.clone();
     app.ports.tasks.spawn_until_shutdown(async move {
         stop_signal().await;
@@ -244,6 +257,22 @@ async fn admin(config: Config, email: &str, name: &str) -> Result<ExitCode> {
     say(&format!("{} may now do everything.\nPassword (shown once): {password}", user.email));
     app.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn reset_password(config: Config, email: &str) -> Result<ExitCode> {
+    let app = App::build(config, Overrides::default()).await?;
+    let code = match accounts::reset_password(&app.cx(), email).await {
+        Ok((user, password)) => {
+            say(&format!("{} signs in with a new password from now on.\nPassword (shown once): {password}", user.email));
+            ExitCode::SUCCESS
+        }
+        Err(error) if error.code == ErrorCode::NotFound => {
+            complain(&format!("There is no account for {email}; `yanit admin create` makes one."))
+        }
+        Err(error) => return Err(error),
+    };
+    app.stop().await;
+    Ok(code)
 }
 
 async fn evaluation(config: Config, asked: Evaluation) -> ExitCode {
@@ -295,6 +324,8 @@ async fn stop_signal() {
 fn log(config: &Config) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people: a file or a pipe gets the words alone.
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
     if config.log_json {
         lines.json().init();
     } else {
@@ -302,19 +333,30 @@ fn log(config: &Config) {
     }
 }
 
-fn welcome(demo: &seed::Demo, address: Option<&str>) -> String {
+/// The demo site that was just made.
+fn made(demo: &seed::Demo) -> String {
     let (admin, agent) = (&demo.admin, &demo.agent);
-    let mut text = format!(
-        "A demo site was made.\n\n  Site key        {}\n  Admin           {}  {}\n  Agent           {}  {}\n  (passwords are shown this once)\n\n  Ask it          {}\n",
-        demo.site_key, admin.0, admin.1, agent.0, agent.1, demo.question
-    );
-    if let Some(address) = address {
-        text.push_str(&format!(
-            "\n  GraphiQL        {address}/graphql\n  GraphQL         {address}/graphql (POST), {}/graphql/ws (WebSocket), {address}/graphql/stream (SSE)\n  Health          {address}/health/ready\n",
-            address.replacen("http", "ws", 1)
-        ));
+    format!(
+        "A demo site was made.\n\n  Admin           {}  {}\n  Agent           {}  {}\n  (passwords are shown this \
+         once)\n\n  Ask it          {}",
+        admin.0, admin.1, agent.0, agent.1, demo.question
+    )
+}
+
+/// Where things are, and how to get in again.
+fn banner(address: &str, site_key: Option<&str>, has_graphiql: bool) -> String {
+    let web_socket = address.replacen("http", "ws", 1);
+    let mut lines = vec![format!("\nYanıt {} is ready.\n", env!("CARGO_PKG_VERSION"))];
+    if has_graphiql {
+        lines.push(format!("  GraphiQL        {address}/graphql"));
     }
-    text
+    lines.push(format!("  GraphQL         {address}/graphql (POST), {web_socket}/graphql/ws (WebSocket)"));
+    lines.push(format!("  Health          {address}/health"));
+    if let Some(key) = site_key {
+        lines.push(format!("  Demo site key   {key}"));
+    }
+    lines.push("  Lost password?  yanit admin reset-password --email ADDRESS\n".to_owned());
+    lines.join("\n")
 }
 
 #[expect(clippy::print_stdout, reason = "what the command was asked to print")]

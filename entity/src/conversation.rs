@@ -23,9 +23,15 @@ pub struct Model {
     pub visitor_id: Option<VisitorId>,
     pub customer_id: Option<UserId>,
     pub status: Status,
+    /// Who attends it. The columns from here to `queue_left_at` are one value together; the database refuses any other
+    /// combination, and one module alone changes them.
+    pub attention: Attention,
     pub title: Option<String>,
+    /// The title folded for search.
+    pub title_folded: String,
     /// The first 45 characters of the first message.
     pub description: Option<String>,
+    /// With a person, who; while it waits, for whom it is meant, if for somebody; closed, who had it.
     pub assignee_id: Option<UserId>,
     /// When it was given to them.
     pub assigned_at: Option<DateTimeUtc>,
@@ -33,8 +39,8 @@ pub struct Model {
     pub department_id: Option<DepartmentId>,
     /// How its last wait in the queue ended; null while it waits, and when it never did.
     pub queue_outcome: Option<QueueOutcome>,
-    /// True while an agent has taken over: the assistant stays silent.
-    pub assistant_paused: bool,
+    /// When that was.
+    pub queue_left_at: Option<DateTimeUtc>,
     /// Since when it waits for a person, or waited.
     pub human_requested_at: Option<DateTimeUtc>,
     /// Who wished for the person.
@@ -47,12 +53,12 @@ pub struct Model {
     pub open_key: Option<String>,
     /// Number of the newest message, 0 when there is none. Includes internal notes.
     pub last_seq: i64,
-    /// The newest message that the visitor may see.
+    /// The newest message that the visitor may see and that is not of the server itself.
     pub last_message_id: Option<MessageId>,
     pub last_message_author: Option<AuthorKind>,
     /// The first 140 characters of it.
     pub last_message_preview: Option<String>,
-    /// When the newest message was sent, in microseconds since 1970; the inbox is sorted by it.
+    /// When that was sent, in microseconds since 1970; the inbox is sorted by it.
     pub last_activity: i64,
     /// Messages of the visitor that no agent has read.
     pub unread_by_staff: i32,
@@ -60,6 +66,28 @@ pub struct Model {
     pub unread_by_visitor: i32,
     pub created_at: DateTimeUtc,
     pub closed_at: Option<DateTimeUtc>,
+    /// The number of its newest message when it was last opened again: what was said before is another matter.
+    pub opened_seq: i64,
+    /// The number of its newest message when an agent last let the assistant speak again: it answers what comes after.
+    pub resumed_seq: i64,
+}
+
+/// Who attends a conversation.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Enum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Attention {
+    /// The assistant answers. Where there is none, nobody does until the visitor writes.
+    #[default]
+    Assistant,
+    /// Nobody yet: it waits for a person.
+    Waiting,
+    /// A person, the conversation's assignee.
+    Person,
+    /// Nobody: it is closed.
+    Closed,
 }
 
 /// Whether a conversation goes on.

@@ -14,6 +14,8 @@ pub struct Model {
     pub email: Option<String>,
     pub phone: Option<String>,
     pub locale: Option<String>,
+    /// Name, address and number folded for search.
+    pub folded: String,
     /// Members of the site marked them as important.
     pub vip: bool,
     /// What the site's page told about the visitor: a flat JSON object.

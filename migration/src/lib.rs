@@ -39,6 +39,8 @@ mod m20261121_8_site_keys;
 mod m20261121_9_assistant_keys;
 mod m20261129_1_job_lanes;
 mod m20261129_8_epochs;
+mod m20261130_1_attention;
+mod m20261130_3_inbox_search;
 
 /// Applies and lists the migrations.
 pub struct Migrator;
@@ -82,6 +84,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_41_lost_dashboards::Migration),
             Box::new(m20261129_1_job_lanes::Migration),
             Box::new(m20261129_8_epochs::Migration),
+            Box::new(m20261130_1_attention::Migration),
+            Box::new(m20261130_3_inbox_search::Migration),
         ]
     }
 }

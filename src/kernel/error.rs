@@ -128,6 +128,10 @@ pub enum ErrorReason {
     AlreadyAssigned,
     /// The agent is not there, or has no room.
     AgentNotAvailable,
+    /// The site's widget does not offer it.
+    FeatureOff,
+    /// The site asks for more about a visitor before a conversation.
+    ProfileIncomplete,
     /// Somebody else changed it since you read it.
     VersionConflict,
     /// The slug is taken in this site.

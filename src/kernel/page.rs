@@ -87,6 +87,15 @@ impl Paging {
         Ok(Self { limit, backwards, after: place("after", after)?, before: place("before", before)? })
     }
 
+    /// The same for a list whose end is what one wants to see: without a size, the last rows.
+    ///
+    /// # Errors
+    /// As [`Paging::new`].
+    pub fn newest(first: Option<i32>, last: Option<i32>, before: Option<String>) -> Result<Self> {
+        let last = if first.is_none() { last.or(Some(DEFAULT)) } else { last };
+        Self::new(first, None, last, before)
+    }
+
     /// Reads one page of `select`, sorted by `key` and `id`; `newest_first` turns the list round.
     ///
     /// One row more than asked for is read to know whether there is a next page.

@@ -50,10 +50,15 @@ impl Secrets {
     }
 
     fn cipher(&self) -> Result<XChaCha20Poly1305> {
-        let mut key = [0; 32];
-        let derived = Hkdf::<Sha256>::new(None, &self.signing_key).expand(PURPOSE, &mut key);
+        Ok(XChaCha20Poly1305::new(&self.derive(&[PURPOSE])?.into()))
+    }
+
+    /// 32 bytes that the same parts always give, and that nobody can work out without the server's key (HKDF, RFC 5869).
+    pub fn derive(&self, parts: &[&[u8]]) -> Result<[u8; 32]> {
+        let mut bytes = [0; 32];
+        let derived = Hkdf::<Sha256>::new(None, &self.signing_key).expand_multi_info(parts, &mut bytes);
         derived.map_err(|_| Error::internal("a key could not be derived"))?;
-        Ok(XChaCha20Poly1305::new(&key.into()))
+        Ok(bytes)
     }
 }
 

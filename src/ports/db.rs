@@ -10,7 +10,7 @@ use sea_orm::{
     DbErr, EntityTrait, ExecResult, QueryResult, QuerySelect, Select, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
     prelude::async_trait::async_trait,
-    sea_query::{Expr, LockType},
+    sea_query::{Expr, LikeExpr, LockType},
     sqlx::Executor,
 };
 use sea_orm_migration::MigratorTrait;
@@ -21,6 +21,12 @@ use crate::kernel::{
     clock::Clock,
     error::{Error, Result, is_connection_failure},
 };
+
+/// The pattern of a text that holds another one, whatever characters that has.
+pub fn containing(text: &str) -> LikeExpr {
+    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    LikeExpr::new(format!("%{literal}%")).escape('\\')
+}
 
 /// What queries run on: the pool or an open transaction.
 ///

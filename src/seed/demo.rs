@@ -91,6 +91,18 @@ pub async fn demo(app: &App) -> Result<Option<Demo>> {
     }))
 }
 
+/// The public key of the demo site, where there is one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn demo_key(app: &App) -> Result<Option<String>> {
+    let cx = app.cx();
+    let Some(admin) = accounts::lookup_by_email(&cx.db(), ADMIN.0).await? else { return Ok(None) };
+    let roles = sites::roles_of(&cx.db(), admin.id).await?;
+    let Some(site) = roles.first().map(|(site, _)| *site) else { return Ok(None) };
+    Ok(Some(sites::find_any(&cx.db(), site).await?.public_key))
+}
+
 /// A person with a new random password.
 fn person((email, name): (&str, &str)) -> Result<NewPerson> {
     NewPerson::check(email, &secret::password(), name)

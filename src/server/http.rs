@@ -269,6 +269,11 @@ pub(super) fn too_much_waits() -> Response {
     edge::refuse(StatusCode::SERVICE_UNAVAILABLE, error, "")
 }
 
+/// True where the client would rather have a page than JSON: a browser.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    accepted(headers, true) == Some(Form::Page)
+}
+
 /// The form of the answer by the `Accept` header; `None` when there is none we could give.
 fn accepted(headers: &HeaderMap, page: bool) -> Option<Form> {
     let mut best: Option<(f32, u8, Form)> = None;

@@ -19,6 +19,7 @@ mod edge;
 mod events;
 mod files;
 mod frame;
+mod front;
 pub mod graphiql;
 mod health;
 mod http;
@@ -129,6 +130,8 @@ fn routes(server: Arc<Server>) -> Router {
         .route("/graphql/stream", any(http::stream))
         .route("/graphql/ws", any(ws::upgrade))
         .route("/graphql/assets/{file}", get(graphiql::asset))
+        .route("/", get(front::front))
+        .route("/health", get(health::ready))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::page))

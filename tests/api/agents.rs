@@ -222,6 +222,7 @@ async fn subscribers_are_told_when_an_agent_gets_or_loses_a_conversation() {
     let _open = dashboard(&app, &site, &agent).await;
     let limit = json!({ "i": { "siteId": site.id, "userId": agent.id, "maxChats": 1 } });
     app.run(Some(&site.admin.token), UPDATE, limit).await;
+    let _other = dashboard(&app, &site, &site.admin).await;
     let mut events = Ws::signed_in(&app.ws_url(), Some(&site.admin.token)).await;
     events.subscribe("e", LOAD, json!({ "s": site.id, "a": cursor(&app, &site).await })).await;
     let full = json!({ "atCapacity": true, "activeChats": 1, "acceptsChats": false });

@@ -34,6 +34,7 @@ mod answers;
 mod article_files;
 mod articles;
 mod assistants;
+mod attention;
 mod calendars;
 mod calendars_of_departments;
 mod canned_responses;

@@ -225,6 +225,11 @@ async fn graphiql_comes_from_the_binary_and_can_be_switched_off() {
 async fn operators_see_health_and_numbers() {
     let app = TestApp::start().await;
     assert_eq!(get(&app, "/health/live", "*/*").await.status, 200);
+    assert_eq!(get(&app, "/health", "*/*").await.json()["status"], "ok");
+    let front = get(&app, "/", "*/*").await.json();
+    assert_eq!((&front["name"], &front["links"]["graphql"]), (&json!("Yanıt"), &json!("/graphql")));
+    let page = get(&app, "/", "text/html,*/*;q=0.8").await.body;
+    assert!(page.contains("<title>Yanıt</title>") && page.contains("href=\"/graphql\""), "{page}");
     let ready = get(&app, "/health/ready", "*/*").await;
     assert_eq!(ready.status, 200);
     for service in ["database", "bus", "scratch", "vectors"] {

@@ -19,7 +19,7 @@ use super::{
     token::{self, Bearer, Claims},
 };
 use crate::{
-    kernel::{Actor, Ctx, Error, Result, Tx, access::SignedIn, quotas},
+    kernel::{Actor, Ctx, Error, Result, Tx, access::SignedIn, quotas, secret},
     ports::bus::Topic,
 };
 
@@ -142,16 +142,21 @@ fn known_device(cx: &Ctx, token: Option<&str>, user: Option<&user::Model>) -> Op
     }
 }
 
-/// Exchanges a refresh token for a new pair. Using one twice ends the sign-in.
+/// Exchanges a refresh token for a new pair; the same one again gives the same pair for some seconds, and after that ends
+/// the sign-in.
 pub(super) async fn refresh(cx: &Ctx, refresh_token: &str) -> Result<Issued> {
     let old = RefreshToken::parse(refresh_token)?;
-    let new = RefreshToken::new(old.session);
+    let new = old.successor(&cx.secrets)?;
     let now = cx.clock.now();
     let mut tx = cx.begin().await?;
     let times = (now, now + model::REFRESH_LIFE);
     let Some(session) = store::exchange(&tx.db(), old.session, old.hash(), new.hash(), times).await? else {
         let row = store::session_for_update(&tx.db(), old.session).await?;
-        let unusable = Unusable::of(row.as_ref(), now);
+        let unusable = Unusable::of(row.as_ref(), &new.hash(), now);
+        if let (Unusable::Repeated, Some(session)) = (&unusable, &row) {
+            let user = store::find(&tx.db(), session.user_id).await?;
+            return issue(cx, user, session, &new);
+        }
         if let (Unusable::Reused, Some(row)) = (&unusable, row) {
             store::revoke(&tx.db(), row.id, now).await?;
             tx.hint(Topic::Access(row.user_id.0));
@@ -165,6 +170,69 @@ pub(super) async fn refresh(cx: &Ctx, refresh_token: &str) -> Result<Issued> {
     issue(cx, user, &session, &new)
 }
 
+/// Changes what others see of the caller.
+pub(super) async fn update_me(cx: &Ctx, name: &str) -> Result<user::Model> {
+    let person = signed_in(&cx.actor)?;
+    let name = model::name(name)?;
+    let tx = cx.begin().await?;
+    store::set_name(&tx.db(), person.user, &name).await?;
+    let user = store::find(&tx.db(), person.user).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %person.user, "a name was changed");
+    Ok(user)
+}
+
+/// Gives the caller another password; whoever else is signed in to the account is signed out.
+///
+/// # Errors
+/// `UNAUTHENTICATED` with `INVALID_CREDENTIALS` for a wrong current one, `RATE_LIMITED` after too many of those,
+/// `BAD_USER_INPUT` for a new one that cannot be used.
+pub(super) async fn change_password(cx: &Ctx, current: &str, new: &str) -> Result<(user::Model, i32)> {
+    let person = signed_in(&cx.actor)?;
+    let user = store::find(&cx.db(), person.user).await?;
+    model::check_password("input.newPassword", new, &user.email)?;
+    let (email, current) = model::credentials(&user.email, current)?;
+    let attempt = Attempt::begin(cx, &email, Some(person.session)).await?;
+    let judged = judge(cx, Some(user), current).await;
+    if !matches!(judged, Ok(None)) {
+        attempt.forgive(cx).await?;
+    }
+    let wrong = || model::wrong_credentials().at("input.currentPassword");
+    let user = judged?.ok_or_else(wrong)?;
+    let hash = passwords(cx).hash(new.to_owned()).await?;
+    let mut tx = cx.begin().await?;
+    let ended = put_password(&mut tx, user.id, &hash, Some(person.session)).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %user.id, session.ended = ended, "a password was changed");
+    Ok((user, i32::try_from(ended).unwrap_or(i32::MAX)))
+}
+
+/// Gives somebody a new random password, for who runs the server, and signs them out everywhere.
+///
+/// # Errors
+/// `NOT_FOUND` when there is no account for the address.
+pub async fn reset_password(cx: &Ctx, email: &str) -> Result<(user::Model, String)> {
+    let found = super::lookup_by_email(&cx.db(), email).await?;
+    let user = found.ok_or_else(|| Error::not_found("account"))?;
+    let password = secret::password();
+    let hash = passwords(cx).hash(password.clone()).await?;
+    let mut tx = cx.begin().await?;
+    put_password(&mut tx, user.id, &hash, None).await?;
+    tx.commit().await?;
+    tracing::info!(user.id = %user.id, "a password was reset");
+    Ok((user, password))
+}
+
+/// Writes the hash of a new password and ends the sign-ins that the old one made, but for one. Tells how many.
+async fn put_password(tx: &mut Tx, user: UserId, hash: &str, but: Option<SessionId>) -> Result<u64> {
+    let now = tx.cx().clock.now();
+    store::lock_sessions(&tx.db(), user, now).await?;
+    store::set_password(&tx.db(), user, hash).await?;
+    let ended = store::revoke_all(&tx.db(), user, now, but).await?;
+    tx.hint(Topic::Access(user.0));
+    Ok(ended)
+}
+
 /// Ends the sign-in the request came with, or all of the caller's. Tells how many were ended.
 pub(super) async fn logout(cx: &Ctx, all: bool) -> Result<(session::Model, i32)> {
     let person = signed_in(&cx.actor)?;
@@ -174,7 +242,7 @@ pub(super) async fn logout(cx: &Ctx, all: bool) -> Result<(session::Model, i32)>
         store::lock_sessions(&tx.db(), person.user, now).await?;
     }
     let own = end_session(&mut tx, person, person.session).await?;
-    let others = if all { store::revoke_all(&tx.db(), person.user, now).await? } else { 0 };
+    let others = if all { store::revoke_all(&tx.db(), person.user, now, None).await? } else { 0 };
     tx.commit().await?;
     let ended = i32::try_from(others).unwrap_or(i32::MAX - 1) + 1;
     tracing::info!(user.id = %person.user, session.id = %own.id, session.ended = ended, "signed out");

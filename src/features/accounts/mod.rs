@@ -31,7 +31,7 @@ use ::entity::{
 use chrono::DateTime;
 
 pub use self::{
-    actions::{Issued, create, hash_password, insert_in, sign_in_in, signed_in},
+    actions::{Issued, create, hash_password, insert_in, reset_password, sign_in_in, signed_in},
     graphql::{AccountsMutation, AccountsQuery, AuthPayload, Session, User, by},
     limits::once,
     model::NewPerson,

@@ -1,15 +1,23 @@
 //! Rules of accounts: what a name, a password and a refresh token must be, and how long tokens last.
 
 use ::entity::{ids::SessionId, session};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::token;
-use crate::kernel::{Error, ErrorReason, Result, error::ErrorCode, secret, text};
+use crate::kernel::{
+    Error, ErrorReason, Result,
+    error::ErrorCode,
+    secret::{self, Secrets},
+    text,
+};
 
 /// How long an access token counts.
 pub(super) const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
 /// How long a refresh token counts; each use of it starts anew.
 pub(super) const REFRESH_LIFE: TimeDelta = TimeDelta::days(30);
+/// How long the last token before the one that counts still gives that one.
+pub(super) const REPEAT: TimeDelta = TimeDelta::seconds(10);
 /// How long a device is known after its last sign-in or refresh.
 pub(super) const DEVICE_LIFE: TimeDelta = TimeDelta::days(180);
 /// Sign-ins that ran out so long ago are forgotten.
@@ -38,15 +46,20 @@ impl NewPerson {
     /// `BAD_USER_INPUT` with the field that is wrong.
     pub fn check(email: &str, password: &str, name: &str) -> Result<Self> {
         let email = text::email("input.email", email)?;
-        let name = text::line("input.name", name, NAME_MAX)?;
-        check_password(password, &email)?;
+        let name = self::name(name)?;
+        check_password("input.password", password, &email)?;
         Ok(Self { email, name, password: password.to_owned() })
     }
 }
 
+/// A person's name as others see it.
+pub(super) fn name(given: &str) -> Result<String> {
+    text::line("input.name", given, NAME_MAX)
+}
+
 /// A password is 10 to 256 characters long and not the e-mail address. Any characters are fine, and none is required.
-fn check_password(password: &str, email: &str) -> Result<()> {
-    let refuse = |reason, message: String| Err(Error::bad_input("input.password", reason, message));
+pub(super) fn check_password(field: &'static str, password: &str, email: &str) -> Result<()> {
+    let refuse = |reason, message: String| Err(Error::bad_input(field, reason, message));
     let length = password.chars().count();
     if length < PASSWORD_MIN {
         return refuse(ErrorReason::TooShort, format!("A password has at least {PASSWORD_MIN} characters."));
@@ -92,6 +105,13 @@ impl RefreshToken {
         Self { session, secret: secret::token() }
     }
 
+    /// The token that is exchanged for this one: always the same, so that two tabs that exchange it at once, or one that
+    /// never read the answer, go on with one sign-in.
+    pub(super) fn successor(&self, secrets: &Secrets) -> Result<Self> {
+        let secret = secrets.derive(&[b"refresh token", self.session.0.as_bytes(), self.secret.as_bytes()])?;
+        Ok(Self { session: self.session, secret: URL_SAFE_NO_PAD.encode(secret) })
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self> {
         text.split_once('.')
             .filter(|(_, secret)| secret.len() == 43)
@@ -111,6 +131,8 @@ impl RefreshToken {
 /// What to do with a refresh token that could not be exchanged, by the row of its sign-in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
+    /// It was exchanged a moment ago: its successor, which counts now, is given once more.
+    Repeated,
     /// It was never one of ours, or its sign-in is long forgotten.
     Unknown,
     /// The sign-in was ended.
@@ -122,12 +144,13 @@ pub(super) enum Unusable {
 }
 
 impl Unusable {
-    /// Why an exchange did not find what it looked for.
-    pub(super) fn of(session: Option<&session::Model>, now: DateTime<Utc>) -> Self {
+    /// Why an exchange did not find what it looked for. `successor` is the hash of what it was to be exchanged for.
+    pub(super) fn of(session: Option<&session::Model>, successor: &[u8], now: DateTime<Utc>) -> Self {
         match session {
             None => Self::Unknown,
             Some(row) if row.revoked_at.is_some() => Self::Revoked,
             Some(row) if row.expires_at <= now => Self::Expired,
+            Some(row) if row.refresh_hash == successor && now < row.last_used_at + REPEAT => Self::Repeated,
             Some(_) => Self::Reused,
         }
     }
@@ -139,7 +162,7 @@ impl From<Unusable> for Error {
             Unusable::Unknown => token::invalid(),
             Unusable::Expired => token::expired(),
             Unusable::Revoked => revoked(),
-            Unusable::Reused => Self::new(
+            Unusable::Repeated | Unusable::Reused => Self::new(
                 ErrorCode::Unauthenticated,
                 "This refresh token was used before; for safety the sign-in was ended. Sign in again.",
             )
@@ -204,10 +227,13 @@ mod tests {
             last_used_at: now,
             revoked_at: None,
         };
-        assert_eq!(Unusable::of(None, now), Unusable::Unknown);
-        assert_eq!(Unusable::of(Some(&row), now), Unusable::Reused);
-        assert_eq!(Unusable::of(Some(&row), row.expires_at), Unusable::Expired);
+        assert_eq!(Unusable::of(None, b"next", now), Unusable::Unknown);
+        assert_eq!(Unusable::of(Some(&row), b"next", now), Unusable::Reused);
+        assert_eq!(Unusable::of(Some(&row), b"next", row.expires_at), Unusable::Expired);
+        let repeated = session::Model { refresh_hash: b"next".to_vec(), ..row.clone() };
+        assert_eq!(Unusable::of(Some(&repeated), b"next", now + REPEAT - TimeDelta::seconds(1)), Unusable::Repeated);
+        assert_eq!(Unusable::of(Some(&repeated), b"next", now + REPEAT), Unusable::Reused);
         let ended = session::Model { revoked_at: Some(now), ..row };
-        assert_eq!(Unusable::of(Some(&ended), now), Unusable::Revoked);
+        assert_eq!(Unusable::of(Some(&ended), b"next", now), Unusable::Revoked);
     }
 }

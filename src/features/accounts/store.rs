@@ -109,11 +109,28 @@ pub(super) async fn lock_sessions(db: &Db<'_>, user: UserId, now: DateTime<Utc>)
     Ok(())
 }
 
-/// Ends all sign-ins of a person that count. Tells how many.
-pub(super) async fn revoke_all(db: &Db<'_>, user: UserId, now: DateTime<Utc>) -> Result<u64> {
+pub(super) async fn set_name(db: &Db<'_>, id: UserId, name: &str) -> Result<()> {
+    let row = user::ActiveModel { name: Set(name.to_owned()), ..Default::default() };
+    user::Entity::update_many().set(row).filter(user::Column::Id.eq(id)).exec(db).await?;
+    Ok(())
+}
+
+pub(super) async fn set_password(db: &Db<'_>, id: UserId, hash: &str) -> Result<()> {
+    let row = user::ActiveModel { password_hash: Set(hash.to_owned()), ..Default::default() };
+    user::Entity::update_many().set(row).filter(user::Column::Id.eq(id)).exec(db).await?;
+    Ok(())
+}
+
+/// Ends all sign-ins of a person that count, but for one. Tells how many.
+pub(super) async fn revoke_all(
+    db: &Db<'_>,
+    user: UserId,
+    now: DateTime<Utc>,
+    but: Option<SessionId>,
+) -> Result<u64> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(Some(now)))
-        .filter(live(user, now))
+        .filter(live(user, now).add_option(but.map(|id| session::Column::Id.ne(id))))
         .exec(db)
         .await?;
     Ok(ended.rows_affected)

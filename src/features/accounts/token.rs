@@ -59,7 +59,7 @@ impl Claims {
         Self { iss: ISSUER.to_owned(), iat: now.timestamp(), exp: (now + life).timestamp(), bearer }
     }
 
-    /// From when on it counts no more.
+    /// When it expires.
     pub fn expires_at(&self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.exp, 0).unwrap_or(DateTime::UNIX_EPOCH)
     }

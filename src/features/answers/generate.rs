@@ -20,7 +20,7 @@ use super::{
 use crate::{
     features::{
         assistants::{self, Account, Asked, Question},
-        conversations::{Citation, Verdict, handoff},
+        conversations::{Citation, Verdict, attention},
         knowledge::{self, Decision, RetrieveOptions, Retrieved, Source, language},
         routing, sites, visitors,
     },
@@ -89,8 +89,8 @@ pub(super) async fn prepare(
     let for_agent = purpose == Purpose::Draft;
     let wants_person = phrases::asks_for_person(&question) || phrases::agrees(&question) && offered_person(history);
     let handoff = match has_staff && !for_agent && !routing::is_open(cx, assistant.site_id).await? {
-        true => handoff::noted(language),
-        false => handoff::announcement(language),
+        true => attention::noted(language),
+        false => attention::announcement(language),
     };
     if has_staff && wants_person && !for_agent {
         return Ok(by_server(Said::plain(handoff, AnswerAction::Handoff), 1.0, language));
@@ -143,7 +143,7 @@ pub(super) async fn prepare(
 fn by_server(quoted: Said, confidence: f64, language: &'static str) -> (Prepared, Reply) {
     let (reply, sources, account) = (quoted.reply(), quoted.citations.clone(), Account::default());
     account.answers_built_in();
-    let handoff = handoff::announcement(language);
+    let handoff = attention::announcement(language);
     let (polish, small_talk, decided) = (None, false, None);
     (Prepared { sources, language, confidence, quoted, polish, handoff, small_talk, decided, account }, reply)
 }

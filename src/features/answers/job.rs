@@ -7,7 +7,7 @@ use std::time::Duration;
 use ::entity::{
     ai_usage::Purpose,
     assistant, conversation,
-    conversation::{HandoffReason, Status},
+    conversation::HandoffReason,
     ids::{MessageId, RunId},
     message::{AnswerAction, Audience, AuthorKind},
     run::{self, RunStatus},
@@ -28,7 +28,8 @@ use crate::{
     features::{
         assistants::{self, Account},
         conversations::{
-            self, Author, Posting, handoff,
+            self, Author, Posting,
+            attention::{Event, change_in},
             live::{self, Passing},
         },
     },
@@ -122,6 +123,9 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
     let Some(assistant) = usable(cx, lease, &run, &conversation).await? else { return Ok(()) };
     let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
+    if run.requested_by.is_none() && model::question(&history).is_empty() {
+        return finish(cx, lease, id, Ending::without_words(FailureReason::QuestionDeleted)).await;
+    }
     let purpose = if run.requested_by.is_some() { Purpose::Draft } else { Purpose::Answer };
     let (mut prepared, reply) = generate::prepare(cx, purpose, Some(id), &assistant, &conversation, &history).await?;
     // Listens before the run shows as running: who stops it from then on is heard.
@@ -151,13 +155,13 @@ async fn usable(
     conversation: &conversation::Model,
 ) -> Result<Option<assistant::Model>> {
     let is_draft = run.requested_by.is_some();
-    if conversation.assistant_paused && !is_draft {
-        finish(cx, lease, run.id, Ending::without_words(FailureReason::HumanTookOver)).await?;
+    if !is_draft && let Some(reason) = model::silenced(conversation) {
+        finish(cx, lease, run.id, Ending::without_words(reason)).await?;
         return Ok(None);
     }
     let assistant = assistants::find_any(&cx.db(), run.assistant_id).await?;
     let usable = assistant.filter(|found| found.enabled && found.deleted_at.is_none());
-    if usable.is_none() || conversation.status == Status::Closed && !is_draft {
+    if usable.is_none() {
         finish(cx, lease, run.id, Ending::without_words(FailureReason::AssistantDisabled)).await?;
         return Ok(None);
     }
@@ -283,8 +287,8 @@ async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Option<End>> {
         return Ok(None);
     }
     let reach = cx.reach(Permission::ConversationsRead)?;
-    let paused = conversations::find(&cx.db(), &reach, run.conversation_id).await?.assistant_paused;
-    Ok(paused.then_some(End::Failed(FailureReason::HumanTookOver)))
+    let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
+    Ok(model::silenced(&conversation).map(End::Failed))
 }
 
 /// Ends the run and the job in one transaction, so that only who still has the job ends the run. What was spent is booked
@@ -337,7 +341,7 @@ async fn end_in(tx: &mut Tx, id: RunId, ending: Ending) -> Result<bool> {
         (None, Some(_)) if is_draft => Ok(None),
         (None, Some(written)) => {
             let posted = post(tx, &conversation, &run, written, interrupted || stopped).await?;
-            posted.map(Some).ok_or(FailureReason::HumanTookOver)
+            posted.map(Some).ok_or_else(|| model::silenced(&conversation).unwrap_or(FailureReason::HumanTookOver))
         }
     };
     let mut row = run.into_active_model();
@@ -359,7 +363,12 @@ async fn end_in(tx: &mut Tx, id: RunId, ending: Ending) -> Result<bool> {
     row.status = Set(match ended {
         Ok(_) if stopped => RunStatus::Stopped,
         Ok(_) => RunStatus::Finished,
-        Err(FailureReason::HumanTookOver | FailureReason::Superseded) => RunStatus::Cancelled,
+        Err(
+            FailureReason::HumanTookOver
+            | FailureReason::Superseded
+            | FailureReason::ConversationClosed
+            | FailureReason::QuestionDeleted,
+        ) => RunStatus::Cancelled,
         Err(FailureReason::Stopped) => RunStatus::Stopped,
         Err(
             FailureReason::ProviderFailed
@@ -410,7 +419,8 @@ async fn post(
     if written.verdict.action == AnswerAction::Handoff {
         let reach = tx.cx().reach(Permission::ConversationsRead)?;
         let told = conversations::find_for_update(&tx.db(), &reach, conversation.id).await?;
-        handoff::request_in(tx, told, HandoffReason::Assistant).await?;
+        let asked = Event::Requested { reason: HandoffReason::Assistant, since: None };
+        change_in(tx, told, asked, Some(run.assistant_id.to_string())).await?;
     } else {
         offer_person(tx, conversation).await?;
     }

@@ -1,6 +1,7 @@
 //! The rules of answers, without IO.
 
 use ::entity::{
+    conversation::{self, Attention},
     message::{self, AuthorKind},
     run,
 };
@@ -39,7 +40,11 @@ pub(super) enum FailureReason {
     HumanTookOver,
     /// A newer message of the visitor is answered instead.
     Superseded,
-    /// The assistant was switched off or deleted, or the conversation was closed.
+    /// The conversation was closed before the answer was complete.
+    ConversationClosed,
+    /// The question was deleted before it was answered.
+    QuestionDeleted,
+    /// The assistant was switched off or deleted.
     AssistantDisabled,
     /// It was stopped before anything had been written.
     Stopped,
@@ -59,11 +64,21 @@ pub(super) struct Usage {
     pub(super) completion_tokens: u32,
 }
 
-/// The question: what the visitor said since anybody answered, as one text. Several short messages are one turn.
+/// Why an assistant may not speak in a conversation, if it may not.
+pub(super) fn silenced(conversation: &conversation::Model) -> Option<FailureReason> {
+    match conversation.attention {
+        Attention::Assistant => None,
+        Attention::Waiting | Attention::Person => Some(FailureReason::HumanTookOver),
+        Attention::Closed => Some(FailureReason::ConversationClosed),
+    }
+}
+
+/// The question: what the visitor said since anybody but the server itself did, as one text. Several short messages are one turn.
 pub(super) fn question(history: &[message::Model]) -> String {
     let mut said: Vec<&str> = history
         .iter()
         .rev()
+        .filter(|message| message.author_kind != AuthorKind::System)
         .take_while(|message| message.author_kind == AuthorKind::Visitor)
         .map(|message| message.body.as_str())
         .collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::entity::{
-    conversation::{HandoffReason, Status},
+    conversation::HandoffReason,
     ids::{ConversationId, RunId},
     message::{Audience, AuthorKind},
     run::RunStatus,
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     features::{
         assistants,
-        conversations::{self, ConversationFact},
+        conversations::{self, ConversationFact, attention},
         routing,
     },
     kernel::{Permission, Result, Tx, journal::Line, readers::Reader},
@@ -37,6 +37,8 @@ pub fn reader() -> Reader {
 enum Concern {
     /// An answer to the visitor's message of this number.
     Question(i64),
+    /// An answer to what nobody has answered: the assistant took over.
+    Pending,
     /// A summary for whoever takes over.
     Handoff,
 }
@@ -47,6 +49,9 @@ fn concern(line: &Line) -> Option<Concern> {
     {
         return Some(Concern::Question(seq));
     }
+    if let ConversationFact::AssistantResumed { answers_pending: true } = fact {
+        return Some(Concern::Pending);
+    }
     // Where people answer first, nobody has talked to the assistant yet.
     let asked = if let ConversationFact::HumanRequested { reason, .. } = fact { Some(reason) } else { None };
     asked.filter(|reason| *reason != HandoffReason::Site).map(|_| Concern::Handoff)
@@ -55,6 +60,7 @@ fn concern(line: &Line) -> Option<Concern> {
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     // The newest question of each conversation: messages that came together are answered together.
     let mut questions: BTreeMap<ConversationId, i64> = BTreeMap::new();
+    let mut pending: BTreeMap<ConversationId, i64> = BTreeMap::new();
     for line in lines {
         let id = ConversationId(line.subject);
         match concern(line) {
@@ -62,12 +68,25 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
                 let newest = questions.entry(id).or_default();
                 *newest = (*newest).max(seq);
             }
+            Some(Concern::Pending) => {
+                if let Some(seq) = conversations::unanswered(&tx.db(), id).await? {
+                    pending.insert(id, seq);
+                }
+            }
             Some(Concern::Handoff) => tx.enqueue(&SummarizeHandoff { conversation: id, line: line.seq }).await?,
             None => {}
         }
     }
-    for (conversation, seq) in questions {
-        ask(tx, conversation, seq).await?;
+    for (conversation, seq) in &questions {
+        if !routing::welcome_in(tx, *conversation).await? {
+            ask(tx, *conversation, *seq).await?;
+        }
+    }
+    for (conversation, seq) in pending {
+        // It has waited for a person already.
+        if !questions.contains_key(&conversation) {
+            ask(tx, conversation, seq).await?;
+        }
     }
     Ok(())
 }
@@ -75,11 +94,8 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
 async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(conversation) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(()) };
-    if routing::welcome_in(tx, id).await? {
-        return Ok(());
-    }
     let Some(assistant) = conversation.assistant_id else { return Ok(()) };
-    if conversation.assistant_paused || conversation.status == Status::Closed {
+    if !attention::assistant_speaks(&conversation) || routing::is_silenced(tx, conversation.site_id).await? {
         return Ok(());
     }
     let found = assistants::find_any(&tx.db(), assistant).await?;

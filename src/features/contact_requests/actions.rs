@@ -1,7 +1,7 @@
 //! Every write on contact requests.
 
 use ::entity::{
-    contact_request::{self, Status},
+    contact_request::{self, Kind, Status},
     ids::{ContactRequestId, SiteId, UserId, VisitorId},
 };
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::{
     features::{
         agents, conversations,
         sites::{self, reach_to},
-        visitors,
+        visitors, widgets,
     },
     kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, quotas, secret, text},
 };
@@ -48,6 +48,9 @@ pub(super) async fn send(
     let reach = cx.reach(Permission::ContactRequestsSend)?;
     let draft = draft.tidied()?;
     let sender = sender(cx, &reach, site_key, &draft).await?;
+    if draft.kind == Kind::Callback {
+        widgets::switches::check(cx, sender.site, |features| features.callbacks, "callbacks").await?;
+    }
     let id = match client_id {
         Some(client) => ContactRequestId(secret::id(&[
             b"contact request",

@@ -1,7 +1,7 @@
 //! Every write of the feature but receipts, one function each.
 
 use ::entity::{
-    conversation::{self, HandoffReason, Status},
+    conversation::{self, Attention, QueueOutcome, Status},
     ids::{AssistantId, ConversationId, MessageId, RunId, SiteId, UserId},
     message::{self, Audience, AuthorKind},
     message_revision, reaction,
@@ -13,13 +13,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
+    attention::{self, Event, Release, change_in},
     facts::{Attributes, ConversationFact},
-    handoff,
     lane::{self, Author, Posting},
-    live, mentions, model, store, viewing, waiting,
+    live, mentions, model, store, viewing,
 };
 use crate::{
-    features::{accounts, assistants, sites, visitors},
+    features::{accounts, assistants, visitors, widgets},
     kernel::{
         Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, Tx,
         quotas::{self, Expense, Quota},
@@ -40,8 +40,16 @@ pub(super) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model
     let title = text::maybe_line("input.title", start.title.as_deref(), model::TITLE_MAX)?;
     let mut fresh = blank(cx);
     let mut pays = None;
+    fresh.title_folded = title.as_deref().map(fold).unwrap_or_default();
     fresh.title = title;
     if let Some((site, visitor)) = reach.visitor() {
+        // Who is with a person, or waits for one, goes on there, also when its assistant was switched off meanwhile.
+        let attended = store::lookup_attended(&cx.db(), site, visitor, start.assistant).await?;
+        if let Some(found) = attended {
+            return Ok((found, false));
+        }
+        let about = visitors::lookup(&cx.db(), visitor).await?;
+        widgets::switches::check_pre_chat(&cx.db(), site, about.as_ref()).await?;
         let assistant = assistants::for_visitor(cx, site, start.assistant).await?;
         fresh.site_id = site;
         fresh.visitor_id = Some(visitor);
@@ -124,13 +132,15 @@ pub(crate) fn blank(cx: &Ctx) -> conversation::Model {
         visitor_id: None,
         customer_id: None,
         status: Status::Open,
+        attention: Attention::Assistant,
         title: None,
+        title_folded: String::new(),
         description: None,
         assignee_id: None,
         assigned_at: None,
         department_id: None,
         queue_outcome: None,
-        assistant_paused: false,
+        queue_left_at: None,
         human_requested_at: None,
         handoff_reason: None,
         human_joined_at: None,
@@ -145,6 +155,8 @@ pub(crate) fn blank(cx: &Ctx) -> conversation::Model {
         unread_by_visitor: 0,
         created_at: now,
         closed_at: None,
+        opened_seq: 0,
+        resumed_seq: 0,
     }
 }
 
@@ -218,7 +230,7 @@ pub(crate) async fn insert_answer(
     conversation: &conversation::Model,
     posting: &Posting,
 ) -> Result<Option<message::Model>> {
-    if conversation.assistant_paused || conversation.status == Status::Closed {
+    if !attention::assistant_speaks(conversation) {
         return Ok(None);
     }
     lane::post_in(tx, conversation.site_id, posting).await.map(Some)
@@ -275,6 +287,9 @@ async fn change_message(cx: &Ctx, id: MessageId, body: Option<String>) -> Result
         row.edited_at = Set(Some(now));
     }
     let message = row.update(&tx.db()).await?;
+    if audience == Audience::Everyone {
+        describe_in(&tx, conversation.id).await?;
+    }
     let fact = if deleted {
         ConversationFact::MessageDeleted { message: id, audience }
     } else {
@@ -283,6 +298,15 @@ async fn change_message(cx: &Ctx, id: MessageId, body: Option<String>) -> Result
     tx.record(conversation.site_id, conversation.id.0, &fact)?;
     tx.commit().await?;
     Ok(message)
+}
+
+/// Describes a conversation by the first message that is still there.
+async fn describe_in(tx: &Tx, id: ConversationId) -> Result<()> {
+    let first = store::first_words(&tx.db(), id).await?;
+    let description = first.map(|body| text::first(&body, model::DESCRIPTION).to_owned());
+    let row = conversation::ActiveModel { description: Set(description), ..Default::default() };
+    conversation::Entity::update_many().set(row).filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
+    Ok(())
 }
 
 /// A message the caller may see, in a conversation that is locked from here on, and as whom the caller speaks there.
@@ -348,38 +372,6 @@ pub(super) async fn attributes(tx: &Tx, conversation: &conversation::Model) -> R
     Ok(Attributes::of(conversation, tags))
 }
 
-/// Gives a conversation to a member of its site, or to nobody.
-pub(super) async fn assign(cx: &Ctx, id: ConversationId, assignee: Option<UserId>) -> Result<conversation::Model> {
-    let reach = cx.reach(Permission::ConversationsRead)?;
-    let mut tx = cx.begin().await?;
-    let found = store::find_for_update(&tx.db(), &reach, id).await?;
-    model::may(&cx.actor, Permission::ConversationsWork, &found)?;
-    if let Some(user) = assignee
-        && !sites::is_member(&tx.db(), found.site_id, user).await?
-    {
-        return Err(Error::bad_input(
-            "input.assigneeId",
-            ErrorReason::NotMember,
-            "Nobody with that id is a member of the conversation's site.",
-        ));
-    }
-    if found.assignee_id == assignee {
-        return Ok(found);
-    }
-    let actor = cx.actor.id();
-    let assigned = match assignee {
-        Some(agent) => waiting::assign_in(&mut tx, found, agent, actor).await?,
-        None => {
-            let free = waiting::release_in(&mut tx, found).await?;
-            // A visitor whom no assistant answers is for the next agent who has room.
-            let is_with_people = free.status == Status::Open && free.assistant_paused;
-            if is_with_people { handoff::request_in(&mut tx, free, HandoffReason::Agent).await? } else { free }
-        }
-    };
-    tx.commit().await?;
-    Ok(assigned)
-}
-
 /// Adds and removes tags.
 pub(super) async fn tag(
     cx: &Ctx,
@@ -426,6 +418,7 @@ pub(super) async fn rename(cx: &Ctx, id: ConversationId, title: Option<&str>) ->
         return Ok(found);
     }
     let mut row = found.into_active_model();
+    row.title_folded = Set(title.as_deref().map(fold).unwrap_or_default());
     row.title = Set(title);
     let renamed = store::update(&tx.db(), row).await?;
     tx.record(renamed.site_id, id.0, &ConversationFact::Renamed)?;
@@ -433,32 +426,23 @@ pub(super) async fn rename(cx: &Ctx, id: ConversationId, title: Option<&str>) ->
     Ok(renamed)
 }
 
-/// Silences the assistant in this conversation, or lets it speak again.
+/// Silences the assistant in this conversation, which then waits for a person, or lets it speak again.
 pub(super) async fn set_paused(cx: &Ctx, id: ConversationId, paused: bool) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsRead)?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
     model::may(&cx.actor, Permission::ConversationsWork, &found)?;
-    if found.assistant_paused == paused {
-        return Ok(found);
-    }
-    let changed = match paused {
-        true => pause_in(&mut tx, found).await?,
-        false => handoff::resume_in(&mut tx, found).await?,
+    let event = match (paused, found.attention) {
+        (true, Attention::Assistant) => Event::Released(Release::Unassigned),
+        (false, Attention::Waiting | Attention::Person) => Event::Resumed(QueueOutcome::Assistant),
+        (_, Attention::Closed) => {
+            let message = "The conversation is closed; reopen it first.";
+            return Err(Error::conflict(ErrorReason::ConversationClosed, message));
+        }
+        (true, Attention::Waiting | Attention::Person) | (false, Attention::Assistant) => return Ok(found),
     };
+    let changed = change_in(&mut tx, found, event, cx.actor.id()).await?;
     tx.commit().await?;
-    Ok(changed)
-}
-
-/// Silences the assistant in a conversation that is locked.
-pub(crate) async fn pause_in(tx: &mut Tx, found: conversation::Model) -> Result<conversation::Model> {
-    if found.assistant_paused {
-        return Ok(found);
-    }
-    let mut row = found.into_active_model();
-    row.assistant_paused = Set(true);
-    let changed = store::update(&tx.db(), row).await?;
-    tx.record(changed.site_id, changed.id.0, &ConversationFact::AssistantPaused)?;
     Ok(changed)
 }
 

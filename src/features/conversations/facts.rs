@@ -1,7 +1,7 @@
 //! What can happen to a conversation.
 
 use ::entity::{
-    conversation::{self, HandoffReason, QueueOutcome, Status},
+    conversation::{self, Attention, HandoffReason, QueueOutcome, Status},
     conversation_closing::CloseReason,
     ids::{AssistantId, DepartmentId, MessageId, UserId},
     message::{Audience, AuthorKind},
@@ -9,7 +9,7 @@ use ::entity::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::handoff;
+use super::attention;
 use crate::kernel::tx::Fact;
 
 /// What an inbox filters by, as it was at a moment.
@@ -19,8 +19,17 @@ pub(crate) struct Attributes {
     pub(crate) assignee: Option<UserId>,
     pub(crate) assistant: Option<AssistantId>,
     pub(crate) tags: Vec<String>,
+    /// A person was asked for, and none has written yet.
     #[serde(default)]
     pub(crate) waiting: bool,
+    #[serde(default)]
+    pub(crate) attention: Attention,
+    #[serde(default)]
+    pub(crate) department: Option<DepartmentId>,
+    #[serde(default)]
+    pub(crate) outcome: Option<QueueOutcome>,
+    #[serde(default)]
+    pub(crate) customer: Option<UserId>,
 }
 
 impl Attributes {
@@ -30,13 +39,17 @@ impl Attributes {
             assignee: conversation.assignee_id,
             assistant: conversation.assistant_id,
             tags,
-            waiting: handoff::waits(conversation),
+            waiting: attention::State::of(conversation).unanswered_since().is_some(),
+            attention: conversation.attention,
+            department: conversation.department_id,
+            outcome: conversation.queue_outcome,
+            customer: conversation.customer_id,
         }
     }
 
     /// Of whose open conversations it is one: it counts towards what that agent may have at a time.
     pub(crate) fn burdens(&self) -> Option<UserId> {
-        self.assignee.filter(|_| self.status == Status::Open)
+        self.assignee.filter(|_| self.attention == Attention::Person)
     }
 }
 
@@ -67,7 +80,11 @@ pub(crate) enum ConversationFact {
     Transferred { department: Option<DepartmentId>, before: Attributes, after: Attributes },
     PersonOffered,
     AssistantPaused,
-    AssistantResumed,
+    AssistantResumed {
+        /// It answers what the visitor asked and nobody has answered.
+        #[serde(default)]
+        answers_pending: bool,
+    },
     Renamed,
     Deleted { before: Attributes },
 }
@@ -98,7 +115,7 @@ impl Fact for ConversationFact {
             Self::Transferred { .. } => "conversation.transferred",
             Self::PersonOffered => "conversation.person_offered",
             Self::AssistantPaused => "conversation.assistant_paused",
-            Self::AssistantResumed => "conversation.assistant_resumed",
+            Self::AssistantResumed { .. } => "conversation.assistant_resumed",
             Self::Renamed => "conversation.renamed",
             Self::Deleted { .. } => "conversation.deleted",
         }
@@ -137,7 +154,7 @@ impl ConversationFact {
             | Self::Transferred { .. }
             | Self::PersonOffered
             | Self::AssistantPaused
-            | Self::AssistantResumed
+            | Self::AssistantResumed { .. }
             | Self::Renamed
             | Self::Deleted { .. } => false,
         }
@@ -170,7 +187,7 @@ impl ConversationFact {
             | Self::AgentBack
             | Self::PersonOffered
             | Self::AssistantPaused
-            | Self::AssistantResumed
+            | Self::AssistantResumed { .. }
             | Self::Renamed => None,
         }
     }

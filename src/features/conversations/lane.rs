@@ -21,9 +21,9 @@ use uuid::Uuid;
 
 use super::{
     answer::Verdict,
-    closing,
+    attention, closing,
     facts::ConversationFact,
-    handoff, mentions,
+    mentions,
     model::{self, Citation},
     store,
 };
@@ -221,11 +221,56 @@ pub(crate) async fn post_in(tx: &mut Tx, site: SiteId, posting: &Posting) -> Res
     }
 }
 
+/// Posts a message of the server itself to each of these conversations, which are locked and open.
+pub(crate) async fn tell_all_in(
+    tx: &mut Tx,
+    site: SiteId,
+    mut rows: Vec<conversation::Model>,
+    words: Vec<String>,
+) -> Result<()> {
+    let server = Author { kind: AuthorKind::System, id: None };
+    let told = rows.iter().zip(words).map(|(row, body)| Posting::by(server, row.id, Audience::Everyone, body));
+    let told: Vec<Posting> = told.collect();
+    post_all_in(tx, site, &told, &mut rows).await
+}
+
+/// Posts messages of the server itself to conversations that are locked and open, and moves on what their rows copy.
+pub(super) async fn post_all_in(
+    tx: &mut Tx,
+    site: SiteId,
+    postings: &[Posting],
+    rows: &mut [conversation::Model],
+) -> Result<()> {
+    let mut conversations = rows.iter().map(|row| (row.id, row.clone())).collect();
+    // Posting a visitor's message can open a conversation, which tells: boxed, since a future cannot hold itself.
+    for outcome in Box::pin(write_among(tx, site, postings, Closed::Later, &mut conversations)).await? {
+        if let Outcome::Done(result) = outcome {
+            result?;
+        }
+    }
+    for row in rows {
+        if let Some(now) = conversations.remove(&row.id) {
+            *row = now;
+        }
+    }
+    Ok(())
+}
+
 async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Closed) -> Result<Vec<Outcome>> {
     let mut ids: Vec<ConversationId> = postings.iter().map(|posting| posting.conversation).collect();
     ids.sort();
     ids.dedup();
     let mut conversations = store::lock_all(&tx.db(), site, ids, store::Busy::Wait).await?;
+    write_among(tx, site, postings, closed, &mut conversations).await
+}
+
+async fn write_among(
+    tx: &mut Tx,
+    site: SiteId,
+    postings: &[Posting],
+    closed: Closed,
+    conversations: &mut HashMap<ConversationId, conversation::Model>,
+) -> Result<Vec<Outcome>> {
     let mut sent = sent_before(tx, site, postings).await?;
     let now = tx.cx().clock.now();
     let mut rows = Vec::with_capacity(postings.len());
@@ -252,7 +297,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
                 continue;
             }
             Ok(true) => {
-                *conversation = closing::reopen_in(tx, conversation.clone(), true, posting.actor.clone()).await?;
+                *conversation = closing::reopen_in(tx, conversation.clone(), None, posting.actor.clone()).await?;
             }
             Err(error) => {
                 outcomes.push(Outcome::Done(Err(error)));
@@ -277,14 +322,9 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
             },
         )?;
         mentioned.extend(mentions::record_in(tx, &message, &posting.mentions, actor.as_ref())?);
-        let takes_over = posting.author.kind == AuthorKind::Agent && posting.audience == Audience::Everyone;
-        if takes_over && !conversation.assistant_paused {
-            conversation.assistant_paused = true;
-            tx.record_by(actor.clone(), site, subject, &ConversationFact::AssistantPaused)?;
-        }
-        if takes_over && handoff::waits(conversation) {
+        if posting.author.kind == AuthorKind::Agent && posting.audience == Audience::Everyone {
             let agent = posting.author.id.map(UserId).ok_or_else(|| Error::internal("an agent who is nobody"))?;
-            handoff::join_in(tx, conversation, agent, actor).await?;
+            attention::replied_in(tx, conversation, agent, actor).await?;
         }
         if let Some(key) = key {
             sent.insert(key, message.clone());
@@ -323,7 +363,8 @@ fn number(
 ) -> message::Model {
     debug_assert!(conversation.status == Status::Open || posting.audience == Audience::Staff);
     conversation.last_seq += 1;
-    if posting.audience == Audience::Everyone {
+    // What the server itself tells is no word of anybody: an inbox goes on showing what was said before.
+    if posting.audience == Audience::Everyone && posting.author.kind != AuthorKind::System {
         conversation.last_message_id = Some(id);
         conversation.last_message_author = Some(posting.author.kind);
         conversation.last_message_preview = Some(text::first(&posting.body, model::PREVIEW).to_owned());

@@ -5,7 +5,7 @@
 //! - Messages of a conversation are numbered 1, 2, 3 … in the transaction that inserts them.
 //! - A message sent twice with one client id is one message.
 //! - An internal note reaches members of the site only: the queries leave it out, not the resolvers.
-//! - While a conversation waits for a person, or a person has come, its assistant is silent.
+//! - Who attends a conversation is one value (`attention`).
 //! - An answer has one rating, of the one who asked (`feedback`); so has each time a conversation was closed
 //!   (`closing`, `satisfaction`).
 //! - Who is mentioned in a note is a member of the site (`mentions`).
@@ -15,6 +15,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod answer;
+pub(crate) mod attention;
 pub(crate) mod closing;
 mod facts;
 pub(crate) mod feedback;
@@ -29,22 +30,21 @@ mod reply_times;
 pub(crate) mod satisfaction;
 mod store;
 pub(crate) mod viewing;
-pub(crate) mod waiting;
 
-pub(crate) use actions::{blank, insert_answer, pause_in};
+pub(crate) use actions::{blank, insert_answer};
 pub use answer::Verdict;
 pub use closing::graphql::ClosingMutation;
 pub(crate) use facts::{Attributes, ConversationFact};
 pub use feedback::graphql::{FeedbackMutation, FeedbackQuery};
 pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
-pub(crate) use lane::post_in;
+pub(crate) use lane::{post_in, tell_all_in};
 pub use lane::{Author, Posting};
 pub use mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscription};
 pub use model::Citation;
 pub(crate) use reply_times::reply_times;
 pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
 pub(crate) use store::{
-    Busy, answered_twice, count_waiting, find, find_for_update, had_another, history, lock_all, lookup, message,
-    names_of, of_assignee, open_by_assignee, place_of, replies, tags,
+    Busy, answered_twice, count_waiting, find, find_for_update, had_another, history, last_written, lock_all,
+    lookup, message, names_of, of_assignee, open_by_assignee, place_of, replies, tags, talking, unanswered,
 };
 pub use viewing::keep_viewers;

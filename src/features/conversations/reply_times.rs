@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    conversation,
+    conversation::{self, Attention},
     ids::{ConversationId, SiteId},
     message::{self, Audience, AuthorKind},
 };
@@ -26,7 +26,7 @@ pub(crate) async fn reply_times(db: &Db<'_>, site: SiteId, since: DateTime<Utc>)
         .filter(
             Condition::any()
                 .add(Column::HumanJoinedAt.is_not_null())
-                .add(Column::AssistantPaused.eq(true))
+                .add(Column::Attention.is_in([Attention::Waiting, Attention::Person]))
                 .add(Column::AssigneeId.is_not_null()),
         )
         .order_by_desc(Column::LastActivity)

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 
 use ::entity::{
     conversation, conversation_tag,
-    ids::{AssistantId, ConversationId, MessageId, SiteId, UserId, VisitorId},
+    ids::{AssistantId, ConversationId, DepartmentId, MessageId, SiteId, UserId, VisitorId},
     message::{self, Audience, AuthorKind},
     message_revision, participant, reaction, user, visitor,
 };
-use exact_index::text::fold;
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, LockBehavior, LockType, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -23,7 +23,7 @@ use crate::{
         Error, Reach, Result,
         page::{Page, Paging, Place},
     },
-    ports::db::{Database, Db, for_update},
+    ports::db::{Database, Db, containing, for_update},
 };
 
 /// Messages of agents after a question that may belong to it.
@@ -82,24 +82,66 @@ pub(crate) async fn lock_all(
     Ok(rows.all(db).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// A person was asked for, and none has come.
+/// A person was asked for, and none has written.
 fn waiting_for_human() -> SimpleExpr {
-    use conversation::Column;
-    Column::HumanRequestedAt.is_not_null().and(Column::HumanJoinedAt.is_null())
+    use conversation::{Attention, Column};
+    let asked = Column::HumanRequestedAt.is_not_null().and(Column::HumanJoinedAt.is_null());
+    asked.and(Column::Attention.is_in([Attention::Waiting, Attention::Person]))
 }
 
 /// How many conversations of a site wait for a person, in the queue or about to enter it.
 pub(crate) async fn count_waiting(db: &Db<'_>, site: SiteId) -> Result<u64> {
-    let open = conversation::Entity::find()
+    let waiting = conversation::Entity::find()
         .filter(conversation::Column::SiteId.eq(site))
-        .filter(conversation::Column::Status.eq(conversation::Status::Open))
-        .filter(conversation::Column::AssigneeId.is_null());
-    Ok(open.filter(waiting_for_human()).count(db).await?)
+        .filter(waiting_for_human())
+        .filter(conversation::Column::Attention.eq(conversation::Attention::Waiting));
+    Ok(waiting.count(db).await?)
 }
 
 /// A visitor's open conversation with an assistant.
 pub(super) async fn lookup_open(db: &Db<'_>, open_key: &str) -> Result<Option<conversation::Model>> {
     Ok(conversation::Entity::find().filter(conversation::Column::OpenKey.eq(open_key)).one(db).await?)
+}
+
+/// A visitor's conversation that a person has or is to have, with this assistant if one is asked for.
+pub(super) async fn lookup_attended(
+    db: &Db<'_>,
+    site: SiteId,
+    visitor: VisitorId,
+    assistant: Option<AssistantId>,
+) -> Result<Option<conversation::Model>> {
+    use conversation::{Attention, Column};
+    let mut rows = conversation::Entity::find()
+        .filter(Column::SiteId.eq(site))
+        .filter(Column::VisitorId.eq(visitor))
+        .filter(Column::Attention.is_in([Attention::Waiting, Attention::Person]));
+    if let Some(assistant) = assistant {
+        rows = rows.filter(Column::AssistantId.eq(assistant));
+    }
+    Ok(rows.order_by_desc(Column::LastActivity).one(db).await?)
+}
+
+/// Open conversations of a site in which somebody answers, those with the assistant only if something was said since a
+/// moment: by id, after one.
+pub(crate) async fn talking(
+    db: &Db<'_>,
+    site: SiteId,
+    since: DateTime<Utc>,
+    after: Option<ConversationId>,
+    limit: u64,
+) -> Result<Vec<ConversationId>> {
+    use conversation::{Attention, Column};
+    let recent = Column::Attention.eq(Attention::Assistant).and(Column::LastActivity.gte(since.timestamp_micros()));
+    let rows = conversation::Entity::find()
+        .filter(Column::SiteId.eq(site))
+        .filter(Column::LastMessageId.is_not_null())
+        .filter(Column::Attention.eq(Attention::Person).or(recent))
+        .filter(Condition::all().add_option(after.map(|after| Column::Id.gt(after))))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .select_only()
+        .column(Column::Id);
+    Ok(rows.into_tuple().all(db).await?)
 }
 
 /// Which conversations an inbox shows.
@@ -111,10 +153,38 @@ pub(super) struct Filter {
     pub(super) waiting: Option<bool>,
     pub(super) assistant: Option<AssistantId>,
     pub(super) visitor: Option<VisitorId>,
-    pub(super) tag: Option<String>,
-    pub(super) text: Option<String>,
+    pub(super) customer: Option<UserId>,
+    pub(super) department: Option<DepartmentId>,
+    pub(super) attention: Option<conversation::Attention>,
+    pub(super) outcome: Option<conversation::QueueOutcome>,
+    /// Something in them, or nothing, that no agent has read.
+    pub(super) unread: Option<bool>,
+    /// When something was last said, from the first moment on and before the second.
+    pub(super) active: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    /// When they were started.
+    pub(super) started: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    pub(super) tags: Vec<String>,
+    /// One of the tags is enough.
+    pub(super) any_tag: bool,
+    /// Folded words that must all be found.
+    pub(super) words: Vec<String>,
     /// Who looks: in conversations that they lead as a customer, only what was said to everybody is searched.
     pub(super) reader: Option<UserId>,
+}
+
+impl Filter {
+    /// A condition that events do not tell of, if there is one.
+    pub(super) fn not_to_follow(&self) -> Option<&'static str> {
+        let times = [self.active.0, self.active.1, self.started.0, self.started.1];
+        [
+            (!self.words.is_empty(), "filter.text"),
+            (self.visitor.is_some(), "filter.visitorId"),
+            (self.unread.is_some(), "filter.unread"),
+            (times.iter().any(Option::is_some), "filter.activeFrom"),
+        ]
+        .into_iter()
+        .find_map(|(is_given, field)| is_given.then_some(field))
+    }
 }
 
 fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conversation::Entity> {
@@ -143,61 +213,114 @@ fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conv
     if let Some(visitor) = filter.visitor {
         query = query.filter(Column::VisitorId.eq(visitor));
     }
-    if let Some(tag) = &filter.tag {
-        let tagged = Query::select()
+    let micros = |at: DateTime<Utc>| at.timestamp_micros();
+    let all = Condition::all()
+        .add_option(filter.customer.map(|id| Column::CustomerId.eq(id)))
+        .add_option(filter.department.map(|id| Column::DepartmentId.eq(id)))
+        .add_option(filter.attention.map(|attention| Column::Attention.eq(attention)))
+        .add_option(filter.outcome.map(|outcome| Column::QueueOutcome.eq(outcome)))
+        .add_option(filter.unread.map(|yes| match yes {
+            true => Column::UnreadByStaff.gt(0),
+            false => Column::UnreadByStaff.eq(0),
+        }))
+        .add_option(filter.active.0.map(|from| Column::LastActivity.gte(micros(from))))
+        .add_option(filter.active.1.map(|to| Column::LastActivity.lt(micros(to))))
+        .add_option(filter.started.0.map(|from| Column::CreatedAt.gte(from)))
+        .add_option(filter.started.1.map(|to| Column::CreatedAt.lt(to)));
+    query = query.filter(all);
+    let tagged = |tags: &[String]| {
+        Query::select()
             .column(conversation_tag::Column::ConversationId)
             .from(conversation_tag::Entity)
-            .and_where(conversation_tag::Column::Tag.eq(tag))
+            .and_where(conversation_tag::Column::Tag.is_in(tags.iter().cloned()))
             .and_where(
                 Expr::col((conversation_tag::Entity, conversation_tag::Column::SiteId))
                     .eq(Expr::col((conversation::Entity, Column::SiteId))),
             )
-            .to_owned();
-        query = query.filter(Column::Id.in_subquery(tagged));
+            .to_owned()
+    };
+    if filter.any_tag && !filter.tags.is_empty() {
+        query = query.filter(Column::Id.in_subquery(tagged(&filter.tags)));
+    } else {
+        for tag in &filter.tags {
+            query = query.filter(Column::Id.in_subquery(tagged(std::slice::from_ref(tag))));
+        }
     }
-    if let Some(text) = &filter.text {
-        // `%` and `_` in what was typed are meant literally; neither survives folding into a wildcard.
-        let pattern = format!("%{}%", fold(text).replace(['%', '_', '\\'], " ").trim());
-        let said = Query::select()
-            .column(message::Column::ConversationId)
-            .from(message::Entity)
-            .and_where(
-                Expr::col((message::Entity, message::Column::ConversationId))
-                    .eq(Expr::col((conversation::Entity, Column::Id))),
-            )
-            .and_where(message::Column::Folded.like(&pattern))
-            .cond_where(
-                Condition::any()
-                    .add(message::Column::Audience.eq(Audience::Everyone))
-                    .add(Expr::col((conversation::Entity, Column::CustomerId)).is_null())
-                    .add_option(
-                        filter.reader.map(|user| Expr::col((conversation::Entity, Column::CustomerId)).ne(user)),
-                    ),
-            )
-            .to_owned();
-        let known = Query::select()
-            .column(visitor::Column::Id)
-            .from(visitor::Entity)
-            .and_where(
-                Expr::col((visitor::Entity, visitor::Column::Id))
-                    .eq(Expr::col((conversation::Entity, Column::VisitorId))),
-            )
-            .cond_where(
-                Condition::any()
-                    .add(Expr::col((visitor::Entity, visitor::Column::Name)).like(format!("%{text}%")))
-                    .add(
-                        Expr::col((visitor::Entity, visitor::Column::Email)).like(format!("%{}%", text.to_lowercase())),
-                    ),
-            )
-            .to_owned();
-        query = query.filter(
-            Condition::any()
-                .add(Expr::exists(said))
-                .add(Expr::exists(known))
-                .add(Column::Title.like(format!("%{text}%"))),
-        );
+    for word in &filter.words {
+        query = query.filter(found(word, filter.reader));
     }
     query
+}
+
+/// Conversations in which a folded word was said, or whose visitor or title is called so.
+fn found(word: &str, reader: Option<UserId>) -> Condition {
+    use conversation::Column;
+    let said = Query::select()
+        .column(message::Column::ConversationId)
+        .from(message::Entity)
+        .and_where(
+            Expr::col((message::Entity, message::Column::ConversationId))
+                .eq(Expr::col((conversation::Entity, Column::Id))),
+        )
+        .and_where(Expr::col((message::Entity, message::Column::Folded)).like(containing(word)))
+        .cond_where(
+            Condition::any()
+                .add(message::Column::Audience.eq(Audience::Everyone))
+                .add(Expr::col((conversation::Entity, Column::CustomerId)).is_null())
+                .add_option(reader.map(|user| Expr::col((conversation::Entity, Column::CustomerId)).ne(user))),
+        )
+        .to_owned();
+    let known = Query::select()
+        .column(visitor::Column::Id)
+        .from(visitor::Entity)
+        .and_where(
+            Expr::col((visitor::Entity, visitor::Column::Id)).eq(Expr::col((conversation::Entity, Column::VisitorId))),
+        )
+        .and_where(Expr::col((visitor::Entity, visitor::Column::Folded)).like(containing(word)))
+        .to_owned();
+    Condition::any()
+        .add(Expr::exists(said))
+        .add(Expr::exists(known))
+        .add(Expr::col((conversation::Entity, Column::TitleFolded)).like(containing(word)))
+}
+
+/// The newest message of each conversation that holds all of the words, of those that this audience reads.
+pub(super) async fn matching(
+    db: &Db<'_>,
+    ids: Vec<ConversationId>,
+    words: &[String],
+) -> Result<HashMap<ConversationId, message::Model>> {
+    if ids.is_empty() || words.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut holds = Condition::all();
+    for word in words {
+        holds = holds.add(Expr::col((message::Entity, message::Column::Folded)).like(containing(word)));
+    }
+    let newest = Query::select()
+        .expr(Expr::col(message::Column::Seq).max())
+        .column(message::Column::ConversationId)
+        .from(message::Entity)
+        .and_where(message::Column::ConversationId.is_in(ids))
+        .and_where(message::Column::DeletedAt.is_null())
+        .and_where(message::Column::Audience.eq(Audience::Everyone))
+        .cond_where(holds)
+        .group_by_col(message::Column::ConversationId)
+        .to_owned();
+    let place = Expr::tuple([Expr::col(message::Column::Seq), Expr::col(message::Column::ConversationId)]);
+    let rows = message::Entity::find().filter(place.in_subquery(newest)).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.conversation_id, row)).collect())
+}
+
+/// How many conversations fit each of several filters, in one statement.
+pub(super) async fn counts(db: &Db<'_>, reach: &Reach, site: SiteId, filters: &[Filter]) -> Result<Vec<i64>> {
+    let mut all = Query::select();
+    for filter in filters {
+        let count = filtered(reach, Some(site), filter).select_only().column_as(conversation::Column::Id.count(), "n");
+        all.expr(Expr::SubQuery(None, Box::new(count.into_query().into())));
+    }
+    let Some(row) = db.query_one(&all).await? else { return Ok(vec![]) };
+    (0..filters.len()).map(|at| Ok(row.try_get_by_index(at)?)).collect()
 }
 
 /// An inbox row with what is shown beside it, from one statement.
@@ -300,6 +423,30 @@ pub(super) async fn count_messages(db: &Db<'_>, conversation: ConversationId, au
     Ok(visible(conversation, audiences).count(db).await?)
 }
 
+/// The messages around one of them, oldest first: as many before it as after it, itself among the latter.
+pub(super) async fn messages_around(
+    db: &Db<'_>,
+    conversation: ConversationId,
+    audiences: &[Audience],
+    around: MessageId,
+    limit: u64,
+) -> Result<Page<message::Model>> {
+    let middle = visible(conversation, audiences).filter(message::Column::Id.eq(around)).one(db).await?;
+    let middle = middle.ok_or_else(|| Error::not_found("message").at("around"))?.seq;
+    let (before, after) = (limit / 2, limit - limit / 2);
+    let earlier = visible(conversation, audiences).filter(message::Column::Seq.lt(middle));
+    let mut earlier = earlier.order_by_desc(message::Column::Seq).limit(before + 1).all(db).await?;
+    let later = visible(conversation, audiences).filter(message::Column::Seq.gte(middle));
+    let mut later = later.order_by_asc(message::Column::Seq).limit(after + 1).all(db).await?;
+    let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let (has_previous, has_next) = (earlier.len() > size(before), later.len() > size(after));
+    earlier.truncate(size(before));
+    later.truncate(size(after));
+    earlier.reverse();
+    earlier.extend(later);
+    Ok(Page { rows: earlier, has_next, has_previous })
+}
+
 fn visible(conversation: ConversationId, audiences: &[Audience]) -> Select<message::Entity> {
     message::Entity::find()
         .filter(message::Column::ConversationId.eq(conversation))
@@ -328,7 +475,7 @@ pub(crate) async fn history(
 pub(crate) async fn open_by_assignee(db: &Db<'_>, site: SiteId, users: &[UserId]) -> Result<HashMap<UserId, i64>> {
     let rows = conversation::Entity::find()
         .filter(conversation::Column::SiteId.eq(site))
-        .filter(conversation::Column::Status.eq(conversation::Status::Open))
+        .filter(conversation::Column::Attention.eq(conversation::Attention::Person))
         .filter(conversation::Column::AssigneeId.is_in(users.iter().copied()))
         .select_only()
         .column(conversation::Column::AssigneeId)
@@ -341,7 +488,7 @@ pub(crate) async fn open_by_assignee(db: &Db<'_>, site: SiteId, users: &[UserId]
 pub(crate) async fn of_assignee(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Vec<ConversationId>> {
     let rows = conversation::Entity::find()
         .filter(conversation::Column::SiteId.eq(site))
-        .filter(conversation::Column::Status.eq(conversation::Status::Open))
+        .filter(conversation::Column::Attention.eq(conversation::Attention::Person))
         .filter(conversation::Column::AssigneeId.eq(user))
         .order_by_asc(conversation::Column::Id)
         .select_only()
@@ -547,7 +694,6 @@ pub(super) async fn write_heads(database: &Database, db: &Db<'_>, rows: &[&conve
             last_activity: Set(row.last_activity),
             unread_by_staff: Set(row.unread_by_staff),
             unread_by_visitor: Set(row.unread_by_visitor),
-            assistant_paused: Set(row.assistant_paused),
             description: Set(row.description.clone()),
             ..Default::default()
         };
@@ -556,17 +702,73 @@ pub(super) async fn write_heads(database: &Database, db: &Db<'_>, rows: &[&conve
     Ok(())
 }
 
-/// Writes when an agent came.
-pub(super) async fn set_joined(db: &Db<'_>, row: &conversation::Model) -> Result<()> {
-    let joined = conversation::ActiveModel {
+/// Writes who attends a conversation, and what goes with it.
+pub(super) async fn save_attention(db: &Db<'_>, row: &conversation::Model) -> Result<()> {
+    let changed = conversation::ActiveModel {
         id: sea_orm::ActiveValue::Unchanged(row.id),
-        human_joined_at: Set(row.human_joined_at),
+        status: Set(row.status),
+        attention: Set(row.attention),
         assignee_id: Set(row.assignee_id),
         assigned_at: Set(row.assigned_at),
+        department_id: Set(row.department_id),
+        queue_outcome: Set(row.queue_outcome),
+        queue_left_at: Set(row.queue_left_at),
+        human_requested_at: Set(row.human_requested_at),
+        handoff_reason: Set(row.handoff_reason),
+        human_joined_at: Set(row.human_joined_at),
+        person_offered_at: Set(row.person_offered_at),
+        open_key: Set(row.open_key.clone()),
+        closed_at: Set(row.closed_at),
+        opened_seq: Set(row.opened_seq),
+        resumed_seq: Set(row.resumed_seq),
         ..Default::default()
     };
-    conversation::Entity::update(joined).exec(db).await?;
+    conversation::Entity::update(changed).exec(db).await?;
     Ok(())
+}
+
+/// The first message that everybody may read and that is not of the server itself.
+pub(super) async fn first_words(db: &Db<'_>, id: ConversationId) -> Result<Option<String>> {
+    let rows = visible(id, &[Audience::Everyone])
+        .filter(message::Column::AuthorKind.ne(AuthorKind::System))
+        .filter(message::Column::DeletedAt.is_null())
+        .order_by_asc(message::Column::Seq)
+        .select_only()
+        .column(message::Column::Body);
+    Ok(rows.into_tuple().one(db).await?)
+}
+
+/// When somebody last wrote in a conversation, notes included.
+pub(crate) async fn last_written(
+    db: &Db<'_>,
+    id: ConversationId,
+    author: UserId,
+) -> Result<Option<DateTime<Utc>>> {
+    Ok(message::Entity::find()
+        .select_only()
+        .column(message::Column::CreatedAt)
+        .filter(message::Column::ConversationId.eq(id))
+        .filter(message::Column::AuthorId.eq(author.0))
+        .order_by_desc(message::Column::Seq)
+        .into_tuple()
+        .one(db)
+        .await?)
+}
+
+/// The number of what a visitor asked and nobody has answered.
+pub(crate) async fn unanswered(db: &Db<'_>, id: ConversationId) -> Result<Option<i64>> {
+    let last: Option<(i64, AuthorKind)> = message::Entity::find()
+        .select_only()
+        .columns([message::Column::Seq, message::Column::AuthorKind])
+        .filter(message::Column::ConversationId.eq(id))
+        .filter(message::Column::Audience.eq(Audience::Everyone))
+        .filter(message::Column::AuthorKind.ne(AuthorKind::System))
+        .filter(message::Column::DeletedAt.is_null())
+        .order_by_desc(message::Column::Seq)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(last.filter(|(_, author)| *author == AuthorKind::Visitor).map(|(seq, _)| seq))
 }
 
 /// True when an assistant wrote the last two messages that are not the visitor's.
@@ -589,10 +791,9 @@ const WRITE_HEADS_POSTGRES: &str = r#"UPDATE "conversation" AS c SET "last_seq" 
  "last_message_id" = NULLIF(v.last_message_id, '00000000-0000-0000-0000-000000000000'::uuid),
  "last_message_author" = NULLIF(v.author, ''), "last_message_preview" = NULLIF(v.preview, ''),
  "last_activity" = v.activity, "unread_by_staff" = v.staff, "unread_by_visitor" = v.visitor,
- "assistant_paused" = v.paused, "description" = NULLIF(v.description, '')
+ "description" = NULLIF(v.description, '')
  FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::int[],
- $9::bool[], $10::text[]) AS v(id, last_seq, last_message_id, author, preview, activity, staff, visitor, paused,
- description) WHERE c."id" = v.id"#;
+ $9::text[]) AS v(id, last_seq, last_message_id, author, preview, activity, staff, visitor, description) WHERE c."id" = v.id"#;
 
 /// The columns of [`WRITE_HEADS_POSTGRES`]. Arrays hold no nulls here: a nil id and an empty text stand for them.
 #[derive(Default)]
@@ -605,7 +806,6 @@ struct Heads {
     activities: Vec<i64>,
     staff: Vec<i32>,
     visitors: Vec<i32>,
-    paused: Vec<bool>,
     descriptions: Vec<String>,
 }
 
@@ -620,7 +820,6 @@ impl Heads {
         self.activities.push(row.last_activity);
         self.staff.push(row.unread_by_staff);
         self.visitors.push(row.unread_by_visitor);
-        self.paused.push(row.assistant_paused);
         self.descriptions.push(row.description.clone().unwrap_or_default());
     }
 
@@ -634,7 +833,6 @@ impl Heads {
             self.activities.into(),
             self.staff.into(),
             self.visitors.into(),
-            self.paused.into(),
             self.descriptions.into(),
         ]
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
-    conversation::{self, Status},
+    conversation,
     ids::{ConversationId, MembershipId, SiteId, UserId},
     queue_entry::{self, Demand},
 };
@@ -25,7 +25,10 @@ use super::{
 use crate::{
     features::{
         agents::Whom,
-        conversations::{self, Busy, handoff, waiting},
+        conversations::{
+            self, Busy,
+            attention::{self, Event, change_all_in},
+        },
         sites,
     },
     kernel::{Error, Result, Tx},
@@ -163,10 +166,11 @@ async fn write(
 ) -> Result<()> {
     let now = tx.cx().clock.now();
     let mut last = None;
+    let mut given = vec![];
     for Pick { entry, agent, key, explanation } in picks {
         let id = entry.conversation_id;
         let Some(conversation) = locked.remove(&id) else { continue };
-        if conversation.status != Status::Open || !handoff::waits(&conversation) || !waiting.contains_key(&id) {
+        if !attention::waits(&conversation) || !waiting.contains_key(&id) {
             continue;
         }
         match offered_until {
@@ -176,14 +180,13 @@ async fn write(
                 store::save_offer(&tx.db(), &entry).await?;
                 tx.record(site, agent.0, &RoutingFact::Offered { conversation: id, user: agent, expires_at })?;
             }
-            None => {
-                waiting::assign_in(tx, conversation, agent, None).await?;
-            }
+            None => given.push((conversation, Event::Given(agent))),
         }
         let row = decision::row((site, id), &explanation, Some(agent), offered_until.is_some(), now)?;
         store::insert_decision(&tx.db(), row).await?;
         last = Some(key);
     }
+    change_all_in(tx, given, None).await?;
     if last.is_some() {
         store::put_turn(&tx.db(), site, last).await?;
     }

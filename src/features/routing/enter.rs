@@ -2,13 +2,13 @@
 
 use ::entity::{
     assistant,
-    conversation::{self, HandoffReason, QueueOutcome, Status},
+    conversation::{self, HandoffReason, QueueOutcome},
     ids::{ConversationId, SiteId, UserId},
     message::{Audience, AuthorKind},
     queue_entry::{self, Demand, Strategy, Users},
     visitor,
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 
 use super::{
     agents as loaded,
@@ -22,11 +22,17 @@ use crate::{
     features::{
         agents::{self, Whom},
         assistants,
-        conversations::{self, Author, ConversationFact, Posting, handoff, waiting},
+        conversations::{
+            self, Author, ConversationFact, Posting,
+            attention::{self, Event, change_in},
+        },
         sites, visitors, widgets,
     },
     kernel::{Ctx, Permission, Result, Tx},
 };
+
+/// Seconds in which whoever is free is given to somebody who is not to wait.
+const AT_ONCE: i64 = 2;
 
 /// Who gets a conversation back if they can, and who must not.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +49,7 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     // Before the conversation's lock, as everywhere.
     store::lock_turn(&tx.db(), seen.site_id).await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-    let waits = found.status == Status::Open && found.assignee_id.is_none() && handoff::waits(&found);
-    if !waits || store::entry(&tx.db(), id).await?.is_some() {
+    if !attention::waits(&found) || store::entry(&tx.db(), id).await?.is_some() {
         return Ok(false);
     }
     let (now, site) = (tx.cx().clock.now(), found.site_id);
@@ -52,9 +57,11 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     let (settings, version) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
     let who = who(tx, &found).await?;
     let (demand, head_start) = wanted(tx, &found, &who, &settings, version).await?;
-    let demand = Demand { preferred: wishes.preferred, ..demand };
+    let demand = Demand { preferred: wishes.preferred.or(found.assignee_id), ..demand };
     let entered_at = found.human_requested_at.unwrap_or(now);
-    let patience = TimeDelta::seconds(settings.patience_seconds.into());
+    // Where nobody is to wait, only who is free at once comes.
+    let waiting = widgets::switches::features(&tx.db(), site).await?.waiting;
+    let patience = TimeDelta::seconds(if waiting { settings.patience_seconds.into() } else { AT_ONCE });
     let line = demand.department.filter(|_| demand.strict);
     let hours = hours::of_line(&tx.db(), &place, line, now).await?;
     let deadline = hours.and_then(|hours| hours.deadline(now, now, patience));
@@ -72,13 +79,13 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
         declined: Users(wishes.without.into_iter().collect()),
     };
     store::insert(&tx.db(), entry).await?;
-    waiting::entered_in(tx, site, id).await?;
+    tx.record(site, id.0, &ConversationFact::QueueEntered)?;
     if deadline.is_none() {
         give_up_in(tx, found, QueueOutcome::SiteClosed).await?;
         return Ok(false);
     }
     if found.handoff_reason == Some(HandoffReason::Visitor) {
-        tell_in(tx, site, id, handoff::announcement(&who.language)).await?;
+        tell_in(tx, site, id, attention::announcement(&who.language)).await?;
     }
     Ok(true)
 }
@@ -117,17 +124,17 @@ pub(super) fn without_department(demand: Demand) -> Demand {
 pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(seen) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(false) };
-    let answered = seen.assistant_paused || seen.assignee_id.is_some() || handoff::waits(&seen);
-    if seen.status == Status::Closed || answered {
+    if !attention::assistant_speaks(&seen) {
         return Ok(false);
     }
     let (now, site) = (tx.cx().clock.now(), seen.site_id);
-    let emergency = widgets::current_emergency(&tx.db(), site, now).await?;
-    let is_silenced = emergency.is_some_and(|emergency| !emergency.allow_ai);
+    let is_silenced = is_silenced(tx, site).await?;
     let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
+    let features = widgets::switches::features(&tx.db(), site).await?;
     let speaker = assistant(tx, &seen).await?.filter(|found| found.enabled && found.deleted_at.is_none());
     let speaker = speaker.filter(|_| !is_silenced);
-    if speaker.is_some() && settings.first_responder == FirstResponder::Assistant {
+    let by_assistant = settings.first_responder == FirstResponder::Assistant || !features.live_chat;
+    if speaker.is_some() && by_assistant && features.assistant {
         return Ok(false);
     }
     let place = sites::find_any(&tx.db(), site).await?;
@@ -135,11 +142,18 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     if place.owner_id.is_some() {
         return Ok(false);
     }
-    if !hours::of_line(&tx.db(), &place, None, now).await?.is_some_and(|hours| hours.are_open(now)) {
-        let was_told = seen.queue_outcome == Some(QueueOutcome::SiteClosed);
+    let hours = hours::of_line(&tx.db(), &place, None, now).await?;
+    let is_open = hours.as_ref().is_some_and(|hours| hours.are_open(now));
+    // The assistant alone, while nobody is there, is what a site may not want.
+    let speaker = speaker.filter(|_| features.assistant || is_open);
+    if speaker.is_some() && by_assistant {
+        return Ok(false);
+    }
+    if !is_open {
+        let told_at = seen.queue_left_at.filter(|_| seen.queue_outcome == Some(QueueOutcome::SiteClosed));
+        let was_told = told_at.is_some_and(|then| !hours.is_some_and(|hours| hours.is_closed_again(then, now)));
         if speaker.is_none() && !was_told {
-            let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-            handoff::request_in(tx, found, HandoffReason::Site).await?;
+            ask_in(tx, id).await?;
         }
         return Ok(speaker.is_none());
     }
@@ -152,9 +166,23 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
             return Ok(false);
         }
     }
-    let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-    handoff::request_in(tx, found, HandoffReason::Site).await?;
+    ask_in(tx, id).await?;
     Ok(true)
+}
+
+/// True while an emergency silences the assistants of a site.
+pub(crate) async fn is_silenced(tx: &Tx, site: SiteId) -> Result<bool> {
+    let emergency = widgets::current_emergency(&tx.db(), site, tx.cx().clock.now()).await?;
+    Ok(emergency.is_some_and(|emergency| !emergency.allow_ai))
+}
+
+/// The site wants a person for a visitor, who has waited since they wrote.
+async fn ask_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
+    let reach = tx.cx().reach(Permission::ConversationsRead)?;
+    let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
+    let since = DateTime::from_timestamp_micros(found.last_activity);
+    change_in(tx, found, Event::Requested { reason: HandoffReason::Site, since }, None).await?;
+    Ok(())
 }
 
 /// True while people of a site get conversations: within business hours, and in no emergency.
@@ -167,11 +195,12 @@ pub(crate) async fn is_open(cx: &Ctx, site: SiteId) -> Result<bool> {
 /// Nobody comes: the visitor, whose conversation is locked, is told so and what else they can do.
 pub(super) async fn give_up_in(tx: &mut Tx, found: conversation::Model, outcome: QueueOutcome) -> Result<()> {
     let (site, id, now) = (found.site_id, found.id, tx.cx().clock.now());
-    let language = who(tx, &found).await?.language;
     // Whoever came in the last moment ended the wait.
-    if !waiting::give_up_in(tx, found, outcome).await? {
+    if !attention::waits(&found) {
         return Ok(());
     }
+    let language = attention::language(tx, &found).await?;
+    change_in(tx, found, Event::Resumed(outcome), None).await?;
     match outcome {
         QueueOutcome::TimedOut => tell_in(tx, site, id, nobody_free(&language)).await,
         QueueOutcome::SiteClosed => {
@@ -208,7 +237,7 @@ fn nobody_free(language: &str) -> &'static str {
     }
 }
 
-fn closed(language: &str) -> &'static str {
+pub(super) fn closed(language: &str) -> &'static str {
     match language.split('-').next() {
         Some("tr") => {
             "Şu anda kapalıyız. Bize mesaj bırakabilir ya da sizi aramamızı isteyebilirsiniz; açılınca döneriz."
@@ -232,12 +261,7 @@ pub(super) async fn who(tx: &Tx, conversation: &conversation::Model) -> Result<W
         Some(id) => visitors::lookup(&tx.db(), id).await?,
         None => None,
     };
-    let spoken = visitor.as_ref().and_then(|visitor| visitor.locale.clone());
-    let language = match spoken {
-        Some(language) => language,
-        None => assistant(tx, conversation).await?.map_or_else(|| "en".to_owned(), |found| found.language),
-    };
-    Ok(Who { visitor, language })
+    Ok(Who { visitor, language: attention::language(tx, conversation).await? })
 }
 
 async fn assistant(tx: &Tx, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {
@@ -292,7 +316,7 @@ pub(super) fn moves_queue(fact: &ConversationFact) -> bool {
         | ConversationFact::TagsChanged { .. }
         | ConversationFact::PersonOffered
         | ConversationFact::AssistantPaused
-        | ConversationFact::AssistantResumed
+        | ConversationFact::AssistantResumed { .. }
         | ConversationFact::Renamed => false,
     }
 }

@@ -18,7 +18,11 @@ use crate::{
     features::{
         accounts,
         agents::{self, Whom},
-        conversations::{self, Author, Posting, model, waiting},
+        conversations::{
+            self, Author, Posting,
+            attention::{Event, Release, State, change_in},
+            model,
+        },
         sites,
     },
     kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, text},
@@ -32,10 +36,7 @@ async fn locked(cx: &Ctx, tx: &Tx, id: ConversationId) -> Result<(conversation::
     let user = accounts::signed_in(&cx.actor)?.user;
     store::lock_turn(&tx.db(), seen.site_id).await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-    if found.status == Status::Closed {
-        let message = "The conversation is closed; reopen it first.";
-        return Err(Error::conflict(ErrorReason::ConversationClosed, message));
-    }
+    is_open(&found)?;
     // A superadmin may see everything, and is no agent of the site.
     if !sites::is_member(&tx.db(), found.site_id, user).await? {
         return Err(Error::forbidden());
@@ -59,7 +60,7 @@ pub(super) async fn accept(cx: &Ctx, id: ConversationId) -> Result<conversation:
     let (found, user) = locked(cx, &tx, id).await?;
     let site = found.site_id;
     mine(cx, store::entry(&tx.db(), id).await?, user)?;
-    let accepted = waiting::assign_in(&mut tx, found, user, cx.actor.id()).await?;
+    let accepted = change_in(&mut tx, found, Event::Given(user), cx.actor.id()).await?;
     tx.record(site, user.0, &RoutingFact::Accepted { conversation: id, user })?;
     tx.commit().await?;
     Ok(accepted)
@@ -96,10 +97,11 @@ fn mine(cx: &Ctx, entry: Option<queue_entry::Model>, user: UserId) -> Result<que
 pub(super) async fn take(cx: &Ctx, id: ConversationId, take_over: bool) -> Result<conversation::Model> {
     let mut tx = cx.begin().await?;
     let (found, user) = locked(cx, &tx, id).await?;
-    if found.assignee_id == Some(user) {
+    let has = if let State::Person { agent, .. } = State::of(&found) { Some(agent) } else { None };
+    if has == Some(user) {
         return Ok(found);
     }
-    if found.assignee_id.is_some() && !take_over {
+    if has.is_some() && !take_over {
         let message = "Somebody else has this conversation; take it from them with `takeOver: true`.";
         return Err(Error::conflict(ErrorReason::AlreadyAssigned, message).at("input.takeOver"));
     }
@@ -114,8 +116,7 @@ pub(super) async fn take(cx: &Ctx, id: ConversationId, take_over: bool) -> Resul
         );
         return Err(Error::conflict(ErrorReason::AtCapacity, message));
     }
-    let taken = waiting::assign_in(&mut tx, found, user, cx.actor.id()).await?;
-    let taken = conversations::pause_in(&mut tx, taken).await?;
+    let taken = change_in(&mut tx, found, Event::Given(user), cx.actor.id()).await?;
     tx.commit().await?;
     Ok(taken)
 }
@@ -161,14 +162,13 @@ pub(super) async fn transfer(
                 let message = "Nobody with that id is a member of the conversation's site.";
                 Error::bad_input("input.to.agentId", ErrorReason::NotMember, message)
             })?;
-            if found.assignee_id != Some(to) && !other.is_eligible() {
+            if !matches!(State::of(&found), State::Person { agent, .. } if agent == to) && !other.is_eligible() {
                 let message = "They are offline, do not get new conversations at the moment, or have as many as they \
                                may have; hand it to their department or the queue, or assign it all the same with \
                                `assignConversation`.";
                 return Err(Error::conflict(ErrorReason::AgentNotAvailable, message).at("input.to.agentId"));
             }
-            let assigned = waiting::assign_in(&mut tx, found, to, cx.actor.id()).await?;
-            conversations::pause_in(&mut tx, assigned).await?;
+            change_in(&mut tx, found, Event::Given(to), cx.actor.id()).await?;
         }
         Target::Department(department) => {
             let known = agents::department_of(&tx.db(), site, department).await;
@@ -185,8 +185,52 @@ pub(super) async fn transfer(
 /// The visitor waits, where they waited before; whoever hands them over does not get them back.
 async fn wait_in(tx: &mut Tx, found: conversation::Model, department: Option<DepartmentId>, by: UserId) -> Result<()> {
     let id = found.id;
-    waiting::requeued_in(tx, id).await?;
-    waiting::transfer_in(tx, found, department).await?;
+    let actor = tx.cx().actor.id();
+    change_in(tx, found, Event::Released(Release::Transferred(department)), actor).await?;
     enter_in(tx, id, Wishes { preferred: None, without: Some(by) }).await?;
     Ok(())
+}
+
+/// Gives a conversation to a member of its site, or to nobody. Where the member is not there, the visitor waits, and it is
+/// theirs when they come, unless somebody else is free before.
+///
+/// # Errors
+/// `BAD_USER_INPUT` with `NOT_MEMBER`.
+pub(super) async fn assign(cx: &Ctx, id: ConversationId, assignee: Option<UserId>) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let mut tx = cx.begin().await?;
+    let seen = conversations::find(&tx.db(), &reach, id).await?;
+    model::may(&cx.actor, Permission::ConversationsWork, &seen)?;
+    store::lock_turn(&tx.db(), seen.site_id).await?;
+    let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
+    let event = match assignee {
+        Some(user) => {
+            if !sites::is_member(&tx.db(), found.site_id, user).await? {
+                let message = "Nobody with that id is a member of the conversation's site.";
+                return Err(Error::bad_input("input.assigneeId", ErrorReason::NotMember, message));
+            }
+            // Whoever does this is there. A closed conversation is theirs once it is opened again.
+            let waits_for_nobody = found.status == Status::Closed || cx.actor.user() == Some(user);
+            match waits_for_nobody || agents::is_there(&tx.db(), found.site_id, user).await? {
+                true => Event::Given(user),
+                false => Event::Released(Release::MeantFor(user)),
+            }
+        }
+        None => match State::of(&found) {
+            State::Person { .. } | State::Waiting { meant_for: Some(_), .. } | State::Closed { .. } => {
+                Event::Released(Release::Unassigned)
+            }
+            State::Assistant { .. } | State::Waiting { meant_for: None, .. } => return Ok(found),
+        },
+    };
+    let assigned = change_in(&mut tx, found, event, cx.actor.id()).await?;
+    tx.commit().await?;
+    Ok(assigned)
+}
+
+fn is_open(found: &conversation::Model) -> Result<()> {
+    if found.status == Status::Open {
+        return Ok(());
+    }
+    Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed; reopen it first."))
 }

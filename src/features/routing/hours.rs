@@ -20,6 +20,8 @@ pub(super) struct Hours {
     calendar: Calendar,
     /// Nobody is there for anybody, whatever the calendar says.
     emergency: bool,
+    /// Since when that is.
+    since: Option<DateTime<Utc>>,
 }
 
 /// For whom they wait.
@@ -34,14 +36,15 @@ pub(super) async fn of(
     lines: HashSet<Option<DepartmentId>>,
     now: DateTime<Utc>,
 ) -> Result<HashMap<Option<DepartmentId>, Hours>> {
-    let emergency = widgets::current_emergency(db, site.id, now).await?.is_some();
+    let emergency = widgets::current_emergency(db, site.id, now).await?;
+    let (emergency, since) = (emergency.is_some(), emergency.map(|emergency| emergency.changed_at));
     let mut hours = HashMap::new();
     for line in lines {
         let calendar = match line {
             Some(department) => calendars::of_department(db, site, department).await?.calendar,
             None => calendars::of_site(db, site).await?.calendar,
         };
-        hours.insert(line, Hours { calendar, emergency });
+        hours.insert(line, Hours { calendar, emergency, since });
     }
     Ok(hours)
 }
@@ -71,7 +74,7 @@ pub(super) async fn of_line(
 impl Hours {
     #[cfg(test)]
     fn new(calendar: Calendar) -> Self {
-        Self { calendar, emergency: false }
+        Self { calendar, emergency: false, since: None }
     }
 
     /// True while conversations are given to agents: within business hours, breaks included, and in no emergency.
@@ -80,6 +83,16 @@ impl Hours {
             State::Open | State::Break => !self.emergency,
             State::Closed | State::Holiday => false,
         }
+    }
+
+    /// True when who was told at `then` that it is closed is to be told again: it was open meanwhile, or this emergency has
+    /// begun since.
+    pub(super) fn is_closed_again(&self, then: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        if let Some(since) = self.since {
+            return then < since;
+        }
+        let status = calendars::status(&self.calendar, then);
+        matches!(status.state, State::Open | State::Break) || status.next_change.is_some_and(|next| next <= now)
     }
 
     /// Until when somebody waits who began to at `from` and was patient until `now`: `patience` later, not before the break

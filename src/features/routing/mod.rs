@@ -13,10 +13,12 @@
 //! - Each choice is kept with what it was made from (`decision`).
 //! - While the site is closed nobody waits and nobody is given out.
 //!
-//! `app.rs` starts [`keep_queues`] on each node. Later features use: [`welcome_in`] before an assistant answers, and
-//! [`is_open`].
+//! `app.rs` starts [`keep_queues`] on each node. Later features use: [`welcome_in`] before an assistant answers,
+//! [`is_open`] and [`is_silenced`].
 
 mod agents;
+mod announce;
+mod attendance;
 mod board;
 mod choice;
 mod decision;
@@ -33,9 +35,11 @@ mod rules;
 mod settings;
 mod store;
 
-pub(crate) use self::enter::{is_open, welcome_in};
+pub(crate) use self::enter::{is_open, is_silenced, welcome_in};
 pub use self::{
     graphql::{HandoverMutation, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery},
     keep::keep_queues,
+    announce::TellEmergency,
+    attendance::CheckAttendance,
     reader::{DrainQueue, reader},
 };

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ::entity::{
-    conversation::{self, HandoffReason, QueueOutcome, Status},
+    conversation::{self, Attention, QueueOutcome},
     ids::{ConversationId, DepartmentId, SiteId, UserId, VisitorId},
-    queue_entry,
+    queue_entry::{self, Demand},
 };
 use chrono::TimeDelta;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    announce::TellEmergency,
+    attendance,
     drain::drain_in,
     enter::{self, Wishes, enter_in},
     facts::RoutingFact,
@@ -22,7 +24,10 @@ use crate::{
         agents::{self, AgentFact, Whom},
         assistants,
         calendars::CalendarFact,
-        conversations::{self, Busy, ConversationFact, handoff, waiting},
+        conversations::{
+            self, Busy, ConversationFact,
+            attention::{Event, Release, change_in},
+        },
         sites::{self, SiteFact},
         visitors::VisitorFact,
         widgets::WidgetFact,
@@ -69,8 +74,9 @@ fn marked(line: &Line) -> Option<VisitorId> {
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     let Some(site) = lines.iter().find(|line| concerns(line)).map(|line| line.site_id) else { return Ok(()) };
     let mut begin: BTreeMap<ConversationId, Wishes> = BTreeMap::new();
-    let mut again: BTreeSet<ConversationId> = BTreeSet::new();
+    let mut given: BTreeMap<ConversationId, UserId> = BTreeMap::new();
     let mut gone: BTreeSet<UserId> = BTreeSet::new();
+    let mut forsaken: BTreeSet<ConversationId> = BTreeSet::new();
     let mut important: BTreeSet<VisitorId> = BTreeSet::new();
     let mut dissolved: BTreeSet<DepartmentId> = BTreeSet::new();
     for line in lines {
@@ -92,25 +98,28 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
         }
         let Some(fact) = ConversationFact::read(line) else { continue };
         let Some((before, Some(after))) = fact.change() else { continue };
-        if after.status != Status::Open || after.assignee.is_some() {
+        let begins = matches!(fact, ConversationFact::Assigned { .. } | ConversationFact::HumanJoined { .. });
+        if begins && after.attention == Attention::Person {
+            given.extend(after.assignee.map(|agent| (id, agent)));
+        }
+        if after.attention != Attention::Waiting {
             continue;
         }
+        if matches!(fact, ConversationFact::AgentGone { .. }) {
+            forsaken.insert(id);
+        }
+        // Whatever it was: whoever waits for a person and has none is in the queue.
+        let wishes = begin.entry(id).or_default();
         let had = before.and_then(|before| before.assignee);
         if had.is_some() && matches!(fact, ConversationFact::Reopened { .. }) {
-            again.insert(id);
-            begin.entry(id).or_default().preferred = had;
-        } else if matches!(fact, ConversationFact::Assigned { .. }) {
+            wishes.preferred = had;
+        } else if matches!(fact, ConversationFact::Assigned { .. }) && had != after.assignee {
             // Taken from an agent, who is not to get it back at once.
-            begin.entry(id).or_default().without = had;
-        } else if after.waiting {
-            // Whatever it was: whoever waits for a person and has none is in the queue.
-            begin.entry(id).or_default();
+            wishes.without = had;
         }
     }
     let left = lock(tx, site, &gone, begin.keys().copied()).await?;
-    for id in again {
-        ask_again_in(tx, id).await?;
-    }
+    attendance::watch_in(tx, site, given).await?;
     let left = leave_behind_in(tx, left).await?;
     for id in &left {
         begin.entry(*id).or_default();
@@ -121,14 +130,19 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
             fresh.insert(id);
         }
     }
-    ask_anew_in(tx, site, &dissolved, &important).await?;
+    let rules_changed =
+        lines.iter().any(|line| matches!(RoutingFact::read(line), Some(RoutingFact::RulesChanged { .. })));
+    ask_anew_in(tx, site, &dissolved, &important, rules_changed).await?;
+    if lines.iter().any(|line| matches!(WidgetFact::read(line), Some(WidgetFact::EmergencySet { is_news: true, .. }))) {
+        tx.enqueue(&TellEmergency { site, after: None }).await?;
+    }
     if lines.iter().any(about_hours) {
         end_waits_in(tx, site, Busy::Skip).await?;
     }
     if drain_in(tx, site, &fresh, Busy::Skip).await? {
         tx.enqueue(&DrainQueue { site }).await?;
     }
-    for id in left {
+    for id in left.into_iter().chain(forsaken) {
         take_back_in(tx, id).await?;
     }
     // Whoever watches the queue on whatever node looks again, once for all of this.
@@ -166,20 +180,12 @@ async fn lock(
     }
     let ids = theirs.keys().copied().chain(others).collect();
     let mut locked = conversations::lock_all(&tx.db(), site, ids, Busy::Wait).await?;
-    let still = |(id, user)| locked.remove(&id).filter(|found| found.assignee_id == Some(user));
+    let still = |(id, user)| locked.remove(&id).filter(|found| has(found, user));
     Ok(theirs.into_iter().filter_map(still).collect())
 }
 
-/// A person had the conversation that its visitor has opened again: a person is to have it.
-async fn ask_again_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
-    let reach = tx.cx().reach(Permission::ConversationsRead)?;
-    let Some(seen) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(()) };
-    store::lock_turn(&tx.db(), seen.site_id).await?;
-    let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-    if found.status == Status::Open && found.assignee_id.is_none() && !handoff::waits(&found) {
-        handoff::request_in(tx, found, HandoffReason::Visitor).await?;
-    }
-    Ok(())
+fn has(found: &conversation::Model, user: UserId) -> bool {
+    found.attention == Attention::Person && found.assignee_id == Some(user)
 }
 
 /// The conversations of agents who are gone are for somebody else.
@@ -187,18 +193,19 @@ async fn leave_behind_in(tx: &mut Tx, left: Vec<conversation::Model>) -> Result<
     let mut ids = Vec::with_capacity(left.len());
     for found in left {
         ids.push(found.id);
-        let free = waiting::agent_gone_in(tx, found).await?;
-        handoff::request_in(tx, free, HandoffReason::AgentGone).await?;
+        change_in(tx, found, Event::Released(Release::AgentGone), None).await?;
     }
     Ok(ids)
 }
 
-/// What is asked for those who wait is another thing now: departments are gone, or visitors are important.
+/// What is asked for those who wait is another thing now: departments are gone, visitors are important, or the rules are
+/// others.
 async fn ask_anew_in(
     tx: &mut Tx,
     site: SiteId,
     dissolved: &BTreeSet<DepartmentId>,
     important: &BTreeSet<VisitorId>,
+    rules_changed: bool,
 ) -> Result<()> {
     let mut rows = vec![];
     if !dissolved.is_empty() {
@@ -208,14 +215,24 @@ async fn ask_anew_in(
             rows.push(queue_entry::Model { line: None, demand: enter::without_department(entry.demand), ..entry });
         }
     }
-    for visitor in important {
-        for entry in store::of_visitor(&tx.db(), *visitor).await? {
-            let reach = tx.cx().reach(Permission::ConversationsRead)?;
+    let mut anew = vec![];
+    if rules_changed {
+        anew = store::waiting(&tx.db(), site).await?;
+    } else {
+        for visitor in important {
+            anew.extend(store::of_visitor(&tx.db(), *visitor).await?);
+        }
+    }
+    if !anew.is_empty() {
+        let reach = tx.cx().reach(Permission::ConversationsRead)?;
+        let (settings, version) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
+        for entry in anew {
             let Some(found) = conversations::lookup(&tx.db(), &reach, entry.conversation_id).await? else { continue };
-            let (settings, version) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
             let who = enter::who(tx, &found).await?;
-            let (_, head_start) = enter::wanted(tx, &found, &who, &settings, version).await?;
-            rows.push(queue_entry::Model { head_start, ..entry });
+            let (demand, head_start) = enter::wanted(tx, &found, &who, &settings, version).await?;
+            let line = demand.department.filter(|_| demand.strict);
+            let demand = Demand { preferred: entry.demand.preferred, ..demand };
+            rows.push(queue_entry::Model { head_start, line, demand, ..entry });
         }
     }
     for row in rows {
@@ -237,7 +254,7 @@ async fn take_back_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
         None => None,
     };
     if assistant.is_some_and(|assistant| assistant.enabled && assistant.deleted_at.is_none()) {
-        waiting::give_up_in(tx, found, QueueOutcome::Assistant).await?;
+        change_in(tx, found, Event::Resumed(QueueOutcome::Assistant), None).await?;
     }
     Ok(())
 }

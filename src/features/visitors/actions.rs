@@ -66,6 +66,7 @@ pub async fn ensure_in(tx: &mut Tx, site: SiteId, id: VisitorId) -> Result<visit
         email: None,
         phone: None,
         locale: None,
+        folded: String::new(),
         vip: false,
         custom_data: model::nothing(),
         created_at: now,

@@ -91,7 +91,7 @@ pub(super) struct StartVisitorSessionInput {
 pub(super) struct StartVisitorSessionPayload {
     /// Send it as `Authorization: Bearer <token>`, and keep it in the browser for the next visit.
     token: String,
-    /// From when on it counts no more: 24 hours after it was issued. Start the session again with it before or after.
+    /// When it expires: 24 hours after it was issued. Start the session again with it before or after.
     token_expires_at: DateTime<Utc>,
     /// Who the visitor is.
     visitor_id: VisitorId,

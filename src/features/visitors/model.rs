@@ -3,6 +3,7 @@
 use ::entity::{ids::SiteId, visitor};
 use async_graphql::MaybeUndefined;
 use chrono::{DateTime, TimeDelta, Utc};
+use exact_index::text::fold;
 use sea_orm::JsonValue;
 
 use crate::{
@@ -73,6 +74,7 @@ pub(super) fn apply(row: &mut visitor::Model, profile: Profile) -> Vec<String> {
     set(&mut row.email, profile.email);
     set(&mut row.phone, profile.phone);
     set(&mut row.locale, profile.locale);
+    row.folded = folded(row);
     if !profile.custom_data.is_undefined() {
         row.custom_data = profile.custom_data.take().unwrap_or_else(nothing);
     }
@@ -84,6 +86,12 @@ pub(super) fn apply(row: &mut visitor::Model, profile: Profile) -> Vec<String> {
         ("customData", before.custom_data != row.custom_data),
     ];
     differ.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// What finds a visitor, however it is typed.
+fn folded(row: &visitor::Model) -> String {
+    let told: Vec<&str> = [&row.name, &row.email, &row.phone].into_iter().filter_map(|it| it.as_deref()).collect();
+    fold(&told.join(" "))
 }
 
 /// The custom data of who told nothing.
@@ -195,6 +203,7 @@ mod tests {
             email: Some("ada@example.com".into()),
             phone: None,
             locale: None,
+            folded: String::new(),
             vip: false,
             custom_data: json!({ "plan": "pro" }),
             created_at: now(),

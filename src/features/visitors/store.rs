@@ -93,6 +93,7 @@ pub(super) async fn save_profile(db: &Db<'_>, row: &visitor::Model) -> Result<()
             email: Set(row.email.clone()),
             phone: Set(row.phone.clone()),
             locale: Set(row.locale.clone()),
+            folded: Set(row.folded.clone()),
             custom_data: Set(row.custom_data.clone()),
             ..Default::default()
         })

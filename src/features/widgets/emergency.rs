@@ -91,7 +91,8 @@ pub(super) async fn set(cx: &Ctx, site: SiteId, new: NewEmergency) -> Result<eme
         return Ok(before);
     }
     store::save_emergency(&tx.db(), row.clone()).await?;
-    tx.record(site, site.0, &WidgetFact::EmergencySet { enabled, allow_ai, allow_tickets, until })?;
+    let is_news = enabled && (!is_on(&before, now) || before.message != row.message);
+    tx.record(site, site.0, &WidgetFact::EmergencySet { enabled, allow_ai, allow_tickets, until, is_news })?;
     if let Some(until) = until {
         tx.enqueue(&EndEmergency { site, until }).await?;
     }

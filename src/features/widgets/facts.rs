@@ -24,6 +24,9 @@ pub enum WidgetFact {
         allow_tickets: bool,
         /// When it ends by itself.
         until: Option<DateTime<Utc>>,
+        /// Visitors are to read its message: it has just begun, or says something else.
+        #[serde(default)]
+        is_news: bool,
     },
     /// An emergency is over because its time is.
     EmergencyEnded {

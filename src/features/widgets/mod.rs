@@ -22,6 +22,7 @@ mod live;
 mod mode;
 mod settings;
 mod store;
+pub(crate) mod switches;
 mod texts;
 
 pub(crate) use self::emergency::current_emergency;

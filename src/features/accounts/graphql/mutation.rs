@@ -46,6 +46,40 @@ pub(super) struct RefreshSessionInput {
     refresh_token: String,
 }
 
+/// What to change of your account.
+#[derive(InputObject)]
+pub(super) struct UpdateMeInput {
+    /// Your name as others see it, at most 120 characters.
+    name: String,
+}
+
+/// Your account as it is now.
+#[derive(SimpleObject)]
+pub(super) struct UpdateMePayload {
+    /// You.
+    user: User,
+}
+
+/// Your old and your new password.
+#[derive(InputObject)]
+pub(super) struct ChangePasswordInput {
+    /// The one that counts now.
+    #[graphql(secret)]
+    current_password: String,
+    /// The next one: 10 to 256 characters, and not your e-mail address.
+    #[graphql(secret)]
+    new_password: String,
+}
+
+/// A password that was changed.
+#[derive(SimpleObject)]
+pub(super) struct ChangePasswordPayload {
+    /// You.
+    user: User,
+    /// How many other sign-ins were ended.
+    ended_sessions: i32,
+}
+
 /// What to sign out of.
 #[derive(InputObject)]
 pub(super) struct LogoutInput {
@@ -127,9 +161,9 @@ impl AccountsMutation {
         Ok(actions::login(ctx.cx(), &input.email, &input.password, input.device_token.as_deref()).await?.into())
     }
 
-    /// Exchanges a refresh token for a new pair; the old one counts no more. Using one twice ends the whole sign-in
-    /// (`REFRESH_TOKEN_REUSED`), because then somebody has a copy: let one tab refresh for all. Needs no access token.
-    /// May stand once in a document.
+    /// Exchanges a refresh token for a new pair. For 10 seconds the same token gives the same new refresh token, so that
+    /// two tabs, or a retry after a lost response, stay signed in. Used later than that, it ends the whole sign-in
+    /// (`REFRESH_TOKEN_REUSED`), because then somebody has a copy. Needs no access token. May stand once in a document.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
@@ -137,6 +171,29 @@ impl AccountsMutation {
     ) -> Result<AuthPayload<by::RefreshSession>> {
         limits::once(ctx, "refreshSession")?;
         Ok(actions::refresh(ctx.cx(), &input.refresh_token).await?.into())
+    }
+
+    /// Changes your name.
+    async fn update_me(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateMeInput,
+    ) -> Result<UpdateMePayload> {
+        Ok(UpdateMePayload { user: User::own(actions::update_me(ctx.cx(), &input.name).await?) })
+    }
+
+    /// Changes your password and ends all your other sign-ins; this one goes on. Refused with `INVALID_CREDENTIALS` when
+    /// the current password is wrong, and with `RATE_LIMITED` after 10 wrong ones within an hour. May stand once in a
+    /// document.
+    async fn change_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The old and the new one.")] input: ChangePasswordInput,
+    ) -> Result<ChangePasswordPayload> {
+        limits::once(ctx, "changePassword")?;
+        let cx = ctx.cx();
+        let (user, ended_sessions) = actions::change_password(cx, &input.current_password, &input.new_password).await?;
+        Ok(ChangePasswordPayload { user: User::own(user), ended_sessions })
     }
 
     /// Ends the sign-in this request came with, or with `allSessions` every one of yours: access and refresh tokens

@@ -161,11 +161,11 @@ pub struct AuthPayload<M: Send + Sync> {
     pub user: User,
     /// Send it as `Authorization: Bearer <accessToken>`, or in the payload of a WebSocket's `connection_init`.
     pub access_token: String,
-    /// From when on the access token counts no more: 15 minutes after it was issued.
+    /// When the access token expires: 15 minutes after it was issued.
     pub access_token_expires_at: DateTime<Utc>,
-    /// Exchange it with `refreshSession` for the next pair. It works once; keep it as safe as a password.
+    /// Exchange it with `refreshSession` for the next pair. It is replaced by that; keep it as safe as a password.
     pub refresh_token: String,
-    /// From when on the refresh token counts no more: 30 days after it was issued.
+    /// When the refresh token expires: 30 days after it was issued.
     pub refresh_token_expires_at: DateTime<Utc>,
     /// Keep it on this device, also after signing out, and send it with the next `login`: then wrong passwords that others
     /// try for the account do not delay signing in here. It is good for 180 days and for nothing else.
@@ -204,7 +204,7 @@ pub(super) struct TokenVerification {
     pub valid: bool,
     /// Whom it speaks for. Null when it is not a token of this server.
     pub kind: Option<TokenKind>,
-    /// From when on it counts no more. Null when it is not a token of this server.
+    /// When it expires. Null when it is not a token of this server.
     pub expires_at: Option<DateTime<Utc>>,
     /// Why it is not valid: `INVALID_TOKEN`, `TOKEN_EXPIRED` or `SESSION_REVOKED`. Null when it is valid.
     pub reason: Option<ErrorReason>,

@@ -355,7 +355,7 @@ fn conversation_event(
         ConversationFact::Transferred { .. } => ConversationChange::Transferred,
         ConversationFact::PersonOffered => ConversationChange::PersonOffered,
         ConversationFact::AssistantPaused => ConversationChange::AssistantPaused,
-        ConversationFact::AssistantResumed => ConversationChange::AssistantResumed,
+        ConversationFact::AssistantResumed { .. } => ConversationChange::AssistantResumed,
         ConversationFact::Renamed => ConversationChange::Renamed,
         ConversationFact::Rated { .. } => ConversationChange::Rated,
         ConversationFact::ReceiptMoved { kind, actor, delivered_seq, read_seq } => {

@@ -7,18 +7,20 @@ pub(crate) mod graphql;
 pub(super) mod store;
 
 use ::entity::{
-    conversation::{self, QueueOutcome, Status},
+    conversation::{self, Status},
     conversation_closing::{self, CloseReason},
     ids::ConversationId,
 };
-use sea_orm::{ActiveValue::Set, IntoActiveModel};
 
 use super::{
     actions,
-    facts::{Attributes, ConversationFact},
-    model, store as conversations, waiting,
+    attention::{Event, change_in},
+    model, store as conversations,
 };
-use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, error::ErrorCode, text};
+use crate::{
+    features::agents,
+    kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, error::ErrorCode, text},
+};
 
 /// Most characters of a note on why a conversation was closed.
 const NOTE_MAX: usize = 1_000;
@@ -48,21 +50,15 @@ async fn close(
     if found.status == Status::Closed {
         return Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed already."));
     }
-    waiting::leave_in(&mut tx, (found.site_id, id), QueueOutcome::Closed, cx.actor.id()).await?;
-    let before = actions::attributes(&tx, &found).await?;
     let now = cx.clock.now();
-    let mut row = found.into_active_model();
-    row.status = Set(Status::Closed);
-    row.closed_at = Set(Some(now));
-    row.open_key = Set(None);
-    let closed = conversations::update(&tx.db(), row).await?;
+    let closed = change_in(&mut tx, found, Event::Closed(reason), cx.actor.id()).await?;
     let earlier = store::newest_for_update(&tx.db(), id).await?;
     let closing = conversation_closing::Model {
         conversation_id: id,
         number: earlier.map_or(0, |earlier| earlier.number) + 1,
         site_id: closed.site_id,
         assignee_id: closed.assignee_id,
-        handled_seconds: closed.assigned_at.filter(|_| closed.assignee_id.is_some()).map(|at| (now - at).num_seconds()),
+        handled_seconds: closed.assigned_at.map(|at| (now - at).num_seconds()),
         reason,
         note,
         closed_at: now,
@@ -71,8 +67,6 @@ async fn close(
         rated_at: None,
     };
     store::insert(&tx.db(), closing).await?;
-    let after = Attributes { status: Status::Closed, ..before.clone() };
-    tx.record(closed.site_id, id.0, &ConversationFact::Closed { before, after, reason })?;
     tx.commit().await?;
     Ok(closed)
 }
@@ -85,40 +79,33 @@ async fn reopen(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     if found.status == Status::Open {
         return Err(Error::conflict(ErrorReason::ConversationOpen, "The conversation is open already."));
     }
-    let by_who_asks = !actions::sees_internals(&cx.actor, &found);
-    let reopened = reopen_in(&mut tx, found, by_who_asks, cx.actor.id()).await?;
+    let by_staff = match (actions::sees_internals(&cx.actor, &found), found.assignee_id) {
+        (true, Some(agent)) => Some(agents::is_there(&tx.db(), found.site_id, agent).await?),
+        (true, None) => Some(false),
+        (false, _) => None,
+    };
+    let reopened = reopen_in(&mut tx, found, by_staff, cx.actor.id()).await?;
     tx.commit().await?;
     Ok(reopened)
 }
 
-/// The same inside a transaction that has locked it.
+/// The same inside a transaction that has locked it. `by_staff` says for a member of the site whether the agent who had it
+/// is there.
 pub(super) async fn reopen_in(
     tx: &mut Tx,
     found: conversation::Model,
-    by_who_asks: bool,
+    by_staff: Option<bool>,
     actor: Option<String>,
 ) -> Result<conversation::Model> {
-    let before = actions::attributes(tx, &found).await?;
     let key = found.visitor_id.map(|visitor| model::open_key(visitor, found.assistant_id));
     if let Some(key) = &key
         && conversations::lookup_open(&tx.db(), key).await?.is_some()
     {
         return Err(another_open());
     }
-    let mut row = found.into_active_model();
-    row.status = Set(Status::Open);
-    row.closed_at = Set(None);
-    row.open_key = Set(key);
-    // Who had it may be gone, or have no room. Whether it goes back to them is decided like for everybody who waits;
-    // a member of the site who opens it again knows what they do.
-    if by_who_asks {
-        row.assignee_id = Set(None);
-        row.assigned_at = Set(None);
-    }
-    let reopened = conversations::update(&tx.db(), row).await.map_err(|error| error.or_taken(another_open))?;
+    let reopened = change_in(tx, found, Event::Reopened { by_staff }, actor).await;
+    let reopened = reopened.map_err(|error| error.or_taken(another_open))?;
     store::forget_unrated(&tx.db(), reopened.id).await?;
-    let after = Attributes { status: Status::Open, assignee: reopened.assignee_id, ..before.clone() };
-    tx.record_by(actor, reopened.site_id, reopened.id.0, &ConversationFact::Reopened { before, after })?;
     Ok(reopened)
 }
 

@@ -36,8 +36,6 @@ mod of {
     #[derive(Debug)]
     pub(super) struct DeleteConversation;
     #[derive(Debug)]
-    pub(super) struct AssignConversation;
-    #[derive(Debug)]
     pub(super) struct TagConversation;
     #[derive(Debug)]
     pub(super) struct RenameConversation;
@@ -231,7 +229,6 @@ struct ConversationInput<M: Send + Sync> {
     concrete(name = "CancelHumanRequestPayload", params(of::CancelHumanRequest)),
     concrete(name = "PauseAssistantPayload", params(of::PauseAssistant)),
     concrete(name = "ResumeAssistantPayload", params(of::ResumeAssistant)),
-    concrete(name = "AssignConversationPayload", params(of::AssignConversation)),
     concrete(name = "TagConversationPayload", params(of::TagConversation)),
     concrete(name = "RenameConversationPayload", params(of::RenameConversation))
 )]
@@ -240,15 +237,6 @@ struct ConversationPayload<M: Send + Sync> {
     conversation: Conversation,
     #[graphql(skip)]
     of: PhantomData<M>,
-}
-
-/// To whom to give a conversation.
-#[derive(Debug, InputObject)]
-struct AssignConversationInput {
-    /// Which conversation.
-    conversation_id: ConversationId,
-    /// A member of the site, or null for nobody.
-    assignee_id: Option<UserId>,
 }
 
 /// Tags to add and remove.
@@ -397,16 +385,6 @@ impl ConversationsMutation {
         Ok(SetTypingPayload { conversation_id: input.conversation_id })
     }
 
-    /// Gives a conversation to a member of the site, whether or not they are there and have room, or to nobody: where no
-    /// assistant answers it, it then waits for another agent. For members of the site.
-    async fn assign_conversation(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which conversation, to whom.")] input: AssignConversationInput,
-    ) -> Result<ConversationPayload<of::AssignConversation>> {
-        Ok(payload(actions::assign(ctx.cx(), input.conversation_id, input.assignee_id).await?))
-    }
-
     /// Adds tags to a conversation and takes others away; at most 20 remain. For members of the site.
     async fn tag_conversation(
         &self,
@@ -425,8 +403,8 @@ impl ConversationsMutation {
         Ok(payload(actions::rename(ctx.cx(), input.conversation_id, input.title.as_deref()).await?))
     }
 
-    /// Asks for a person: the assistant falls silent, the visitor is told so, and the conversation waits until an agent
-    /// writes. For the visitor or customer of the conversation, at any time; a closed one is reopened. Asking twice is the
+    /// Asks for a person: the assistant falls silent, the visitor is told so, and the conversation waits in the queue until
+    /// an agent has it; with an agent who is there already, nothing changes. For the visitor or customer of the conversation, at any time; a closed one is reopened. Asking twice is the
     /// same as once. Refused with `INVALID_COMBINATION` where nobody works but the customer: with an assistant of their own.
     async fn request_human(
         &self,
@@ -436,7 +414,8 @@ impl ConversationsMutation {
         Ok(payload(handoff::request(ctx.cx(), input.conversation_id).await?))
     }
 
-    /// Stops waiting for a person: the assistant answers again from the next message on. For the visitor or customer.
+    /// Stops waiting for a person: the assistant answers again, also what was asked meanwhile and nobody has answered. For
+    /// the visitor or customer.
     async fn cancel_human_request(
         &self,
         ctx: &Context<'_>,
@@ -445,7 +424,9 @@ impl ConversationsMutation {
         Ok(payload(handoff::cancel(ctx.cx(), input.conversation_id).await?))
     }
 
-    /// Silences the assistant in a conversation. An agent's message does so by itself. For members of the site.
+    /// Silences the assistant in a conversation, which then waits in the queue for whoever is free. An agent who writes to
+    /// the visitor, or takes the conversation, silences it by that. Refused with `CONVERSATION_CLOSED` where it is closed.
+    /// For members of the site.
     async fn pause_assistant(
         &self,
         ctx: &Context<'_>,
@@ -454,7 +435,8 @@ impl ConversationsMutation {
         Ok(payload(actions::set_paused(ctx.cx(), input.conversation_id, true).await?))
     }
 
-    /// Lets the assistant answer again; it answers from the next message on. For members of the site.
+    /// Lets the assistant answer again, in place of the agent or the wait; it answers from the next message on. For members
+    /// of the site.
     async fn resume_assistant(
         &self,
         ctx: &Context<'_>,

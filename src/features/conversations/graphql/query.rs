@@ -1,10 +1,12 @@
 //! Reading conversations.
 
 use ::entity::{
-    conversation::Status,
-    ids::{AssistantId, ConversationId, SiteId, UserId, VisitorId},
+    conversation::{Attention, QueueOutcome, Status},
+    ids::{AssistantId, ConversationId, DepartmentId, SiteId, UserId, VisitorId},
 };
-use async_graphql::{Context, InputObject, Object};
+use async_graphql::{Context, Enum, InputObject, Object};
+use chrono::{DateTime, Utc};
+use exact_index::text::fold;
 use futures_util::FutureExt;
 
 use super::{
@@ -36,11 +38,43 @@ pub(crate) struct ConversationFilter {
     pub(crate) assistant_id: Option<AssistantId>,
     /// Only those of this visitor.
     pub(crate) visitor_id: Option<VisitorId>,
-    /// Only those with this tag.
+    /// Only those of this customer.
+    pub(crate) customer_id: Option<UserId>,
+    /// Only those handed to this department.
+    pub(crate) department_id: Option<DepartmentId>,
+    /// Only those that are with the assistant, with a person, waiting, or closed.
+    pub(crate) attention: Option<Attention>,
+    /// Only those whose last wait in the queue ended like this.
+    pub(crate) queue_outcome: Option<QueueOutcome>,
+    /// Only those with messages that no agent has read, or only those without.
+    pub(crate) unread: Option<bool>,
+    /// Only those in which something was said at this moment or after it.
+    pub(crate) active_from: Option<DateTime<Utc>>,
+    /// Only those in which nothing was said at this moment or after it.
+    pub(crate) active_to: Option<DateTime<Utc>>,
+    /// Only those started at this moment or after it.
+    pub(crate) started_from: Option<DateTime<Utc>>,
+    /// Only those started before this moment.
+    pub(crate) started_to: Option<DateTime<Utc>>,
+    /// Only those with this tag; the same as `tags` with one.
     pub(crate) tag: Option<String>,
-    /// Only those in which these words were said, or whose visitor or title is called so; 2 to 100 characters. Lower
-    /// and upper case, ı and i, and letters with and without marks count as the same.
+    /// Only those with these tags, at most 20.
+    pub(crate) tags: Option<Vec<String>>,
+    /// Whether all of `tags` must be there, which is so without this, or any of them.
+    pub(crate) match_tags: Option<TagMatch>,
+    /// Only those in which these words were said, or whose visitor or title is called so, in any order; 2 to 100
+    /// characters. Lower and upper case, ı and i, and letters with and without marks count as the same.
     pub(crate) text: Option<String>,
+}
+
+/// How many of several tags must be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
+pub(crate) enum TagMatch {
+    /// All of them.
+    #[default]
+    All,
+    /// At least one.
+    Any,
 }
 
 impl ConversationFilter {
@@ -61,6 +95,22 @@ impl ConversationFilter {
                 "`filter.text` needs at least 2 characters.",
             ));
         }
+        let mut tags = self.tag.into_iter().collect::<Vec<_>>();
+        let field = if tags.is_empty() { "filter.tags" } else { "filter.tag" };
+        tags.extend(self.tags.unwrap_or_default());
+        if tags.len() > model::TAGS_MAX {
+            let message = format!("`filter.tags` has at most {} tags; these are {}.", model::TAGS_MAX, tags.len());
+            return Err(Error::bad_input("filter.tags", ErrorReason::TooLong, message));
+        }
+        let order = [
+            ("filter.activeTo", self.active_from, self.active_to),
+            ("filter.startedTo", self.started_from, self.started_to),
+        ];
+        if let Some((field, ..)) = order.iter().find(|(_, from, to)| from.zip(*to).is_some_and(|(from, to)| to <= from))
+        {
+            let message = format!("`{field}` must be after the moment from which the filter looks.");
+            return Err(Error::bad_input(*field, ErrorReason::InvalidCombination, message));
+        }
         Ok(store::Filter {
             status: self.status,
             assignee: self.assignee_id,
@@ -68,12 +118,28 @@ impl ConversationFilter {
             waiting: self.waiting_for_human,
             assistant: self.assistant_id,
             visitor: self.visitor_id,
-            tag: self.tag.map(|tag| model::tag("filter.tag", &tag)).transpose()?,
-            text,
+            customer: self.customer_id,
+            department: self.department_id,
+            attention: self.attention,
+            outcome: self.queue_outcome,
+            unread: self.unread,
+            active: (self.active_from, self.active_to),
+            started: (self.started_from, self.started_to),
+            tags: tags.iter().map(|tag| model::tag(field, tag)).collect::<Result<_>>()?,
+            any_tag: self.match_tags == Some(TagMatch::Any),
+            words: text.map(|text| words(&text)).unwrap_or_default(),
             reader: reader.user(),
         })
     }
 }
+
+/// The words of a search, folded.
+fn words(text: &str) -> Vec<String> {
+    fold(text).split_whitespace().map(str::to_owned).collect()
+}
+
+/// Most filters that are counted at once.
+const COUNTED: usize = 20;
 
 /// Queries about conversations.
 #[derive(Default)]
@@ -114,6 +180,8 @@ impl ConversationsQuery {
         let paging = Paging::new(first, after, last, before)?;
         let filter = filter.unwrap_or_default().check(&cx.actor)?;
         let page = store::list(&cx.db(), &reach, Some(site_id), &filter, &paging).await?;
+        let ids = page.rows.iter().map(|row| row.conversation.id).collect();
+        let matched = store::matching(&cx.db(), ids, &filter.words).await?;
         let counter = cx.clone();
         let count = move || {
             let (cx, reach, filter) = (counter.clone(), reach.clone(), filter.clone());
@@ -121,7 +189,8 @@ impl ConversationsQuery {
         };
         Ok(page.connect(
             |row| store::place(&row.conversation),
-            |row| Conversation {
+            move |row| Conversation {
+                matched: matched.get(&row.conversation.id).cloned(),
                 cursor: None,
                 visitor: row.visitor.map(Into::into),
                 assignee: row.assignee.map(|user| Agent { id: user.id, name: user.name }),
@@ -129,6 +198,25 @@ impl ConversationsQuery {
             },
             count,
         ))
+    }
+
+    /// How many conversations of a site's inbox fit each of several filters, in the order of the filters: the badges of
+    /// all its tabs at once. For members of the site.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn inbox_counts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose inbox.")] site_id: SiteId,
+        #[graphql(desc = "What to count, at most 20.")] filters: Vec<ConversationFilter>,
+    ) -> Result<Vec<i64>> {
+        let cx = ctx.cx();
+        let reach = sites::reach_in(cx, Permission::ConversationsWork, site_id)?;
+        if filters.len() > COUNTED {
+            let message = format!("`filters` has at most {COUNTED} filters; these are {}.", filters.len());
+            return Err(Error::bad_input("filters", ErrorReason::TooLong, message));
+        }
+        let filters = filters.into_iter().map(|filter| filter.check(&cx.actor)).collect::<Result<Vec<_>>>()?;
+        store::counts(&cx.db(), &reach, site_id, &filters).await
     }
 
     /// The place of a site's newest event. Ask for it before you read an inbox, then subscribe with

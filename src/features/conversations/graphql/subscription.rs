@@ -172,23 +172,23 @@ impl ConversationsSubscription {
 
     /// What moves in a site's inbox, for members of the site: conversations that enter, change in, or leave the filter.
     /// With `after` (from `inboxCursor` or the last event), first what was missed. Who has conversations of the inbox open is
-    /// told in passing. A filter by text is not possible here.
+    /// told in passing. A filter by text, visitor, unread messages or times is not possible here.
     async fn inbox_events(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whose inbox.")] site_id: SiteId,
-        #[graphql(desc = "Which conversations; all when left out. `text` and `visitorId` are not allowed here.")]
+        #[graphql(desc = "Which conversations; all when left out. `text`, `visitorId`, `unread` and times are not allowed here.")]
         filter: Option<ConversationFilter>,
         #[graphql(desc = "The `cursor` of the last event received, or `inboxCursor`.")] after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<InboxEvent>> + use<>> {
         let cx = ctx.cx().clone();
         sites::reach_in(&cx, Permission::ConversationsWork, site_id)?;
         let filter = filter.unwrap_or_default().check(&cx.actor)?;
-        if filter.text.is_some() || filter.visitor.is_some() {
+        if let Some(field) = filter.not_to_follow() {
             return Err(crate::kernel::Error::bad_input(
-                "filter.text",
+                field,
                 crate::kernel::ErrorReason::InvalidCombination,
-                "An inbox cannot be followed by `text` or `visitorId`; leave them out.",
+                "An inbox cannot be followed by `text`, `visitorId`, `unread` or times; leave them out.",
             ));
         }
         let position = cx.position.clone();
@@ -289,7 +289,7 @@ pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) ->
         | ConversationFact::Transferred { .. }
         | ConversationFact::PersonOffered
         | ConversationFact::AssistantPaused
-        | ConversationFact::AssistantResumed
+        | ConversationFact::AssistantResumed { .. }
         | ConversationFact::Renamed
         | ConversationFact::Deleted { .. } => return None,
     };
@@ -308,7 +308,7 @@ async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<
     let reach = cx.reach(Permission::ConversationsWork)?;
     let rows = store::by_ids(&cx.db(), &reach, ids.clone()).await?;
     // Only a filter by tag needs the tags of conversations whose own attributes did not change.
-    let tags = if filter.tag.is_some() { store::tags(&cx.db(), ids).await? } else { HashMap::new() };
+    let tags = if !filter.tags.is_empty() { store::tags(&cx.db(), ids).await? } else { HashMap::new() };
     let now =
         |id: &ConversationId| rows.get(id).map(|row| Attributes::of(row, tags.get(id).cloned().unwrap_or_default()));
     let fits = |attributes: &Attributes| matches(filter, attributes);
@@ -349,7 +349,7 @@ async fn shows(cx: &Ctx, filter: &store::Filter, id: ConversationId) -> Result<b
     let row = store::by_ids(&cx.db(), &reach, vec![id]).await?.remove(&id);
     // In a conversation of their own members are customers, who do not learn who reads along.
     let Some(row) = row.filter(|row| actions::sees_internals(&cx.actor, row)) else { return Ok(false) };
-    let tags = if filter.tag.is_some() { store::tags(&cx.db(), vec![id]).await? } else { HashMap::new() };
+    let tags = if !filter.tags.is_empty() { store::tags(&cx.db(), vec![id]).await? } else { HashMap::new() };
     Ok(matches(filter, &Attributes::of(&row, tags.into_values().next().unwrap_or_default())))
 }
 
@@ -360,5 +360,12 @@ fn matches(filter: &store::Filter, attributes: &Attributes) -> bool {
         && (!filter.unassigned || attributes.assignee.is_none())
         && filter.waiting.is_none_or(|waiting| waiting == attributes.waiting)
         && filter.assistant.is_none_or(|assistant| Some(assistant) == attributes.assistant)
-        && filter.tag.as_ref().is_none_or(|tag| attributes.tags.contains(tag))
+        && filter.customer.is_none_or(|customer| Some(customer) == attributes.customer)
+        && filter.department.is_none_or(|department| Some(department) == attributes.department)
+        && filter.attention.is_none_or(|attention| attention == attributes.attention)
+        && filter.outcome.is_none_or(|outcome| Some(outcome) == attributes.outcome)
+        && (filter.tags.is_empty() || {
+            let mut found = filter.tags.iter().map(|tag| attributes.tags.contains(tag));
+            if filter.any_tag { found.any(|it| it) } else { found.all(|it| it) }
+        })
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    conversation::{self, QueueOutcome, Status},
+    conversation::{self, Attention, QueueOutcome, Status},
     ids::{AssistantId, ConversationId, DepartmentId, MessageId, RunId, SiteId, UserId, VisitorId},
     message::{self, Audience, AuthorKind},
     participant, reaction,
@@ -19,7 +19,8 @@ use super::{
         answer::Offer,
         closing::graphql::{Closing, ClosingsKey},
         feedback::graphql::{AnswerFeedback, FeedbackKey},
-        handoff::{self, Handoff},
+        attention::{Handoff, State},
+        handoff,
         mentions::graphql::MentionedKey,
         model,
         model::Citation,
@@ -32,7 +33,7 @@ use super::{
 use crate::{
     features::{accounts, assistants, visitors},
     kernel::{
-        Ctx, CtxExt, Error, Permission, Result,
+        Ctx, CtxExt, Error, ErrorReason, Permission, Result,
         journal::Cursor,
         loader::Batch,
         page::{List, Paging, Place},
@@ -45,13 +46,15 @@ pub(crate) struct Conversation {
     pub(crate) row: conversation::Model,
     /// Read before the row: events after it may already be in the row, none before it is missing.
     pub(crate) cursor: Option<Cursor>,
+    /// The newest message that a search found.
+    pub(super) matched: Option<message::Model>,
     pub(super) visitor: Option<visitors::Visitor>,
     pub(super) assignee: Option<Agent>,
 }
 
 impl From<conversation::Model> for Conversation {
     fn from(row: conversation::Model) -> Self {
-        Self { row, cursor: None, visitor: None, assignee: None }
+        Self { row, cursor: None, matched: None, visitor: None, assignee: None }
     }
 }
 
@@ -130,7 +133,7 @@ impl Conversation {
         }
     }
 
-    /// The agent it was given to.
+    /// The agent who has it; while it waits, the one for whom it is meant, if for somebody; once closed, who had it.
     async fn assignee(&self, ctx: &Context<'_>) -> Result<Option<Agent>> {
         match (&self.assignee, self.row.assignee_id) {
             (Some(agent), _) => Ok(Some(agent.clone())),
@@ -139,9 +142,14 @@ impl Conversation {
         }
     }
 
-    /// True while an agent has taken over and the assistant stays silent.
+    /// Who attends it.
+    async fn attention(&self) -> Attention {
+        self.row.attention
+    }
+
+    /// True while the assistant stays silent, because a person has the conversation or it waits for one.
     async fn assistant_paused(&self) -> bool {
-        self.row.assistant_paused
+        matches!(self.row.attention, Attention::Waiting | Attention::Person)
     }
 
     /// When it was given to its assignee; null without one.
@@ -161,7 +169,7 @@ impl Conversation {
 
     /// Since when and why it waits for a person; null when it does not and no person has come.
     async fn handoff(&self) -> Option<Handoff> {
-        handoff::of(&self.row)
+        State::of(&self.row).handoff()
     }
 
     /// What to offer the visitor at the moment: ways to a person, three seconds after the assistant's second answer.
@@ -169,7 +177,7 @@ impl Conversation {
         handoff::offers(&self.row)
     }
 
-    /// The newest message that everybody in the conversation may see.
+    /// The newest message of a person or an assistant that everybody in the conversation may see.
     async fn last_message(&self) -> Option<MessagePreview> {
         Some(MessagePreview {
             id: self.row.last_message_id?,
@@ -179,7 +187,14 @@ impl Conversation {
         })
     }
 
-    /// When the newest message was sent, or the conversation was started. Lists are sorted by it.
+    /// The newest message in which all words of the list's `filter.text` stand; null without that filter, and where they
+    /// stand in several messages or in a name.
+    async fn matched_message(&self) -> Option<Message> {
+        let row = self.matched.clone()?;
+        Some(Message { row, conversation: self.row.clone() })
+    }
+
+    /// When that was sent, or the conversation was started. Lists are sorted by it.
     async fn last_activity_at(&self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_micros(self.row.last_activity)
     }
@@ -220,21 +235,34 @@ impl Conversation {
         Ok(rows.into_iter().map(Receipt::from).collect())
     }
 
-    /// Its messages, oldest first. Internal notes are in the list for members of the site only.
+    /// Its messages, oldest first; the newest page of them when nothing else is asked for. Internal notes are in the list
+    /// for members of the site only.
     #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn messages(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many of the first messages, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        #[graphql(desc = "How many of the first messages, or around one, 1 to 100; the 20 newest when nothing is given.")]
         first: Option<i32>,
         #[graphql(desc = "Only messages after this `cursor` of an edge.")] after: Option<String>,
         #[graphql(desc = "How many of the last messages, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this `cursor` of an edge.")] before: Option<String>,
+        #[graphql(desc = "The messages around this one, for example one that a search found. Alone, or with `first`.")]
+        around: Option<MessageId>,
     ) -> Result<List<Message>> {
         let cx = ctx.cx();
-        let paging = Paging::new(first, after, last, before)?;
+        if around.is_some() && (after.is_some() || before.is_some() || last.is_some()) {
+            let message = "Give `around` alone or with `first`; pages beside it are asked for with its page's cursors.";
+            return Err(Error::bad_input("around", ErrorReason::InvalidCombination, message));
+        }
+        let paging = match after {
+            None if around.is_none() => Paging::newest(first, last, before)?,
+            after => Paging::new(first, after, last, before)?,
+        };
         let audiences = model::audiences(&cx.actor, &self.row);
-        let page = store::messages(&cx.db(), self.row.id, audiences, &paging).await?;
+        let page = match around {
+            Some(id) => store::messages_around(&cx.db(), self.row.id, audiences, id, paging.limit).await?,
+            None => store::messages(&cx.db(), self.row.id, audiences, &paging).await?,
+        };
         let (counter, id) = (cx.clone(), self.row.id);
         let count = move || {
             let cx = counter.clone();

@@ -12,7 +12,10 @@ use ::entity::{
 };
 
 use super::{closing::store as closings, facts::ConversationFact, handoff, store as conversations};
-use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, text};
+use crate::{
+    features::widgets,
+    kernel::{Ctx, Error, ErrorReason, Permission, Result, text},
+};
 
 /// Most characters of a comment.
 const COMMENT_MAX: usize = 1_000;
@@ -24,6 +27,8 @@ async fn rate(cx: &Ctx, id: ConversationId, score: i32, comment: Option<&str>) -
         None | Some("") => None,
         Some(comment) => Some(text::longer("input.comment", comment, COMMENT_MAX)?),
     };
+    let seen = conversations::find(&cx.db(), &reach, id).await?;
+    widgets::switches::check(cx, seen.site_id, |features| features.ratings, "ratings").await?;
     let mut tx = cx.begin().await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
     handoff::own(cx, &found)?;

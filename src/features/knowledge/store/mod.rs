@@ -16,7 +16,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect,
     QueryTrait, Select,
-    sea_query::{Expr, LikeExpr, OnConflict},
+    sea_query::{Expr, OnConflict},
 };
 
 pub(super) use self::{details::*, imports::*, index::*};
@@ -26,7 +26,7 @@ use crate::{
         Error, Reach, Result,
         page::{Page, Paging},
     },
-    ports::db::{Db, for_update},
+    ports::db::{Db, containing, for_update},
 };
 
 /// Which articles a member of the site looks for.
@@ -111,10 +111,7 @@ pub(in crate::features::knowledge) async fn by_ids(
 
 fn wanted(reach: &Reach, site: SiteId, wanted: &Wanted) -> Select<Entity> {
     let text = wanted.text.as_deref().map(fold).filter(|text| !text.trim().is_empty());
-    let holds = |text: String| {
-        let text = text.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        Expr::col(Column::TitleFolded).like(LikeExpr::new(format!("%{text}%")).escape('\\'))
-    };
+    let holds = |text: String| Expr::col(Column::TitleFolded).like(containing(text.trim()));
     let all = Condition::all()
         .add(Column::SiteId.eq(site))
         .add_option(wanted.status.map(|status| Column::Status.eq(status)))

@@ -55,6 +55,22 @@ struct TransferConversationInput {
     note: Option<String>,
 }
 
+/// To whom to give a conversation.
+#[derive(Debug, InputObject)]
+struct AssignConversationInput {
+    /// Which conversation.
+    conversation_id: ConversationId,
+    /// A member of the site, or null for nobody.
+    assignee_id: Option<UserId>,
+}
+
+/// The conversation that was assigned.
+#[derive(SimpleObject)]
+struct AssignConversationPayload {
+    /// The conversation as it is now.
+    conversation: Conversation,
+}
+
 /// The conversation that was accepted.
 #[derive(SimpleObject)]
 struct AcceptOfferPayload {
@@ -121,6 +137,19 @@ impl HandoverMutation {
     ) -> Result<TakeConversationPayload> {
         let row = handover::take(ctx.cx(), input.conversation_id, input.take_over).await?;
         Ok(TakeConversationPayload { conversation: row.into() })
+    }
+
+    /// Gives a conversation to a member of the site, whether or not they have room: the assistant falls silent in it. Where
+    /// they are not there the visitor waits in the queue; it is theirs when they come, unless somebody else is free before.
+    /// Given to nobody, it waits for another agent. A closed conversation goes to them when it is opened again. For members
+    /// of the site.
+    async fn assign_conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which conversation, to whom.")] input: AssignConversationInput,
+    ) -> Result<AssignConversationPayload> {
+        let row = handover::assign(ctx.cx(), input.conversation_id, input.assignee_id).await?;
+        Ok(AssignConversationPayload { conversation: row.into() })
     }
 
     /// Hands a conversation over to an agent, a department, or whoever is free. The visitor is told so and waits, where they

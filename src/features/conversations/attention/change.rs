@@ -1,0 +1,199 @@
+//! Writing what becomes of a conversation: its row, the end of its wait, the facts, and what the visitor is told.
+
+use ::entity::{
+    conversation::{self, Attention, QueueOutcome},
+    ids::{ConversationId, UserId},
+    message::{Audience, AuthorKind},
+    queue_entry, user,
+};
+use sea_orm::EntityTrait;
+
+use super::{Event, Release, State, next, texts};
+use crate::{
+    features::conversations::{
+        actions,
+        facts::{Attributes, ConversationFact},
+        lane::{self, Author, Posting},
+        model, store,
+    },
+    kernel::{Error, Result, Tx},
+};
+
+/// Something happens to a conversation that is locked. Returns it as it is then.
+///
+/// `actor` is who did it, for the journal.
+pub(crate) async fn change_in(
+    tx: &mut Tx,
+    found: conversation::Model,
+    event: Event,
+    actor: Option<String>,
+) -> Result<conversation::Model> {
+    let id = found.id;
+    let mut changed = change_all_in(tx, vec![(found, event)], actor).await?;
+    changed.pop().ok_or_else(|| Error::internal(format!("{id} is changed and gone")))
+}
+
+/// Something happens to several conversations of a site, which are locked. What their visitors are told is posted at once.
+pub(crate) async fn change_all_in(
+    tx: &mut Tx,
+    all: Vec<(conversation::Model, Event)>,
+    actor: Option<String>,
+) -> Result<Vec<conversation::Model>> {
+    let Some(site) = all.first().map(|(found, _)| found.site_id) else { return Ok(vec![]) };
+    let mut rows = Vec::with_capacity(all.len());
+    let mut messages = vec![];
+    for (mut row, event) in all {
+        messages.extend(write_in(tx, &mut row, event, actor.clone()).await?);
+        rows.push(row);
+    }
+    if !messages.is_empty() {
+        // Closed ones are told nothing, so none of these is put off.
+        lane::post_all_in(tx, site, &messages, &mut rows).await?;
+    }
+    Ok(rows)
+}
+
+/// The same within the transaction that posts messages: the row is changed in place, and the visitor is told by them.
+pub(in crate::features::conversations) async fn replied_in(
+    tx: &mut Tx,
+    row: &mut conversation::Model,
+    agent: UserId,
+    actor: Option<String>,
+) -> Result<()> {
+    write_in(tx, row, Event::Replied(agent), actor).await.map(drop)
+}
+
+/// Writes everything but the message, which it returns.
+async fn write_in(
+    tx: &mut Tx,
+    row: &mut conversation::Model,
+    event: Event,
+    actor: Option<String>,
+) -> Result<Option<Posting>> {
+    let now = tx.cx().clock.now();
+    let before = State::of(row);
+    let after = next(&before, event, now);
+    let department = if let Event::Released(Release::Transferred(department)) = event { Some(department) } else { None };
+    if before == after && department.is_none_or(|department| department == row.department_id) {
+        return Ok(None);
+    }
+    let (site, id) = (row.site_id, row.id);
+    let earlier = actions::attributes(tx, row).await?;
+    if row.attention == Attention::Waiting && leave_in(tx, id).await? {
+        let outcome = outcome(event, &after);
+        if let Some(outcome) = outcome {
+            (row.queue_outcome, row.queue_left_at) = (Some(outcome), Some(now));
+            tx.record_by(actor.clone(), site, id.0, &ConversationFact::QueueLeft { outcome })?;
+        }
+    }
+    after.put(row);
+    if let Some(department) = department {
+        row.department_id = department;
+    }
+    match event {
+        Event::Reopened { .. } => {
+            (row.opened_seq, row.closed_at) = (row.last_seq, None);
+            row.open_key = row.visitor_id.map(|visitor| model::open_key(visitor, row.assistant_id));
+        }
+        Event::Closed(_) => (row.open_key, row.closed_at) = (None, Some(now)),
+        // An agent has read what was asked until now.
+        Event::Resumed(QueueOutcome::Assistant) if actor.is_some() => row.resumed_seq = row.last_seq,
+        Event::Requested { .. }
+        | Event::Released(_)
+        | Event::Given(_)
+        | Event::Replied(_)
+        | Event::Resumed(_)
+        | Event::Offered => {}
+    }
+    store::save_attention(&tx.db(), row).await?;
+    let later = Attributes { tags: earlier.tags.clone(), ..Attributes::of(row, vec![]) };
+    for fact in facts(&before, event, &after, earlier, later, actor.is_some()) {
+        tx.record_by(actor.clone(), site, id.0, &fact)?;
+    }
+    let joined = if let State::Person { agent, .. } = after { name(tx, agent).await? } else { String::new() };
+    let language = texts::language(tx, row).await?;
+    let message = texts::told(&before, event, &after, &language, &joined);
+    let author = Author { kind: AuthorKind::System, id: None };
+    Ok(message.map(|body| Posting { actor, ..Posting::by(author, id, Audience::Everyone, body) }))
+}
+
+/// How a wait ended.
+fn outcome(event: Event, after: &State) -> Option<QueueOutcome> {
+    match (event, after) {
+        // It goes on, elsewhere.
+        (_, State::Waiting { .. }) => None,
+        (Event::Resumed(outcome), _) => Some(outcome),
+        (_, State::Person { .. }) => Some(QueueOutcome::Assigned),
+        (_, State::Closed { .. }) => Some(QueueOutcome::Closed),
+        (_, State::Assistant { .. }) => Some(QueueOutcome::Assistant),
+    }
+}
+
+/// What there is to tell of a change, in order.
+fn facts(
+    state: &State,
+    event: Event,
+    next: &State,
+    before: Attributes,
+    after: Attributes,
+    by_somebody: bool,
+) -> Vec<ConversationFact> {
+    let spoke = matches!(state, State::Assistant { .. });
+    let silenced = spoke && !matches!(next, State::Assistant { .. } | State::Closed { .. });
+    let requested = |reason| ConversationFact::HumanRequested { reason, before: before.clone(), after: after.clone() };
+    let assigned = || ConversationFact::Assigned { before: before.clone(), after: after.clone() };
+    let mut facts = match event {
+        Event::Requested { reason, .. } => vec![requested(reason)],
+        Event::Released(release) => {
+            let reason = release.reason();
+            let first = match release {
+                Release::AgentGone => ConversationFact::AgentGone { before: before.clone(), after: after.clone() },
+                Release::Transferred(department) => {
+                    ConversationFact::Transferred { department, before: before.clone(), after: after.clone() }
+                }
+                Release::AgentNotThere | Release::Unassigned | Release::MeantFor(_) => assigned(),
+            };
+            vec![first, requested(reason)]
+        }
+        Event::Given(_) => vec![assigned()],
+        Event::Replied(_) if state.unanswered_since().is_some() => {
+            vec![ConversationFact::HumanJoined { before: before.clone(), after: after.clone() }]
+        }
+        Event::Replied(_) => vec![assigned()],
+        Event::Resumed(outcome) => {
+            let mut facts = vec![];
+            if state.unanswered_since().is_some() {
+                facts.push(ConversationFact::HumanRequestCancelled { before: before.clone(), after: after.clone() });
+            } else {
+                facts.push(assigned());
+            }
+            // What a person has seen is theirs; what nobody has seen yet is the assistant's now.
+            let answers_pending = outcome != QueueOutcome::Assistant || !by_somebody;
+            facts.push(ConversationFact::AssistantResumed { answers_pending });
+            facts
+        }
+        Event::Closed(reason) => vec![ConversationFact::Closed { before: before.clone(), after: after.clone(), reason }],
+        Event::Reopened { .. } => {
+            vec![ConversationFact::Reopened { before: before.clone(), after: after.clone() }]
+        }
+        Event::Offered => vec![ConversationFact::PersonOffered],
+    };
+    if let (Event::Reopened { .. }, State::Waiting { reason, .. }) = (event, next) {
+        facts.push(requested(*reason));
+    }
+    if silenced {
+        facts.push(ConversationFact::AssistantPaused);
+    }
+    facts
+}
+
+/// Ends a wait in the queue. False where nobody waits there, or not yet.
+async fn leave_in(tx: &Tx, id: ConversationId) -> Result<bool> {
+    Ok(queue_entry::Entity::delete_by_id(id).exec(&tx.db()).await?.rows_affected > 0)
+}
+
+/// Somebody's name, as visitors read it.
+async fn name(tx: &Tx, agent: UserId) -> Result<String> {
+    let found = user::Entity::find_by_id(agent).one(&tx.db()).await?;
+    Ok(found.map(|user| user.name).unwrap_or_default())
+}

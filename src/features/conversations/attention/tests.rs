@@ -1,0 +1,139 @@
+use ::entity::conversation::QueueOutcome;
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+fn agent() -> impl Strategy<Value = UserId> {
+    (1_u128..4).prop_map(|number| UserId(Uuid::from_u128(number)))
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        prop::sample::select(&[HandoffReason::Visitor, HandoffReason::Assistant, HandoffReason::Site]).prop_map(|reason| Event::Requested { reason, since: None }),
+        Just(Event::Released(Release::AgentGone)),
+        Just(Event::Released(Release::AgentNotThere)),
+        Just(Event::Released(Release::Transferred(None))),
+        Just(Event::Released(Release::Unassigned)),
+        agent().prop_map(|agent| Event::Released(Release::MeantFor(agent))),
+        agent().prop_map(Event::Given),
+        agent().prop_map(Event::Replied),
+        prop::sample::select(&[QueueOutcome::TimedOut, QueueOutcome::Left, QueueOutcome::Assistant])
+            .prop_map(Event::Resumed),
+        Just(Event::Closed(None)),
+        prop::option::of(any::<bool>()).prop_map(|by_staff| Event::Reopened { by_staff }),
+        Just(Event::Offered),
+    ]
+}
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
+}
+
+proptest! {
+    /// Whatever happens in whatever order, what holds of an end and a beginning holds.
+    #[test]
+    fn whatever_happens_a_wait_has_one_beginning_and_one_end(events in prop::collection::vec(event(), 1..60)) {
+        let mut state = State::Assistant { offered_at: None };
+        for (second, event) in (1..).zip(events) {
+            let now = at(second);
+            let after = next(&state, event, now);
+            // A wait goes on from its beginning until a person replies, the assistant takes over, or it is closed.
+            if let Some(since) = state.unanswered_since() {
+                let ends = matches!(event, Event::Replied(_) | Event::Resumed(_) | Event::Closed(_));
+                prop_assert_eq!(after.unanswered_since(), (!ends).then_some(since), "{:?} and {:?}", &state, event);
+            } else if let Some(since) = after.unanswered_since() {
+                prop_assert_eq!(since, now, "a wait begins now: {:?} and {:?}", &state, event);
+            }
+            // Only who asks, or loses who they had, waits.
+            if matches!(after, State::Waiting { .. }) && !matches!(state, State::Waiting { .. }) {
+                let waits = matches!(event, Event::Requested { .. } | Event::Released(_) | Event::Reopened { .. });
+                prop_assert!(waits);
+            }
+            // The same again changes nothing, except that who is taken from the next one waits for another.
+            if !matches!(event, Event::Reopened { .. }) {
+                prop_assert_eq!(next(&after, event, now), after.clone());
+            }
+            // What is closed stays as it is until it is opened.
+            if matches!(state, State::Closed { .. }) {
+                let is_closed = matches!(after, State::Closed { .. });
+                prop_assert_eq!(is_closed, !matches!(event, Event::Reopened { .. }));
+            }
+            state = after;
+        }
+    }
+
+    /// Each value comes back from a row as it was.
+    #[test]
+    fn rows_hold_each_value(events in prop::collection::vec(event(), 0..30)) {
+        let mut row = blank();
+        let mut state = State::of(&row);
+        for (second, event) in (1..).zip(events) {
+            state = next(&state, event, at(second));
+            state.put(&mut row);
+            prop_assert_eq!(&State::of(&row), &state);
+            prop_assert_eq!(row.status == Status::Closed, matches!(state, State::Closed { .. }));
+        }
+    }
+}
+
+/// A conversation that has just begun.
+fn blank() -> conversation::Model {
+    use ::entity::ids::{ConversationId, SiteId};
+    conversation::Model {
+        id: ConversationId(Uuid::nil()),
+        site_id: SiteId(Uuid::nil()),
+        assistant_id: None,
+        visitor_id: None,
+        customer_id: None,
+        status: Status::Open,
+        attention: Attention::Assistant,
+        title: None,
+        title_folded: String::new(),
+        description: None,
+        assignee_id: None,
+        assigned_at: None,
+        department_id: None,
+        queue_outcome: None,
+        queue_left_at: None,
+        human_requested_at: None,
+        handoff_reason: None,
+        human_joined_at: None,
+        person_offered_at: None,
+        open_key: None,
+        last_seq: 0,
+        last_message_id: None,
+        last_message_author: None,
+        last_message_preview: None,
+        last_activity: 0,
+        unread_by_staff: 0,
+        unread_by_visitor: 0,
+        created_at: at(0),
+        closed_at: None,
+        opened_seq: 0,
+        resumed_seq: 0,
+    }
+}
+
+#[test]
+fn who_is_handed_on_after_an_hour_of_service_has_not_waited_for_an_hour() {
+    let ada = UserId(Uuid::from_u128(1));
+    let asked = next(
+        &State::Assistant { offered_at: None },
+        Event::Requested { reason: HandoffReason::Visitor, since: None },
+        at(0),
+    );
+    let served = next(&next(&asked, Event::Given(ada), at(5)), Event::Replied(ada), at(7));
+    let handed = next(&served, Event::Released(Release::Transferred(None)), at(3_607));
+    assert_eq!(handed.unanswered_since(), Some(at(3_607)));
+    let unserved = next(&next(&asked, Event::Given(ada), at(5)), Event::Released(Release::AgentGone), at(65));
+    assert_eq!(unserved.unanswered_since(), Some(at(0)), "nobody has written yet");
+}
+
+#[test]
+fn who_writes_to_a_visitor_has_the_conversation() {
+    let ada = UserId(Uuid::from_u128(1));
+    let state = next(&State::Assistant { offered_at: None }, Event::Replied(ada), at(3));
+    assert_eq!(state, State::Person { agent: ada, since: at(3), handoff: None });
+}

@@ -1,0 +1,61 @@
+//! What a site's widget does not offer, visitors cannot have: switches are rules, not decoration.
+
+use ::entity::{
+    ids::SiteId,
+    visitor,
+    widget_settings::{Features, PreChatField},
+};
+
+use super::{settings, store};
+use crate::{
+    kernel::{Actor, Ctx, Error, ErrorReason, Result},
+    ports::db::Db,
+};
+
+/// What the widget of a site offers.
+pub(crate) async fn features(db: &Db<'_>, site: SiteId) -> Result<Features> {
+    Ok(store::settings(db, site).await?.map_or(settings::FEATURES, |row| row.features))
+}
+
+/// Refuses a visitor what their site's widget does not offer. Others are not bound by a widget.
+///
+/// # Errors
+/// `CONFLICT` with `FEATURE_OFF`, naming the switch.
+pub(crate) async fn check(cx: &Ctx, site: SiteId, is_on: fn(&Features) -> bool, switch: &str) -> Result<()> {
+    if !matches!(cx.actor, Actor::Visitor { .. }) || is_on(&features(&cx.db(), site).await?) {
+        return Ok(());
+    }
+    let message = format!("This site does not offer that: its admins have switched `features.{switch}` of the widget off.");
+    Err(Error::conflict(ErrorReason::FeatureOff, message))
+}
+
+/// Refuses the beginning of a conversation to a visitor who has not said what the site's form requires.
+///
+/// # Errors
+/// `BAD_USER_INPUT` with `PROFILE_INCOMPLETE`, naming what is missing.
+pub(crate) async fn check_pre_chat(db: &Db<'_>, site: SiteId, visitor: Option<&visitor::Model>) -> Result<()> {
+    let Some(form) = store::settings(db, site).await?.map(|row| row.pre_chat).filter(|form| form.enabled) else {
+        return Ok(());
+    };
+    let is_told = |field: &PreChatField| {
+        visitor.is_some_and(|visitor| match field {
+            PreChatField::Name => visitor.name.is_some(),
+            PreChatField::Email => visitor.email.is_some(),
+            PreChatField::Phone => visitor.phone.is_some(),
+        })
+    };
+    let name = |field: &PreChatField| match field {
+        PreChatField::Name => "`name`",
+        PreChatField::Email => "`email`",
+        PreChatField::Phone => "`phone`",
+    };
+    let missing: Vec<&str> = form.required.iter().filter(|field| !is_told(field)).map(name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "This site asks for {} before a conversation; give it with `startVisitorSession` or `updateVisitor` first.",
+        missing.join(" and ")
+    );
+    Err(Error::bad_input("input", ErrorReason::ProfileIncomplete, message))
+}
