@@ -263,7 +263,10 @@ async fn reset_password(config: Config, email: &str) -> Result<ExitCode> {
     let app = App::build(config, Overrides::default()).await?;
     let code = match accounts::reset_password(&app.cx(), email).await {
         Ok((user, password)) => {
-            say(&format!("{} signs in with a new password from now on.\nPassword (shown once): {password}", user.email));
+            say(&format!(
+                "{} signs in with a new password from now on.\nPassword (shown once): {password}",
+                user.email
+            ));
             ExitCode::SUCCESS
         }
         Err(error) if error.code == ErrorCode::NotFound => {

@@ -30,7 +30,12 @@ struct Link {
 const LINKS: [Link; 5] = [
     Link { key: "graphiql", path: "/graphql", about: "GraphiQL: try the API in the browser", opens: true },
     Link { key: "graphql", path: "/graphql", about: "GraphQL over HTTP (POST)", opens: false },
-    Link { key: "webSocket", path: "/graphql/ws", about: "GraphQL over WebSocket (graphql-transport-ws)", opens: false },
+    Link {
+        key: "webSocket",
+        path: "/graphql/ws",
+        about: "GraphQL over WebSocket (graphql-transport-ws)",
+        opens: false,
+    },
     Link { key: "stream", path: "/graphql/stream", about: "GraphQL over server-sent events", opens: false },
     Link { key: "health", path: "/health", about: "Whether it can serve", opens: true },
 ];

@@ -82,7 +82,8 @@ async fn who_writes_to_a_visitor_has_them_and_whom_they_leave_is_for_others() {
     place.app.say(&agent.token, &conversation, "Merhaba, ben Ayşe.").await;
     let now = place.read(&conversation).await;
     assert_eq!((&now["attention"], &now["assignee"]["id"]), (&json!("PERSON"), &json!(agent.id)));
-    let figures = "query A($s: ID!) { agents(siteId: $s, first: 9) { nodes { user { id } presence { activeChats } } } }";
+    let figures =
+        "query A($s: ID!) { agents(siteId: $s, first: 9) { nodes { user { id } presence { activeChats } } } }";
     let agents = place.app.run(Some(&place.site.admin.token), figures, json!({ "s": place.site.id })).await;
     let mine = agents["agents"]["nodes"].as_array().unwrap().iter().find(|it| it["user"]["id"] == agent.id).cloned();
     assert_eq!(mine.expect("a member")["presence"]["activeChats"], 1);
@@ -285,7 +286,8 @@ async fn everybody_who_talks_is_told_of_an_emergency() {
 async fn what_the_widget_does_not_offer_visitors_cannot_have() {
     let place = Place::new().await;
     let (app, site) = (&place.app, &place.site);
-    let update = "mutation U($i: UpdateWidgetSettingsInput!) { updateWidgetSettings(input: $i) { settings { customCss } } }";
+    let update =
+        "mutation U($i: UpdateWidgetSettingsInput!) { updateWidgetSettings(input: $i) { widgetSettings { customCss } } }";
     let set = async |change: Value| {
         let mut input = json!({ "siteId": site.id });
         input.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());

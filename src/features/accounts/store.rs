@@ -122,12 +122,7 @@ pub(super) async fn set_password(db: &Db<'_>, id: UserId, hash: &str) -> Result<
 }
 
 /// Ends all sign-ins of a person that count, but for one. Tells how many.
-pub(super) async fn revoke_all(
-    db: &Db<'_>,
-    user: UserId,
-    now: DateTime<Utc>,
-    but: Option<SessionId>,
-) -> Result<u64> {
+pub(super) async fn revoke_all(db: &Db<'_>, user: UserId, now: DateTime<Utc>, but: Option<SessionId>) -> Result<u64> {
     let ended = session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(Some(now)))
         .filter(live(user, now).add_option(but.map(|id| session::Column::Id.ne(id))))

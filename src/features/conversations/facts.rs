@@ -57,27 +57,86 @@ impl Attributes {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub(crate) enum ConversationFact {
-    Started { after: Attributes },
-    MessagePosted { message: MessageId, seq: i64, author: AuthorKind, author_id: Option<Uuid>, audience: Audience },
-    MessageEdited { message: MessageId, audience: Audience },
-    MessageDeleted { message: MessageId, audience: Audience },
-    ReactionsChanged { message: MessageId, audience: Audience },
-    AnswerRated { message: MessageId, helpful: bool },
-    ReceiptMoved { kind: AuthorKind, actor: Uuid, delivered_seq: i64, read_seq: i64 },
-    Closed { before: Attributes, after: Attributes, reason: Option<CloseReason> },
-    Rated { score: i32 },
-    Reopened { before: Attributes, after: Attributes },
-    Assigned { before: Attributes, after: Attributes },
-    TagsChanged { before: Attributes, after: Attributes },
-    HumanRequested { reason: HandoffReason, before: Attributes, after: Attributes },
-    HumanRequestCancelled { before: Attributes, after: Attributes },
-    HumanJoined { before: Attributes, after: Attributes },
+    Started {
+        after: Attributes,
+    },
+    MessagePosted {
+        message: MessageId,
+        seq: i64,
+        author: AuthorKind,
+        author_id: Option<Uuid>,
+        audience: Audience,
+    },
+    MessageEdited {
+        message: MessageId,
+        audience: Audience,
+    },
+    MessageDeleted {
+        message: MessageId,
+        audience: Audience,
+    },
+    ReactionsChanged {
+        message: MessageId,
+        audience: Audience,
+    },
+    AnswerRated {
+        message: MessageId,
+        helpful: bool,
+    },
+    ReceiptMoved {
+        kind: AuthorKind,
+        actor: Uuid,
+        delivered_seq: i64,
+        read_seq: i64,
+    },
+    Closed {
+        before: Attributes,
+        after: Attributes,
+        reason: Option<CloseReason>,
+    },
+    Rated {
+        score: i32,
+    },
+    Reopened {
+        before: Attributes,
+        after: Attributes,
+    },
+    Assigned {
+        before: Attributes,
+        after: Attributes,
+    },
+    TagsChanged {
+        before: Attributes,
+        after: Attributes,
+    },
+    HumanRequested {
+        reason: HandoffReason,
+        before: Attributes,
+        after: Attributes,
+    },
+    HumanRequestCancelled {
+        before: Attributes,
+        after: Attributes,
+    },
+    HumanJoined {
+        before: Attributes,
+        after: Attributes,
+    },
     QueueEntered,
-    QueueLeft { outcome: QueueOutcome },
+    QueueLeft {
+        outcome: QueueOutcome,
+    },
     AgentReconnecting,
     AgentBack,
-    AgentGone { before: Attributes, after: Attributes },
-    Transferred { department: Option<DepartmentId>, before: Attributes, after: Attributes },
+    AgentGone {
+        before: Attributes,
+        after: Attributes,
+    },
+    Transferred {
+        department: Option<DepartmentId>,
+        before: Attributes,
+        after: Attributes,
+    },
     PersonOffered,
     AssistantPaused,
     AssistantResumed {
@@ -86,7 +145,9 @@ pub(crate) enum ConversationFact {
         answers_pending: bool,
     },
     Renamed,
-    Deleted { before: Attributes },
+    Deleted {
+        before: Attributes,
+    },
 }
 
 impl Fact for ConversationFact {

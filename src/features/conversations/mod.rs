@@ -37,14 +37,14 @@ pub use closing::graphql::ClosingMutation;
 pub(crate) use facts::{Attributes, ConversationFact};
 pub use feedback::graphql::{FeedbackMutation, FeedbackQuery};
 pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
-pub(crate) use lane::{post_in, tell_all_in};
 pub use lane::{Author, Posting};
+pub(crate) use lane::{post_in, tell_all_in};
 pub use mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscription};
 pub use model::Citation;
 pub(crate) use reply_times::reply_times;
 pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
 pub(crate) use store::{
-    Busy, answered_twice, count_waiting, find, find_for_update, had_another, history, last_written, lock_all,
-    lookup, message, names_of, of_assignee, open_by_assignee, place_of, replies, tags, talking, unanswered,
+    Busy, answered_twice, count_waiting, find, find_for_update, had_another, history, last_written, lock_all, lookup,
+    message, names_of, of_assignee, open_by_assignee, place_of, replies, tags, talking, unanswered,
 };
 pub use viewing::keep_viewers;

@@ -739,11 +739,7 @@ pub(super) async fn first_words(db: &Db<'_>, id: ConversationId) -> Result<Optio
 }
 
 /// When somebody last wrote in a conversation, notes included.
-pub(crate) async fn last_written(
-    db: &Db<'_>,
-    id: ConversationId,
-    author: UserId,
-) -> Result<Option<DateTime<Utc>>> {
+pub(crate) async fn last_written(db: &Db<'_>, id: ConversationId, author: UserId) -> Result<Option<DateTime<Utc>>> {
     Ok(message::Entity::find()
         .select_only()
         .column(message::Column::CreatedAt)

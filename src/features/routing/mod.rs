@@ -37,9 +37,9 @@ mod store;
 
 pub(crate) use self::enter::{is_open, is_silenced, welcome_in};
 pub use self::{
-    graphql::{HandoverMutation, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery},
-    keep::keep_queues,
     announce::TellEmergency,
     attendance::CheckAttendance,
+    graphql::{HandoverMutation, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery},
+    keep::keep_queues,
     reader::{DrainQueue, reader},
 };

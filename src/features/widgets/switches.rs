@@ -25,7 +25,8 @@ pub(crate) async fn check(cx: &Ctx, site: SiteId, is_on: fn(&Features) -> bool, 
     if !matches!(cx.actor, Actor::Visitor { .. }) || is_on(&features(&cx.db(), site).await?) {
         return Ok(());
     }
-    let message = format!("This site does not offer that: its admins have switched `features.{switch}` of the widget off.");
+    let message =
+        format!("This site does not offer that: its admins have switched `features.{switch}` of the widget off.");
     Err(Error::conflict(ErrorReason::FeatureOff, message))
 }
 

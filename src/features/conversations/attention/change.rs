@@ -73,7 +73,8 @@ async fn write_in(
     let now = tx.cx().clock.now();
     let before = State::of(row);
     let after = next(&before, event, now);
-    let department = if let Event::Released(Release::Transferred(department)) = event { Some(department) } else { None };
+    let department =
+        if let Event::Released(Release::Transferred(department)) = event { Some(department) } else { None };
     if before == after && department.is_none_or(|department| department == row.department_id) {
         return Ok(None);
     }
@@ -172,7 +173,9 @@ fn facts(
             facts.push(ConversationFact::AssistantResumed { answers_pending });
             facts
         }
-        Event::Closed(reason) => vec![ConversationFact::Closed { before: before.clone(), after: after.clone(), reason }],
+        Event::Closed(reason) => {
+            vec![ConversationFact::Closed { before: before.clone(), after: after.clone(), reason }]
+        }
         Event::Reopened { .. } => {
             vec![ConversationFact::Reopened { before: before.clone(), after: after.clone() }]
         }

@@ -11,7 +11,8 @@ fn agent() -> impl Strategy<Value = UserId> {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        prop::sample::select(&[HandoffReason::Visitor, HandoffReason::Assistant, HandoffReason::Site]).prop_map(|reason| Event::Requested { reason, since: None }),
+        prop::sample::select(&[HandoffReason::Visitor, HandoffReason::Assistant, HandoffReason::Site])
+            .prop_map(|reason| Event::Requested { reason, since: None }),
         Just(Event::Released(Release::AgentGone)),
         Just(Event::Released(Release::AgentNotThere)),
         Just(Event::Released(Release::Transferred(None))),

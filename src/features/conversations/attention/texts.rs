@@ -41,7 +41,9 @@ fn handed_over(language: &str) -> &'static str {
     match base(language) {
         "tr" => "Görüşmeniz ekibimizden başka birine aktarılıyor. Müsait olan ilk kişi buradan yazacak.",
         "de" => "Ihr Gespräch geht an jemand anderen aus unserem Team. Wer zuerst frei ist, schreibt Ihnen hier.",
-        _ => "Your conversation is being passed to somebody else on our team. The first one who is free will write here.",
+        _ => {
+            "Your conversation is being passed to somebody else on our team. The first one who is free will write here."
+        }
     }
 }
 
@@ -75,7 +77,9 @@ pub(super) fn told(before: &State, event: Event, after: &State, language: &str, 
     }
     match (event, before, after) {
         (Event::Given(_), _, State::Person { .. }) => Some(joined(language, name)),
-        (Event::Released(Release::AgentGone | Release::AgentNotThere), State::Person { .. }, _) => Some(agent_gone(language).to_owned()),
+        (Event::Released(Release::AgentGone | Release::AgentNotThere), State::Person { .. }, _) => {
+            Some(agent_gone(language).to_owned())
+        }
         (Event::Released(_), State::Person { .. }, _) => Some(handed_over(language).to_owned()),
         (Event::Released(_), State::Assistant { .. }, _) => Some(announcement(language).to_owned()),
         (Event::Resumed(outcome), _, _) => {

@@ -177,7 +177,9 @@ impl ConversationsSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whose inbox.")] site_id: SiteId,
-        #[graphql(desc = "Which conversations; all when left out. `text`, `visitorId`, `unread` and times are not allowed here.")]
+        #[graphql(
+            desc = "Which conversations; all when left out. `text`, `visitorId`, `unread` and times are not allowed here."
+        )]
         filter: Option<ConversationFilter>,
         #[graphql(desc = "The `cursor` of the last event received, or `inboxCursor`.")] after: Option<Cursor>,
     ) -> Result<impl Stream<Item = Result<InboxEvent>> + use<>> {

@@ -17,9 +17,9 @@ use super::{
     super::{
         actions,
         answer::Offer,
+        attention::{Handoff, State},
         closing::graphql::{Closing, ClosingsKey},
         feedback::graphql::{AnswerFeedback, FeedbackKey},
-        attention::{Handoff, State},
         handoff,
         mentions::graphql::MentionedKey,
         model,
@@ -241,7 +241,9 @@ impl Conversation {
     async fn messages(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many of the first messages, or around one, 1 to 100; the 20 newest when nothing is given.")]
+        #[graphql(
+            desc = "How many of the first messages, or around one, 1 to 100; the 20 newest when nothing is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Only messages after this `cursor` of an edge.")] after: Option<String>,
         #[graphql(desc = "How many of the last messages, 1 to 100.")] last: Option<i32>,
