@@ -68,6 +68,7 @@ mod scenarios;
 mod sign_in_limits;
 mod simulation;
 mod sites;
+mod small_talk;
 mod specification;
 mod transport_http;
 mod transport_limits;

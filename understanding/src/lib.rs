@@ -146,6 +146,8 @@ pub struct Understood {
     /// True for what both greets and parts, as `iyi günler`, and for a lone smile: within a conversation it is a goodbye
     /// or an acknowledgement rather than a greeting.
     pub is_open: bool,
+    /// True where it takes up an offer: `yes`, and a mere `ok`.
+    pub consents: bool,
     /// The languages in which it can be said: any for a question, and for what all of them say.
     pub languages: Languages,
 }
@@ -158,7 +160,7 @@ const ASKING_WORDS: usize = 3;
 pub fn understand(text: &str) -> Understood {
     let rules = Rules::get();
     let words = words::words(text);
-    let nothing = Understood { kind: Kind::Question, is_open: false, languages: Languages::ANY };
+    let nothing = Understood { kind: Kind::Question, is_open: false, consents: false, languages: Languages::ANY };
     if words.is_empty() {
         return nothing;
     }
@@ -175,7 +177,8 @@ pub fn understand(text: &str) -> Understood {
         Some(found) => found.languages(),
         None => parse::spotted_languages(rules, &words),
     };
-    Understood { kind, is_open, languages }
+    let consents = kind == Kind::Yes || kind == Kind::Acknowledgement && parse::is_there(rules, &words, Role::Consent);
+    Understood { kind, is_open, consents, languages }
 }
 
 /// Cuts a message into the questions it asks, each with the words around it; the whole message when it asks one or none.
@@ -184,4 +187,11 @@ pub fn understand(text: &str) -> Understood {
 #[must_use]
 pub fn questions(text: &str) -> Vec<&str> {
     parse::questions(text)
+}
+
+/// True for a question that may need the one before it to be understood: `and abroad?`, `how long?`. It has a word or two
+/// of its own at most, and either begins as what goes on or asks for nothing by itself.
+#[must_use]
+pub fn goes_on(text: &str) -> bool {
+    parse::goes_on(text)
 }

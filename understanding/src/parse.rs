@@ -114,19 +114,21 @@ pub(crate) fn spot(rules: &Rules, words: &[String], cover: Option<&Cover>) -> Op
     if words.len() > SPOT_WORDS {
         return None;
     }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let is_there = |role: Role| {
-        let mut patterns = rules.patterns.iter().filter(|pattern| pattern.role == role);
-        patterns.any(|pattern| (0..words.len()).any(|at| !rules.ends(pattern, &words, at).is_empty()))
-    };
-    if is_there(Role::Against) {
+    if is_there(rules, words, Role::Against) {
         return None;
     }
-    if is_there(Role::PersonSpot) {
+    if is_there(rules, words, Role::PersonSpot) {
         return Some(Kind::Person);
     }
     // Where every word is accounted for, that says more.
-    (cover.is_none_or(|cover| cover.kind().is_none()) && is_there(Role::RobotSpot)).then_some(Kind::Robot)
+    (cover.is_none_or(|cover| cover.kind().is_none()) && is_there(rules, words, Role::RobotSpot)).then_some(Kind::Robot)
+}
+
+/// True when a pattern is found anywhere.
+pub(crate) fn is_there(rules: &Rules, words: &[String], role: Role) -> bool {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut patterns = rules.patterns.iter().filter(|pattern| pattern.role == role);
+    patterns.any(|pattern| (0..words.len()).any(|at| !rules.ends(pattern, &words, at).is_empty()))
 }
 
 /// The languages of the patterns that are found anywhere.
@@ -190,13 +192,8 @@ fn parts(text: &str) -> Vec<&str> {
 
 /// True for what asks by itself.
 fn asks(part: &str) -> bool {
-    let found = words(part);
-    let words: Vec<&str> = found.iter().map(String::as_str).collect();
-    let rules = Rules::get();
-    let mut patterns = rules.patterns.iter().filter(|pattern| pattern.role == Role::Asks);
-    words.len() > 1
-        && patterns.any(|pattern| (0..words.len()).any(|at| !rules.ends(pattern, &words, at).is_empty()))
-        && super::understand(part).kind == Kind::Question
+    let words = words(part);
+    words.len() > 1 && is_there(Rules::get(), &words, Role::Asks) && super::understand(part).kind == Kind::Question
 }
 
 /// True for "how" of "how and where".
@@ -217,4 +214,24 @@ fn ends_asking(part: &str) -> bool {
 fn without_joint(question: &str) -> &str {
     let joint = JOINTS.iter().find_map(|joint| question.strip_prefix(joint.trim_start()));
     joint.unwrap_or(question).trim()
+}
+
+/// Words of a follow-up that say nothing by themselves, up to so many letters.
+const SHORT: usize = 2;
+
+/// See [`super::goes_on`].
+pub(crate) fn goes_on(text: &str) -> bool {
+    let rules = Rules::get();
+    let found = words(text);
+    let words: Vec<&str> = found.iter().map(String::as_str).collect();
+    let mut is_told = vec![false; words.len()];
+    let silent = |role: Role| matches!(role, Role::Asks | Role::Filler | Role::Acknowledgement | Role::FollowUp);
+    for pattern in rules.patterns.iter().filter(|pattern| silent(pattern.role)) {
+        for at in 0..words.len() {
+            let end = rules.ends(pattern, &words, at).into_iter().max().unwrap_or(at);
+            is_told[at..end].iter_mut().for_each(|told| *told = true);
+        }
+    }
+    let topics = words.iter().zip(&is_told).filter(|(word, told)| !**told && word.chars().count() > SHORT).count();
+    topics == 0 || topics <= 2 && (is_there(rules, &found, Role::FollowUp) || !is_there(rules, &found, Role::Asks))
 }

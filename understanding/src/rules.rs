@@ -49,6 +49,10 @@ pub(crate) enum Role {
     Against,
     /// Asks something.
     Asks,
+    /// Begins what goes on with the question before.
+    FollowUp,
+    /// Takes up an offer, without saying yes.
+    Consent,
 }
 
 impl Role {
@@ -70,13 +74,15 @@ impl Role {
             "person-spot" => Self::PersonSpot,
             "against" => Self::Against,
             "asks" => Self::Asks,
+            "follow-up" => Self::FollowUp,
+            "consent" => Self::Consent,
             _ => return None,
         })
     }
 
     /// True for what is looked for anywhere in a message.
     pub(crate) fn is_spot(self) -> bool {
-        matches!(self, Self::RobotSpot | Self::PersonSpot | Self::Against | Self::Asks)
+        matches!(self, Self::RobotSpot | Self::PersonSpot | Self::Against | Self::Asks | Self::Consent | Self::FollowUp)
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a file of utterances that cannot be read fails the test")]
 
-use understanding::{Kind, Language, questions, understand};
+use understanding::{Kind, Language, goes_on, questions, understand};
 
 struct Utterance {
     kind: Kind,
@@ -121,5 +121,24 @@ fn several_questions_are_told_apart() {
         ("I want to know how and where I can return it", vec!["I want to know how and where I can return it"]),
     ] {
         assert_eq!(questions(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_goes_on_needs_the_question_before_it() {
+    for text in
+        ["and abroad?", "ne zaman?", "Peki yurt dışına?", "How long?", "Und nach Österreich?", "yurt dışı?", "why"]
+    {
+        assert!(goes_on(text), "{text}");
+    }
+    for text in [
+        "Mağazanız nerede?",
+        "Where is your shop?",
+        "Kargo ücreti ne kadar?",
+        "Wo ist euer Laden?",
+        "İade süresi kaç gün?",
+        "Can I pay by card?",
+    ] {
+        assert!(!goes_on(text), "{text}");
     }
 }

@@ -12,6 +12,7 @@ use super::{
     answer::{Retrieved, Sentence, Source},
     chunk::sentences_of,
     fusion::Fuser,
+    language::Language,
     lists::{lists, quote},
     store::{self, Kind},
 };
@@ -38,6 +39,16 @@ pub struct RetrieveOptions {
     pub public_only: bool,
     /// Most passages.
     pub limit: usize,
+    /// Among articles that say the same, prefer those in this language.
+    pub language: Option<Language>,
+}
+
+impl RetrieveOptions {
+    /// For answers to visitors.
+    #[must_use]
+    pub fn public(limit: usize) -> Self {
+        Self { public_only: true, limit, language: None }
+    }
 }
 
 /// The passages of a site's published articles that fit a question best.
