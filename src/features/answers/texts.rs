@@ -56,15 +56,6 @@ pub(super) fn who_writes(language: &str, offers_person: bool) -> &'static str {
     }
 }
 
-/// What the assistant says of itself before its first answer.
-pub(super) fn disclosure(language: &str) -> &'static str {
-    match language {
-        "tr" => "Ben bir yapay zekâ asistanıyım.",
-        "de" => "Ich bin ein KI-Assistent.",
-        _ => "I'm an AI assistant.",
-    }
-}
-
 /// The answer to "all right".
 pub(super) fn at_your_service(language: &str) -> &'static str {
     match language {
