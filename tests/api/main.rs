@@ -37,6 +37,7 @@ mod assistants;
 mod calendars;
 mod calendars_of_departments;
 mod canned_responses;
+mod confidence;
 mod contact_requests;
 mod conversations;
 mod credits;

@@ -195,3 +195,16 @@ pub fn questions(text: &str) -> Vec<&str> {
 pub fn goes_on(text: &str) -> bool {
     parse::goes_on(text)
 }
+
+/// True for a question that wants a number: how much, how many, how long.
+#[must_use]
+pub fn asks_how_much(text: &str) -> bool {
+    parse::is_there(Rules::get(), &words::words(text), Role::Amount)
+}
+
+/// The one sentence of a message that asks, where there is more in it: `It is two weeks now, I am furious. When will it
+/// come?`
+#[must_use]
+pub fn asking_part(text: &str) -> Option<&str> {
+    parse::asking_part(text)
+}

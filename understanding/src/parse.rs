@@ -172,6 +172,14 @@ pub(crate) fn questions(text: &str) -> Vec<&str> {
     starts.iter().zip(ends).map(|(from, to)| without_joint(text[*from..to].trim())).collect()
 }
 
+/// See [`super::asking_part`].
+pub(crate) fn asking_part(text: &str) -> Option<&str> {
+    let parts = parts(text);
+    let mut asking = parts.iter().filter(|part| asks(part));
+    let only = asking.next()?.trim();
+    (asking.next().is_none() && only.len() < text.trim().len()).then_some(only)
+}
+
 /// Sentences, lines, and what stands on either side of a joint that joins two questions.
 fn parts(text: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = vec![];

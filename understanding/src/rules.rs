@@ -51,6 +51,8 @@ pub(crate) enum Role {
     Asks,
     /// Begins what goes on with the question before.
     FollowUp,
+    /// Asks for a number.
+    Amount,
     /// Takes up an offer, without saying yes.
     Consent,
 }
@@ -75,6 +77,7 @@ impl Role {
             "against" => Self::Against,
             "asks" => Self::Asks,
             "follow-up" => Self::FollowUp,
+            "amount" => Self::Amount,
             "consent" => Self::Consent,
             _ => return None,
         })
@@ -82,7 +85,16 @@ impl Role {
 
     /// True for what is looked for anywhere in a message.
     pub(crate) fn is_spot(self) -> bool {
-        matches!(self, Self::RobotSpot | Self::PersonSpot | Self::Against | Self::Asks | Self::Consent | Self::FollowUp)
+        matches!(
+            self,
+            Self::RobotSpot
+                | Self::PersonSpot
+                | Self::Against
+                | Self::Asks
+                | Self::Consent
+                | Self::FollowUp
+                | Self::Amount
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a file of utterances that cannot be read fails the test")]
 
-use understanding::{Kind, Language, goes_on, questions, understand};
+use understanding::{Kind, Language, asking_part, asks_how_much, goes_on, questions, understand};
 
 struct Utterance {
     kind: Kind,
@@ -141,4 +141,14 @@ fn what_goes_on_needs_the_question_before_it() {
     ] {
         assert!(!goes_on(text), "{text}");
     }
+}
+
+#[test]
+fn the_part_that_asks_is_found_in_a_complaint() {
+    let text = "Siparişim iki haftadır gelmedi, çok sinirliyim! Kargom ne zaman gelir?";
+    assert_eq!(asking_part(text), Some("Kargom ne zaman gelir?"));
+    assert_eq!(asking_part("Kargom ne zaman gelir?"), None);
+    assert_eq!(asking_part("Berbat bir hizmet. Çok kötü."), None);
+    assert!(asks_how_much("How long do I have to return a cup?") && asks_how_much("iade kaç gün"));
+    assert!(!asks_how_much("Where is my parcel?"));
 }

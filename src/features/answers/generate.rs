@@ -200,6 +200,15 @@ async fn look(
             let both = format!("{earlier}\n{question}");
             found = knowledge::retrieve(cx, assistant.site_id, &both, options).await?;
         }
+        // A complaint with a question in it: what is told besides draws away from what is asked.
+        if let Some(part) = understanding::asking_part(question)
+            && knowledge::extract(&found).decision != Decision::Answer
+        {
+            let asked = knowledge::retrieve(cx, assistant.site_id, part, options).await?;
+            if knowledge::extract(&asked).decision == Decision::Answer {
+                found = asked;
+            }
+        }
         looked.push(Looked { question: question.to_owned(), found });
     }
     Ok(looked)

@@ -7,7 +7,7 @@ use exact_index::text::fold;
 
 /// Passages of different articles that are so close say the same, perhaps in another language. Measured with the
 /// built-in embedder: different articles of one business stay below 0.64.
-const SAME: f32 = 0.75;
+const SAME: f32 = 0.70;
 
 /// A passage, as far as it is compared with others.
 pub(super) struct Compared<'a> {

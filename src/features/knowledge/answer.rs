@@ -17,9 +17,10 @@ const SENTENCES: usize = 2;
 /// What `p` must reach to answer from word matches alone, and to suggest.
 const WORDS_ONLY: (f32, f32) = (0.39, 0.30);
 /// What `p` must reach to answer, and to suggest.
-const HYBRID: (f32, f32) = (0.45, 0.30);
-/// Share of its doubt that an answer loses when another article says the same.
-const AGREEMENT: f32 = 0.05;
+const HYBRID: (f32, f32) = (0.45, 0.29);
+/// Share of its doubt that an answer loses when another article says the same. What is no answer does not become one by
+/// being there twice.
+const AGREEMENT: f32 = 0.25;
 /// What the score must reach where there is no second article to compare with (a guess).
 const ALONE: f32 = 0.55;
 
@@ -223,19 +224,22 @@ fn confidence(found: &Retrieved, best: &Source) -> (f32, Decision) {
     // The one that is quoted is in the visitor's language; another that says the same may measure more.
     let says_it = |source: &&Source| source.article == best.article || found.agreeing.contains(&source.article);
     let measured = found.passages.iter().filter(says_it).map(Source::measured).fold(best.measured(), f32::max);
-    let agreed = |p: f32| if found.agreeing.is_empty() { p } else { p + AGREEMENT * (1.0 - p) };
+    let agreed = |p: f32, least: f32| match found.agreeing.is_empty() || p < least {
+        true => p,
+        false => p + AGREEMENT * (1.0 - p),
+    };
     match found.runner_up {
         Some(second) if found.words_only => {
             // Scores hold the weighted square of coverage only; the constants were fitted on the coverage itself.
             let ahead = best.lexical - (second / exact_index::Query::LEXICAL_WEIGHT).max(0.0).sqrt();
-            let p = agreed(sigmoid(-2.25 + 8.8 * best.lexical + 6.9 * ahead));
+            let p = agreed(sigmoid(-2.25 + 8.8 * best.lexical + 6.9 * ahead), WORDS_ONLY.0);
             (p, decide(p, WORDS_ONLY))
         }
         Some(second) => {
             let p = |first: f32, second: f32| sigmoid(-1.41 + 0.96 * first + 10.9 * (first - second));
             let nameless = found.nameless.map_or(1.0, |(first, second)| p(first, second));
-            let likely = agreed(p(measured, second));
-            let p = likely.min(agreed(nameless));
+            let likely = p(measured, second);
+            let p = agreed(likely.min(nameless), HYBRID.0);
             // A title may be offered for its name alone, but nothing is answered for it.
             let decision = if p >= HYBRID.0 { Decision::Answer } else { decide(likely, (f32::INFINITY, HYBRID.1)) };
             (p, decision)

@@ -1,6 +1,9 @@
 //! Finding the passages that may answer a question.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use ::entity::{
     article, chunk,
@@ -31,6 +34,8 @@ const WIDTH: usize = 8;
 pub(super) const WIDE: usize = 500;
 /// What coverage counts in a sentence's score, where the article is known already.
 const SENTENCE_WEIGHT: f32 = 0.3;
+/// What a number adds to a sentence's score, where the question asks how much or how long.
+const NUMBER: f32 = 0.1;
 /// Characters of a question that count.
 pub(super) const QUESTION: usize = 2_000;
 
@@ -329,6 +334,7 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
     };
     let Some(body) = store::lookup_body(&cx.db(), best, version).await? else { return Ok(()) };
     let lists = lists(&body);
+    let wants_number = understanding::asks_how_much(&query.text);
     for (source, row) in passages.iter_mut().filter(|(source, _)| source.article == best) {
         let start = usize::try_from(source.start_byte).unwrap_or_default();
         let passage = start..start + source.text.len();
@@ -341,14 +347,23 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
             let vector = if vectors.len() == 1 { vectors.first() } else { vectors.get(nth + 1) };
             query.vector.as_deref().zip(vector).map_or(0.0, |(question, sentence)| cosine(question, sentence))
         };
-        let sentence = |(nth, (range, coverage)): (usize, (_, f32))| Sentence {
-            quote: quote(&lists, &passage, &range),
-            range,
-            score: dense(nth) + SENTENCE_WEIGHT * coverage,
+        let number = |range: &Range<usize>| match wants_number && has_number(&source.text[range.clone()]) {
+            true => NUMBER,
+            false => 0.0,
         };
-        source.sentences = ranges.into_iter().zip(coverages).enumerate().map(sentence).collect();
+        let sentence = |(nth, (range, coverage)): (usize, (Range<usize>, f32))| Sentence {
+            quote: quote(&lists, &passage, &range),
+            score: dense(nth) + SENTENCE_WEIGHT * coverage + number(&range),
+            range,
+        };
+        let sentences = ranges.into_iter().zip(coverages).enumerate().map(sentence).collect();
+        source.sentences = sentences;
     }
     Ok(())
+}
+
+fn has_number(text: &str) -> bool {
+    text.chars().any(|c| c.is_ascii_digit())
 }
 
 #[cfg(test)]
