@@ -229,7 +229,7 @@ async fn retrieval(real: &[Piece], size: usize) -> Result<()> {
     let mut whole = vec![];
     for question in &questions {
         let begun = Instant::now();
-        black_box(knowledge::retrieve(cx, site, question, RetrieveOptions { public_only: true, limit: LIMIT }).await?);
+        black_box(knowledge::retrieve(cx, site, question, RetrieveOptions::public(LIMIT)).await?);
         whole.push(begun.elapsed());
     }
     let mut alone = vec![];

@@ -180,15 +180,14 @@ async fn a_draft_replies_to_the_question_and_not_to_the_wish_for_a_person() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_found_the_agent_is_told_so_and_nothing_is_put_into_their_mouth() {
+async fn where_nothing_is_found_the_draft_asks_back() {
     let talk = Talk::new(Options::default(), json!({})).await;
     talk.ask("Uzay mekiğiniz ne zaman kalkıyor?").await;
     let run = talk.suggest().await;
     let events = talk.followed(&run).await;
-    assert_eq!(last(&events), &json!({ "__typename": "RunFailed", "reason": "NOTHING_FOUND" }));
-    assert!(!kinds(&events).contains(&"Chunk"));
-    assert_eq!(talk.refused(SEND, json!({ "runId": run })).await, "CONFLICT/DRAFT_NOT_READY");
-    assert_eq!(talk.counted().await["failed"], 1);
+    assert!(kinds(&events).contains(&"Chunk"), "{events:?}");
+    assert_ne!(last(&events)["__typename"], "RunFailed", "{events:?}");
+    assert_eq!(talk.counted().await["failed"], 0);
 }
 
 #[tokio::test]

@@ -250,7 +250,7 @@ async fn questions_are_answered_from_the_demo_articles_with_literal_quotations()
         ("Do you ship to Germany?", "international-orders", Decision::Answer),
         ("Wie lange dauert die Lieferung?", "kargo-ve-teslimat", Decision::Answer),
     ] {
-        let options = RetrieveOptions { public_only: true, limit: 6 };
+        let options = RetrieveOptions::public(6);
         let found = knowledge::retrieve(&cx, id, question, options).await.unwrap();
         assert!(!found.words_only && found.passages.is_sorted_by(|a, b| a.score >= b.score));
         let extract = knowledge::extract(&found);
@@ -262,7 +262,7 @@ async fn questions_are_answered_from_the_demo_articles_with_literal_quotations()
             assert_eq!(&body[place], citation.quote);
         }
     }
-    let options = RetrieveOptions { public_only: true, limit: 6 };
+    let options = RetrieveOptions::public(6);
     let off_topic = knowledge::retrieve(&cx, id, "What is the capital of France?", options).await.unwrap();
     assert_ne!(knowledge::extract(&off_topic).decision, Decision::Answer);
 }
@@ -276,7 +276,7 @@ async fn a_long_article_does_not_crowd_out_the_others() {
     let input = json!({ "siteId": site.id, "title": "Kargo ücreti", "body": long.join("\n\n"), "language": "tr" });
     let long = create_and_publish(&app, &site.admin, input).await;
     create_and_publish(&app, &site.admin, draft(&site, "Fatura")).await;
-    let options = RetrieveOptions { public_only: true, limit: 3 };
+    let options = RetrieveOptions::public(3);
     let found = knowledge::retrieve(&app.app.cx(), site.id.parse().unwrap(), "kargo ücreti", options).await.unwrap();
     let of_long = found.passages.iter().filter(|source| source.article.to_string() == long).count();
     assert_eq!((found.passages.len(), of_long), (3, 2));

@@ -92,7 +92,7 @@ async fn what_is_below_the_threshold_is_not_found() {
     let after = app.run(admin, EXPLAIN, asked).await;
     let expected = scores.iter().filter(|score| **score >= least - 0.01).count();
     assert_eq!(slugs(&after["searchArticles"]).len(), expected);
-    let options = RetrieveOptions { public_only: true, limit: 8 };
+    let options = RetrieveOptions::public(8);
     let cx = app.app.cx();
     let id = site.id.parse().expect("an id");
     let found = knowledge::retrieve(&cx, id, "What is the capital of France?", options).await.expect("it answers");
@@ -109,7 +109,7 @@ async fn a_prompt_holds_as_much_as_the_site_lets_it() {
     let cx = app.app.cx();
     let id = site.id.parse().expect("an id");
     let held = async || {
-        let options = RetrieveOptions { public_only: true, limit: 8 };
+        let options = RetrieveOptions::public(8);
         let found = knowledge::retrieve(&cx, id, "kargo ücreti", options).await.expect("it answers");
         let held = found.within_budget();
         assert!(held.iter().all(|source| long.contains(&source.text)), "literal parts only");

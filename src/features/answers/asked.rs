@@ -6,7 +6,7 @@ use ::entity::{
     run::{self, RunStatus},
 };
 
-use super::{facts::RunFact, model, phrases, store};
+use super::{facts::RunFact, model, store, turn};
 use crate::{
     features::conversations,
     kernel::{Result, journal::Line},
@@ -62,14 +62,13 @@ pub(crate) async fn asked_by_answer(db: &Db<'_>, answer: MessageId) -> Result<Op
     }
 }
 
-/// Whether a run ended without an answer although there was a question. Greetings and the wish for a person are none.
+/// Whether a run ended without an answer although there was a question. Small talk and the wish for a person are none.
 fn unanswered(run: &run::Model, question: &str) -> bool {
-    if run.status != RunStatus::Finished || phrases::small_talk(question).is_some() {
+    if run.status != RunStatus::Finished || turn::is_small(question) {
         return false;
     }
     match run.action {
-        Some(AnswerAction::Abstain | AnswerAction::Clarify) => true,
-        Some(AnswerAction::Handoff) => !phrases::asks_for_person(question) && !phrases::agrees(question),
+        Some(AnswerAction::Abstain | AnswerAction::Clarify | AnswerAction::Handoff) => true,
         Some(AnswerAction::Answer) | None => false,
     }
 }

@@ -5,7 +5,7 @@ use ::entity::{
     assistant::{self, Provider},
     conversation,
     ids::RunId,
-    message::{self, AnswerAction, AuthorKind},
+    message::{self, AnswerAction},
 };
 use futures_util::{StreamExt, stream};
 
@@ -13,15 +13,15 @@ use super::{
     clean::{Cleaner, Removed},
     model::{self, Usage},
     personal_data::Masks,
-    phrases::{self, SmallTalk},
     polish::{Polish, Signal},
     prompt, texts,
+    turn::{self, Meaning, SmallTalk},
 };
 use crate::{
     features::{
         assistants::{self, Account, Asked, Question},
         conversations::{Citation, Verdict, attention},
-        knowledge::{self, Decision, RetrieveOptions, Retrieved, Source, language},
+        knowledge::{self, Decision, RetrieveOptions, Retrieved, Source, language::Language},
         routing, sites, visitors,
     },
     kernel::{Ctx, Result},
@@ -34,6 +34,8 @@ const PASSAGES: usize = 8;
 const SUGGESTIONS: usize = 3;
 /// Below this score of the best passage a model is not asked: nothing that was found has to do with the question.
 const RELATED: f32 = 0.2;
+/// Questions of one turn that are answered apart.
+const QUESTIONS: usize = 3;
 
 /// An answer about to be written.
 pub(super) struct Prepared {
@@ -48,7 +50,7 @@ pub(super) struct Prepared {
     polish: Option<Box<Polish>>,
     /// What is said when a model hands over.
     handoff: &'static str,
-    /// The visitor greets or thanks, which needs no source.
+    /// The visitor asks nothing, which needs no source.
     small_talk: bool,
     /// What the model's words alone were, before the server added its own.
     decided: Option<AnswerAction>,
@@ -81,36 +83,42 @@ pub(super) async fn prepare(
     history: &[message::Model],
 ) -> Result<(Prepared, Reply)> {
     let question = model::question(history);
-    let language = language::detect(&question)
-        .or_else(|| language::Language::of_tag(&assistant.language))
-        .map_or("en", language::Language::tag);
+    let for_agent = purpose == Purpose::Draft;
+    let spoken = spoken(cx, assistant, conversation, history, &question).await?;
+    let language = spoken.tag();
     // In a customer's private space there is nobody else.
     let has_staff = assistant.owner_id.is_none();
-    let for_agent = purpose == Purpose::Draft;
-    let wants_person = phrases::asks_for_person(&question) || phrases::agrees(&question) && offered_person(history);
     let handoff = match has_staff && !for_agent && !routing::is_open(cx, assistant.site_id).await? {
         true => attention::noted(language),
         false => attention::announcement(language),
     };
-    if has_staff && wants_person && !for_agent {
-        return Ok(by_server(Said::plain(handoff, AnswerAction::Handoff), 1.0, language));
-    }
-    let small_talk = phrases::small_talk(&question);
-    let small_answer = small_talk.map(|kind| match kind {
-        SmallTalk::Greeting => Said::plain(texts::hello(language), AnswerAction::Clarify),
-        SmallTalk::Thanks => Said::plain(texts::you_are_welcome(language), AnswerAction::Clarify),
-    });
-    let with_models = assistants::asks_models(assistant);
+    let meaning = turn::meaning(&question, history);
+    let (small_talk, with_models) = match meaning {
+        Meaning::Person if has_staff && !for_agent => {
+            return Ok(by_server(Said::plain(handoff, AnswerAction::Handoff), 1.0, language));
+        }
+        // The truth about it is no matter of a model.
+        Meaning::Robot if !for_agent => {
+            let told = texts::who_writes(language, has_staff);
+            return Ok(by_server(Said::plain(told, AnswerAction::Clarify), 1.0, language));
+        }
+        Meaning::SmallTalk(SmallTalk::No { to_offer: true }) if !for_agent => {
+            return Ok(by_server(Said::plain(texts::as_you_wish(language), AnswerAction::Clarify), 1.0, language));
+        }
+        Meaning::SmallTalk(said) => (Some(said), assistants::asks_models(assistant)),
+        Meaning::Question | Meaning::Person | Meaning::Robot => (None, assistants::asks_models(assistant)),
+    };
+    let small_answer = small_talk.map(|said| Said::plain(small_answer(said, language), AnswerAction::Clarify));
     let small_answer = match small_answer {
         Some(said) if !with_models => return Ok(by_server(said, 1.0, language)),
         other => other,
     };
-    let options = RetrieveOptions { public_only: true, limit: PASSAGES };
-    let found = knowledge::retrieve(cx, assistant.site_id, &model::search_text(history), options).await?;
-    let (quoted, confidence) = extractive(assistant, &found, language, for_agent);
+    let looked = look(cx, assistant, history, &question, spoken).await?;
+    let (quoted, confidence) = answer(assistant, &looked, spoken, for_agent);
     if !with_models {
         return Ok(by_server(quoted, confidence, language));
     }
+    let found = together(looked);
     if small_talk.is_none() && beyond(assistant, &found, confidence) {
         return Ok(by_server(Said::nothing(language, for_agent), confidence, language));
     }
@@ -120,7 +128,7 @@ pub(super) async fn prepare(
     let texts = found.passages.iter().map(|source| source.text.clone()).collect::<Vec<_>>();
     let own = [assistant.instructions.as_str(), assistant.welcome_text.as_str()];
     let passages = found.within_budget();
-    let prompt = prompt::build(assistant, history, &passages, masks.as_mut(), for_agent);
+    let prompt = prompt::build(assistant, spoken, history, &passages, masks.as_mut(), for_agent);
     let cleaner = Cleaner::new(passages.len(), texts.iter().map(String::as_str).chain(own));
     let polish = Polish::new(masks.unwrap_or_default().restore(), cleaner);
     let asking = Question { assistant, purpose, run, text: &question };
@@ -132,11 +140,119 @@ pub(super) async fn prepare(
         quoted,
         polish: Some(Box::new(polish)),
         handoff,
-        small_talk: small_talk.is_some(),
+        // A model's "yes" or "no" may go on with what it asked.
+        small_talk: small_talk.is_some_and(|said| !matches!(said, SmallTalk::Yes | SmallTalk::No { .. })),
         decided: None,
         account,
     };
     Ok((prepared, reply))
+}
+
+/// The language in which the question is answered.
+async fn spoken(
+    cx: &Ctx,
+    assistant: &assistant::Model,
+    conversation: &conversation::Model,
+    history: &[message::Model],
+    question: &str,
+) -> Result<Language> {
+    let visitor = match conversation.visitor_id {
+        Some(id) => visitors::lookup(&cx.db(), id).await?,
+        None => None,
+    };
+    let locale = visitor.and_then(|visitor| visitor.locale);
+    Ok(turn::language(question, history, locale.as_deref(), &assistant.language))
+}
+
+/// What is said back to small talk.
+fn small_answer(said: SmallTalk, language: &str) -> &'static str {
+    match said {
+        SmallTalk::Greeting => texts::hello(language),
+        SmallTalk::Thanks => texts::you_are_welcome(language),
+        SmallTalk::Acknowledgement => texts::at_your_service(language),
+        SmallTalk::Yes => texts::go_ahead(language),
+        SmallTalk::No { .. } => texts::as_you_wish(language),
+        SmallTalk::Goodbye => texts::goodbye(language),
+    }
+}
+
+/// A question and what was found for it.
+struct Looked {
+    question: String,
+    found: Retrieved,
+}
+
+/// Looks each question up. One that goes on is looked up with the question before it, where it finds nothing alone.
+async fn look(
+    cx: &Ctx,
+    assistant: &assistant::Model,
+    history: &[message::Model],
+    text: &str,
+    language: Language,
+) -> Result<Vec<Looked>> {
+    let options = RetrieveOptions { language: Some(language), ..RetrieveOptions::public(PASSAGES) };
+    let mut looked = vec![];
+    for question in understanding::questions(text).into_iter().take(QUESTIONS) {
+        let mut found = knowledge::retrieve(cx, assistant.site_id, question, options).await?;
+        if let Some(earlier) = model::earlier(history, question)
+            && knowledge::extract(&found).decision != Decision::Answer
+        {
+            let both = format!("{earlier}\n{question}");
+            found = knowledge::retrieve(cx, assistant.site_id, &both, options).await?;
+        }
+        // A complaint with a question in it: what is told besides draws away from what is asked.
+        if let Some(part) = understanding::asking_part(question)
+            && knowledge::extract(&found).decision != Decision::Answer
+        {
+            let asked = knowledge::retrieve(cx, assistant.site_id, part, options).await?;
+            if knowledge::extract(&asked).decision == Decision::Answer {
+                found = asked;
+            }
+        }
+        looked.push(Looked { question: question.to_owned(), found });
+    }
+    Ok(looked)
+}
+
+/// What was found for all questions, taking turns.
+fn together(looked: Vec<Looked>) -> Retrieved {
+    let mut all = looked.into_iter().map(|looked| looked.found);
+    let Some(mut first) = all.next() else { return Retrieved::default() };
+    for other in all {
+        for (at, source) in other.passages.into_iter().enumerate() {
+            if first.passages.iter().all(|known| known.chunk != source.chunk) {
+                first.passages.insert((2 * at + 1).min(first.passages.len()), source);
+            }
+        }
+        first.is_too_far = first.passages.is_empty();
+    }
+    first
+}
+
+/// The built-in answer to one question, or to each of several.
+fn answer(assistant: &assistant::Model, looked: &[Looked], language: Language, for_agent: bool) -> (Said, f64) {
+    let each: Vec<(Said, f64)> =
+        looked.iter().map(|looked| extractive(assistant, &looked.found, language, for_agent)).collect();
+    let is_answered = |(said, _): &(Said, f64)| said.action == AnswerAction::Answer;
+    if each.len() < 2 || !each.iter().any(is_answered) {
+        let best = each.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
+        return best.unwrap_or_else(|| (Said::nothing(language.tag(), for_agent), 0.0));
+    }
+    let (mut parts, mut citations, mut confidence) = (vec![], vec![], 1.0_f64);
+    for (looked, (said, sure)) in looked.iter().zip(each) {
+        let question = looked.question.replace('\n', " ");
+        if said.action == AnswerAction::Answer {
+            parts.push(format!("**{question}**\n\n{}", said.text));
+            for citation in said.citations {
+                let number = i32::try_from(citations.len() + 1).unwrap_or(i32::MAX);
+                citations.push(Citation { number, ..citation });
+            }
+            confidence = confidence.min(sure);
+        } else {
+            parts.push(format!("{} **{question}**", texts::no_answer_to(language.tag())));
+        }
+    }
+    (Said { text: parts.join("\n\n"), action: AnswerAction::Answer, citations }, confidence)
 }
 
 /// An answer of the server's own, without asking anybody.
@@ -153,9 +269,12 @@ impl Said {
         Self { text: text.to_owned(), action, citations: vec![] }
     }
 
-    /// That nothing was found. An agent need not be told in words for visitors.
+    /// That nothing was found. In an agent's name it is asked back.
     fn nothing(language: &str, for_agent: bool) -> Self {
-        Self::plain(if for_agent { "" } else { texts::no_answer(language) }, AnswerAction::Abstain)
+        match for_agent {
+            true => Self::plain(texts::ask_back(language), AnswerAction::Clarify),
+            false => Self::plain(texts::no_answer(language), AnswerAction::Abstain),
+        }
     }
 
     /// The text, piece by piece.
@@ -164,12 +283,6 @@ impl Said {
         pieces.push(Ok(Piece::Done { finish: Finish::Stop, usage: None }));
         stream::iter(pieces).boxed()
     }
-}
-
-/// True when the assistant's last words offered a person: an answer that was cut short did not come to it.
-fn offered_person(history: &[message::Model]) -> bool {
-    let last = history.iter().rev().find(|message| message.author_kind != AuthorKind::Visitor);
-    last.is_some_and(|message| message.action == Some(AnswerAction::Abstain) && !message.interrupted)
 }
 
 /// True when what was found is too far from the question for a model to be asked. Without any article a model answers
@@ -203,7 +316,8 @@ pub(super) async fn masks(
 
 /// The built-in answerer: quotes, suggests, or says that it does not know; and how sure it is. For an agent, who decides,
 /// what is likely is quoted, too.
-fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'static str, for_agent: bool) -> (Said, f64) {
+fn extractive(assistant: &assistant::Model, found: &Retrieved, spoken: Language, for_agent: bool) -> (Said, f64) {
+    let language = spoken.tag();
     let extract = knowledge::extract(found);
     let confidence = f64::from(extract.confidence);
     let decision = match assistant.confidence_threshold {
@@ -231,14 +345,23 @@ fn extractive(assistant: &assistant::Model, found: &Retrieved, language: &'stati
             Said { text: extract.text, action: AnswerAction::Answer, citations }
         }
         Decision::Suggest => {
-            let articles: Vec<&Source> = found.articles().take(SUGGESTIONS).collect();
+            let articles = suggested(found, spoken);
             let titles: String = articles.iter().map(|source| format!("\n- {}", source.title)).collect();
-            let text = format!("{}\n{titles}", texts::did_you_mean(language));
+            let (before, after) = texts::did_you_mean(language);
+            let text = format!("{before}\n{titles}\n\n{after}");
             Said { text, action: AnswerAction::Clarify, citations: numbered(articles) }
         }
         Decision::Abstain => Said::nothing(language, for_agent),
     };
     (said, confidence)
+}
+
+/// The articles that may be meant, in one language: the visitor's, else that of the best.
+fn suggested(found: &Retrieved, language: Language) -> Vec<&Source> {
+    let language_of = |source: &Source| Language::of_tag(&source.language);
+    let is_there = found.articles().any(|source| language_of(source) == Some(language));
+    let shown = if is_there { Some(language) } else { found.articles().next().and_then(language_of) };
+    found.articles().filter(|source| language_of(source) == shown).take(SUGGESTIONS).collect()
 }
 
 /// Passages as sources: the whole of each is the quote.
@@ -329,7 +452,7 @@ impl Prepared {
             Some(Signal::Handoff) => AnswerAction::Handoff,
             Some(Signal::NoAnswer) => AnswerAction::Abstain,
             None if text.trim().is_empty() => AnswerAction::Abstain,
-            None if self.small_talk => AnswerAction::Clarify,
+            None if self.small_talk && model::cited(text).is_empty() => AnswerAction::Clarify,
             // What rests on no source, although there were some, is a question back or is not borne out.
             None if !self.sources.is_empty() && model::cited(text).is_empty() => {
                 if text.trim_end().ends_with('?') {

@@ -21,7 +21,6 @@ mod job;
 mod model;
 mod offer;
 mod personal_data;
-mod phrases;
 mod polish;
 mod progress;
 mod prompt;
@@ -30,6 +29,7 @@ mod store;
 mod summary;
 mod texts;
 mod trial;
+mod turn;
 
 pub(crate) use article::write_article;
 pub(crate) use asked::{Asked, asked, asked_by_answer, finished_run};

@@ -9,7 +9,7 @@ use async_graphql::{Enum, SimpleObject};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::phrases;
+use super::turn;
 use crate::{
     kernel::Actor,
     ports::ai::{Speaker, Turn},
@@ -24,8 +24,6 @@ pub(super) fn is_for(actor: &Actor, run: &run::Model) -> bool {
 pub(super) const HISTORY: u64 = 12;
 /// Characters of them, about 1,500 tokens.
 const HISTORY_CHARACTERS: usize = 5_000;
-/// With fewer words than this a question is looked up together with the one before it.
-const SEARCHABLE_WORDS: usize = 3;
 /// A message of so many characters is not the beginning of one.
 const COMPLETE_CHARACTERS: usize = 60;
 
@@ -155,26 +153,18 @@ pub(super) fn without_marks(text: &str) -> String {
 pub(super) fn to_reply_to(history: &[message::Model]) -> Option<i64> {
     let mut said = history.iter().rev().filter(|message| message.author_kind == AuthorKind::Visitor).peekable();
     let newest = said.peek().map(|message| message.seq);
-    let question = said.find(|message| !phrases::asks_for_person(&message.body) && !phrases::agrees(&message.body));
+    let question = said.find(|message| !turn::is_wish(&message.body));
     question.map(|message| message.seq).or(newest)
 }
 
-/// What passages are looked for with: the question, and the one before it when it is too short to stand alone ("and
-/// abroad?").
-pub(super) fn search_text(history: &[message::Model]) -> String {
-    let question = question(history);
-    if question.split_whitespace().filter(|word| word.chars().count() > 2).count() >= SEARCHABLE_WORDS {
-        return question;
+/// The question before this one, when this one is too short to stand alone ("and abroad?").
+pub(super) fn earlier(history: &[message::Model], question: &str) -> Option<String> {
+    if !understanding::goes_on(question) {
+        return None;
     }
-    let earlier = history
-        .iter()
-        .rev()
-        .skip_while(|message| message.author_kind == AuthorKind::Visitor)
-        .find(|message| message.author_kind == AuthorKind::Visitor);
-    match earlier {
-        Some(before) => format!("{}\n{question}", before.body),
-        None => question,
-    }
+    let mut before = history.iter().rev().skip_while(|message| message.author_kind == AuthorKind::Visitor);
+    let asked = before.find(|message| message.author_kind == AuthorKind::Visitor && !turn::is_small(&message.body))?;
+    Some(asked.body.clone())
 }
 
 /// How long a message waits for the next one: not at all when it looks complete, because it asks or is long.

@@ -7,7 +7,11 @@ use super::{
     personal_data::Masks,
     polish::{HANDOFF, NO_ANSWER},
 };
-use crate::{features::knowledge::Source, kernel::secret, ports::ai::Prompt};
+use crate::{
+    features::knowledge::{Source, language::Language},
+    kernel::secret,
+    ports::ai::Prompt,
+};
 
 /// Builds the prompt of an assistant for a conversation and the passages found for its question.
 ///
@@ -18,6 +22,7 @@ use crate::{features::knowledge::Source, kernel::secret, ports::ai::Prompt};
 /// With `masks`, personal data in the conversation is replaced. `for_agent` asks for a draft that a person sends.
 pub(super) fn build(
     assistant: &assistant::Model,
+    spoken: Language,
     history: &[message::Model],
     sources: &[Source],
     masks: Option<&mut Masks>,
@@ -25,9 +30,10 @@ pub(super) fn build(
 ) -> Prompt {
     let mark: String = secret::token().chars().filter(char::is_ascii_alphanumeric).take(10).collect();
     let mut system = format!(
-        "You are {name}, an assistant that helps visitors.\nAnswer in the language of the visitor's last message; when in doubt, in `{language}`.\n",
+        "You are {name}, an assistant that helps visitors.\nAnswer in the language of the visitor's last message; when in doubt, in `{language}`. \
+         If several things are asked, answer each, and say which ones you cannot answer.\n",
         name = escape(&assistant.name),
-        language = assistant.language,
+        language = spoken.tag(),
     );
     if !assistant.instructions.trim().is_empty() {
         system.push_str(&assistant.instructions);

@@ -11,12 +11,95 @@ pub(super) fn no_answer(language: &str) -> &'static str {
     }
 }
 
-/// What stands before titles of articles that may or may not be meant.
-pub(super) fn did_you_mean(language: &str) -> &'static str {
+/// What stands before titles of articles that may or may not be meant, and after them.
+pub(super) fn did_you_mean(language: &str) -> (&'static str, &'static str) {
     match language {
-        "tr" => "Tam cevabı bulamadım. Bunlardan birini mi arıyordunuz? Değilse sizi bir temsilciye bağlayabilirim.",
-        "de" => "Ich bin mir nicht sicher. Meinten Sie eines davon? Sonst verbinde ich Sie gern mit einer Person.",
-        _ => "I'm not sure. Did you mean one of these? If not, I can connect you with a person.",
+        "tr" => (
+            "Tam cevabı bulamadım; bunlardan birinde yazıyor olabilir:",
+            "İstediğiniz bunlar değilse sizi bir temsilciye bağlayayım mı?",
+        ),
+        "de" => (
+            "Ich bin mir nicht sicher. Vielleicht steht es hier:",
+            "Wenn es das nicht ist: Soll ich Sie mit einer Person verbinden?",
+        ),
+        _ => (
+            "I'm not sure. It may be in one of these:",
+            "If it isn't what you meant, shall I connect you with a person?",
+        ),
+    }
+}
+
+/// What stands before a question of several that was not answered.
+pub(super) fn no_answer_to(language: &str) -> &'static str {
+    match language {
+        "tr" => "Bu sorunuzun cevabını bulamadım:",
+        "de" => "Darauf habe ich keine Antwort gefunden:",
+        _ => "I couldn't find an answer to this:",
+    }
+}
+
+/// The answer to "are you a robot?". `offers_person` where there is one to be had.
+pub(super) fn who_writes(language: &str, offers_person: bool) -> &'static str {
+    match (language, offers_person) {
+        ("tr", true) => {
+            "Ben bir yapay zekâ asistanıyım, insan değilim. Dilerseniz sizi bir temsilciye bağlayabilirim; istiyor musunuz?"
+        }
+        ("tr", false) => "Ben bir yapay zekâ asistanıyım, insan değilim. Size nasıl yardımcı olabilirim?",
+        ("de", true) => {
+            "Ich bin ein KI-Assistent, kein Mensch. Auf Wunsch verbinde ich Sie mit einer Person. Möchten Sie das?"
+        }
+        ("de", false) => "Ich bin ein KI-Assistent, kein Mensch. Wie kann ich Ihnen helfen?",
+        (_, true) => {
+            "I'm an AI assistant, not a human. I can connect you with a person if you like. Would you like that?"
+        }
+        (_, false) => "I'm an AI assistant, not a human. How can I help you?",
+    }
+}
+
+/// The answer to "all right".
+pub(super) fn at_your_service(language: &str) -> &'static str {
+    match language {
+        "tr" => "Başka bir sorunuz olursa buradayım.",
+        "de" => "Wenn Sie noch etwas wissen möchten, bin ich da.",
+        _ => "I'm here if you need anything else.",
+    }
+}
+
+/// The answer to a yes that nothing was asked for.
+pub(super) fn go_ahead(language: &str) -> &'static str {
+    match language {
+        "tr" => "Elbette. Ne öğrenmek istiyorsunuz?",
+        "de" => "Gern. Was möchten Sie wissen?",
+        _ => "Sure. What would you like to know?",
+    }
+}
+
+/// The answer to a no.
+pub(super) fn as_you_wish(language: &str) -> &'static str {
+    match language {
+        "tr" => "Peki. Başka bir sorunuz olursa buradayım.",
+        "de" => "In Ordnung. Wenn Sie noch etwas wissen möchten, bin ich da.",
+        _ => "All right. I'm here if you need anything else.",
+    }
+}
+
+/// The answer to a goodbye.
+pub(super) fn goodbye(language: &str) -> &'static str {
+    match language {
+        "tr" => "Rica ederim, iyi günler dilerim!",
+        "de" => "Gern geschehen. Auf Wiedersehen!",
+        _ => "You're welcome. Goodbye!",
+    }
+}
+
+/// A draft where no article fits: asks back in the team's name.
+pub(super) fn ask_back(language: &str) -> &'static str {
+    match language {
+        "tr" => "Mesajınız için teşekkürler. Size doğru bilgi verebilmem için konuyu biraz daha açar mısınız?",
+        "de" => {
+            "Danke für Ihre Nachricht. Können Sie mir dazu noch etwas mehr sagen, damit ich richtig antworten kann?"
+        }
+        _ => "Thanks for your message. Could you tell me a little more, so that I can give you the right answer?",
     }
 }
 

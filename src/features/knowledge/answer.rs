@@ -6,7 +6,7 @@
 //! German with the built-in embedder; another embedder needs its own. It cannot tell a near miss (the topic is there,
 //! the fact is not), so what it says is shown as a quotation with the article's name.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use ::entity::ids::{ArticleId, ChunkId};
 
@@ -17,7 +17,10 @@ const SENTENCES: usize = 2;
 /// What `p` must reach to answer from word matches alone, and to suggest.
 const WORDS_ONLY: (f32, f32) = (0.39, 0.30);
 /// What `p` must reach to answer, and to suggest.
-const HYBRID: (f32, f32) = (0.47, 0.30);
+const HYBRID: (f32, f32) = (0.45, 0.29);
+/// Share of its doubt that an answer loses when another article says the same. What is no answer does not become one by
+/// being there twice.
+const AGREEMENT: f32 = 0.25;
 /// What the score must reach where there is no second article to compare with (a guess).
 const ALONE: f32 = 0.55;
 
@@ -26,8 +29,13 @@ const ALONE: f32 = 0.55;
 pub struct Retrieved {
     /// Passages in the order of their scores, at most two of an article before others get a place.
     pub passages: Vec<Source>,
-    /// [`Source::measured`] of the best passage of the second best article; absent when there is no other article.
+    /// [`Source::measured`] of the best passage that says something else, or how close the question is to what any
+    /// business may be asked; absent when there is neither.
     pub runner_up: Option<f32>,
+    /// Articles that say the same as the first passage, perhaps in another language.
+    pub agreeing: HashSet<ArticleId>,
+    /// What the best passage measures and the runner-up, without the names that the question and the passage share.
+    pub nameless: Option<(f32, f32)>,
     /// True when only words were compared, because the embedder or the vector index did not answer.
     pub words_only: bool,
     /// True when there were passages, but all below the site's threshold.
@@ -154,7 +162,7 @@ pub fn extract(found: &Retrieved) -> Extract {
     let Some(best) = found.passages.first() else {
         return Extract { text: String::new(), citations: vec![], confidence: 0.0, decision: Decision::Abstain };
     };
-    let (confidence, decision) = confidence(best, found.runner_up, found.words_only);
+    let (confidence, decision) = confidence(found, best);
     let mut sentences: Vec<(&Source, &Sentence)> = found
         .passages
         .iter()
@@ -207,25 +215,37 @@ fn joined(citations: &[Citation]) -> String {
 }
 
 /// How likely the best article is the right one, and what that is enough for.
-fn confidence(best: &Source, runner_up: Option<f32>, words_only: bool) -> (f32, Decision) {
+fn confidence(found: &Retrieved, best: &Source) -> (f32, Decision) {
     let decide = |p: f32, (answer, suggest): (f32, f32)| match p {
         p if p >= answer => Decision::Answer,
         p if p >= suggest => Decision::Suggest,
         _ => Decision::Abstain,
     };
-    match runner_up {
-        Some(second) if words_only => {
+    // The one that is quoted is in the visitor's language; another that says the same may measure more.
+    let says_it = |source: &&Source| source.article == best.article || found.agreeing.contains(&source.article);
+    let measured = found.passages.iter().filter(says_it).map(Source::measured).fold(best.measured(), f32::max);
+    let agreed = |p: f32, least: f32| match found.agreeing.is_empty() || p < least {
+        true => p,
+        false => p + AGREEMENT * (1.0 - p),
+    };
+    match found.runner_up {
+        Some(second) if found.words_only => {
             // Scores hold the weighted square of coverage only; the constants were fitted on the coverage itself.
             let ahead = best.lexical - (second / exact_index::Query::LEXICAL_WEIGHT).max(0.0).sqrt();
-            let p = sigmoid(-2.25 + 8.8 * best.lexical + 6.9 * ahead);
+            let p = agreed(sigmoid(-2.25 + 8.8 * best.lexical + 6.9 * ahead), WORDS_ONLY.0);
             (p, decide(p, WORDS_ONLY))
         }
         Some(second) => {
-            let p = sigmoid(-1.41 + 0.96 * best.measured() + 10.9 * (best.measured() - second));
-            (p, decide(p, HYBRID))
+            let p = |first: f32, second: f32| sigmoid(-1.41 + 0.96 * first + 10.9 * (first - second));
+            let nameless = found.nameless.map_or(1.0, |(first, second)| p(first, second));
+            let likely = p(measured, second);
+            let p = agreed(likely.min(nameless), HYBRID.0);
+            // A title may be offered for its name alone, but nothing is answered for it.
+            let decision = if p >= HYBRID.0 { Decision::Answer } else { decide(likely, (f32::INFINITY, HYBRID.1)) };
+            (p, decision)
         }
         None => {
-            let p = best.measured().clamp(0.0, 1.0);
+            let p = measured.clamp(0.0, 1.0);
             (p, if p >= ALONE { Decision::Answer } else { decide(p, (2.0, HYBRID.1)) })
         }
     }
@@ -302,6 +322,7 @@ mod tests {
             words_only: false,
             is_too_far: false,
             budget: 1_500,
+            ..Retrieved::default()
         };
         let extract = extract(&found);
         assert_eq!(extract.text, "İade süresi 14 gündür. Ücret alınmaz.");
@@ -320,6 +341,7 @@ mod tests {
             words_only: false,
             is_too_far: false,
             budget: 1_500,
+            ..Retrieved::default()
         };
         let extract = extract(&found);
         for citation in &extract.citations {
@@ -371,6 +393,7 @@ mod tests {
             words_only: false,
             is_too_far: false,
             budget: 1_500,
+            ..Retrieved::default()
         };
         assert_eq!(
             (extract(&found).text.as_str(), extract(&found).decision),
@@ -390,6 +413,7 @@ mod tests {
             words_only: false,
             is_too_far: false,
             budget: 1_500,
+            ..Retrieved::default()
         };
         assert_eq!(extract(&found).text, "Bir.");
         assert_eq!(found.articles().count(), 2);
@@ -404,6 +428,7 @@ mod tests {
                 words_only: false,
                 is_too_far: false,
                 budget: 1_500,
+                ..Retrieved::default()
             };
             extract(&found).decision
         };

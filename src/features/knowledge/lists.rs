@@ -1,4 +1,4 @@
-//! The lists of an article: steps and choices that are quoted as a whole, with the sentence that leads to them, or not at
+//! The lists, code and tables of an article: steps and choices that are quoted as a whole, with the sentence that leads to them, or not at
 //! all.
 
 use std::ops::Range;
@@ -7,7 +7,7 @@ use exact_index::text::{is_list_item, sentences};
 
 use super::context::is_heading;
 
-/// A list of at least two items. Bytes of the article's body.
+/// A list of at least two items, code between fences, or a table. Bytes of the article's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct List {
     /// The list with the sentence before it; that is what can be quoted.
@@ -37,6 +37,16 @@ pub(super) fn lists(body: &str) -> Vec<List> {
     let mut lists = vec![];
     let mut at = 0;
     while at < lines.len() {
+        if let Some(end) = block_from(body, &lines[at..]) {
+            let items = lines[at].start..lines[at + end - 1].end;
+            let lead = lead(body, &lines[..at]);
+            // Code and tables are what the sentence before them is about.
+            let is_announced = lead.is_some();
+            let start = lead.map_or(items.start, |lead| lead.start);
+            lists.push(List { whole: start..items.end, items, is_announced });
+            at += end;
+            continue;
+        }
         if !is_list_item(&body[lines[at].clone()]) {
             at += 1;
             continue;
@@ -76,6 +86,18 @@ fn lines(body: &str) -> Vec<Range<usize>> {
         start += line.len();
     }
     lines
+}
+
+/// After how many lines the code or the table ends that begins with the first of them.
+fn block_from(body: &str, lines: &[Range<usize>]) -> Option<usize> {
+    let text = |line: &Range<usize>| &body[line.clone()];
+    let first = text(lines.first()?);
+    if let Some(fence) = ["```", "~~~"].into_iter().find(|fence| first.starts_with(fence)) {
+        let end = lines.iter().skip(1).position(|line| text(line).starts_with(fence));
+        return Some(end.map_or(lines.len(), |end| end + 2));
+    }
+    let rows = lines.iter().take_while(|line| text(line).starts_with('|')).count();
+    (rows > 1).then_some(rows)
 }
 
 /// How many items follow each other from the first line on, and after how many lines they end.
@@ -137,6 +159,17 @@ mod tests {
     fn blank_lines_indented_lines_and_wrapped_lines_belong_to_the_items() {
         let body = "Yapın:\n\n1. Açın\n   ve bakın.\n\n   Kutu da olur.\n\n2. Kapatın\nhemen.\n\nBitti.";
         assert_eq!(found(body), ["Yapın:\n\n1. Açın\n   ve bakın.\n\n   Kutu da olur.\n\n2. Kapatın\nhemen."]);
+    }
+
+    #[test]
+    fn code_and_tables_are_whole_with_the_sentence_before_them() {
+        let code = "Kurulum kolaydır. Şunu çalıştırın.\n\n```sh\n# önce\nnpm i\n\n- x\n```\n\nBitti.";
+        assert_eq!(found(code), ["Şunu çalıştırın.\n\n```sh\n# önce\nnpm i\n\n- x\n```"]);
+        let table = "Fees:\n| Plan | Price |\n| --- | --- |\n| A | 5 |\n| B | 9 |\n\nMore.";
+        assert_eq!(found(table), ["Fees:\n| Plan | Price |\n| --- | --- |\n| A | 5 |\n| B | 9 |"]);
+        let all = lists(table);
+        let row = table.find("| B").unwrap();
+        assert_eq!(quote(&all, &(0..table.len()), &(row..row + 9)), Some(0..table.find("\n\n").unwrap()));
     }
 
     #[test]

@@ -16,7 +16,9 @@
 //! [`publish_in`] put articles in, for example the [`demo`] ones.
 
 mod actions;
+mod agreement;
 mod answer;
+mod background;
 mod chunk;
 mod context;
 mod copy;

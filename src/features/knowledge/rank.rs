@@ -26,7 +26,7 @@ pub enum Leg {
 pub async fn ranked(cx: &Ctx, site: SiteId, question: &str, leg: Leg, limit: usize) -> Result<Vec<ArticleId>> {
     let question = text::first(question.trim(), QUESTION);
     if leg == Leg::Fused {
-        let options = RetrieveOptions { public_only: true, limit };
+        let options = RetrieveOptions::public(limit);
         let found = find(cx, site, question, options, Spread::Articles, &Kind::default()).await?;
         return Ok(found.retrieved.passages.into_iter().map(|source| source.article).collect());
     }

@@ -1,6 +1,9 @@
 //! Finding the passages that may answer a question.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use ::entity::{
     article, chunk,
@@ -9,9 +12,12 @@ use ::entity::{
 };
 
 use super::{
+    agreement::{Compared, agreeing, cosine, without_names},
     answer::{Retrieved, Sentence, Source},
+    background,
     chunk::sentences_of,
     fusion::Fuser,
+    language::Language,
     lists::{lists, quote},
     store::{self, Kind},
 };
@@ -28,6 +34,8 @@ const WIDTH: usize = 8;
 pub(super) const WIDE: usize = 500;
 /// What coverage counts in a sentence's score, where the article is known already.
 const SENTENCE_WEIGHT: f32 = 0.3;
+/// What a number adds to a sentence's score, where the question asks how much or how long.
+const NUMBER: f32 = 0.1;
 /// Characters of a question that count.
 pub(super) const QUESTION: usize = 2_000;
 
@@ -38,6 +46,16 @@ pub struct RetrieveOptions {
     pub public_only: bool,
     /// Most passages.
     pub limit: usize,
+    /// Among articles that say the same, prefer those in this language.
+    pub language: Option<Language>,
+}
+
+impl RetrieveOptions {
+    /// For answers to visitors.
+    #[must_use]
+    pub fn public(limit: usize) -> Self {
+        Self { public_only: true, limit, language: None }
+    }
 }
 
 /// The passages of a site's published articles that fit a question best.
@@ -102,19 +120,115 @@ pub(super) async fn find(
         looks += 1;
     };
     let Looked { found, fuser, is_too_far, .. } = looked;
-    let runner_up = passages
-        .first()
-        .and_then(|(best, _)| found.matches.iter().find(|other| other.article != best.article).map(Match::measured));
+    let agreeing = agree(cx, &passages);
+    if let Some(language) = options.language {
+        prefer(&mut passages, &agreeing, language);
+    }
+    let says_else = |article: ArticleId| {
+        passages.first().is_some_and(|(best, _)| best.article != article && !agreeing.contains(&article))
+    };
+    let others: HashSet<ArticleId> =
+        found.matches.iter().map(|found| found.article).filter(|article| says_else(*article)).collect();
+    let next = found.matches.iter().find(|other| others.contains(&other.article)).map(Match::measured);
+    let best = best_vector(cx, &passages);
+    let far = |question: &[f32]| best.as_deref().and_then(|best| background::closest(question, best, others.len()));
+    let runner_up = match (next, query.vector.as_deref().filter(|_| !found.words_only).and_then(far)) {
+        (Some(next), Some(topic)) => Some(next.max(topic)),
+        (next, topic) => next.or(topic),
+    };
+    let nameless = match passages.first() {
+        Some((best, _)) if best_vector(cx, &passages).is_some() && !found.words_only => {
+            nameless(cx, question, best, &passages, &others, far).await
+        }
+        _ => None,
+    };
     if spread == Spread::Passages {
         score_sentences(cx, site, &query, &mut passages).await?;
     }
     let passages = passages.into_iter().map(|(source, _)| source).collect();
     let budget = usize::try_from(settings.context_characters).unwrap_or_default();
     Ok(Finding {
-        retrieved: Retrieved { passages, runner_up, words_only: found.words_only, is_too_far, budget },
+        retrieved: Retrieved {
+            passages,
+            runner_up,
+            agreeing,
+            nameless,
+            words_only: found.words_only,
+            is_too_far,
+            budget,
+        },
         articles,
         fuser,
     })
+}
+
+/// The vector of a row's whole passage, if the built-in embedder made it: what closeness means differs with the embedder.
+fn built_in_vectors(cx: &Ctx, row: &chunk::Model) -> Option<Vec<Vec<f32>>> {
+    let is_built_in = *row.model == **cx.embeddings.model() && row.model == embedder::MODEL;
+    is_built_in.then(|| row.unpack_vectors()).filter(|vectors| !vectors.is_empty())
+}
+
+fn best_vector(cx: &Ctx, passages: &[(Source, chunk::Model)]) -> Option<Vec<f32>> {
+    built_in_vectors(cx, &passages.first()?.1)?.into_iter().next()
+}
+
+/// The articles that say what the best passage says.
+fn agree(cx: &Ctx, passages: &[(Source, chunk::Model)]) -> HashSet<ArticleId> {
+    let compared = |(source, row): &(Source, chunk::Model)| {
+        let vector = built_in_vectors(cx, row).and_then(|vectors| vectors.into_iter().next());
+        (source.article, source.text.clone(), vector)
+    };
+    let all: Vec<_> = passages.iter().map(compared).collect();
+    let all: Vec<Compared<'_>> = all
+        .iter()
+        .map(|(article, text, vector)| Compared { article: *article, text, vector: vector.clone() })
+        .collect();
+    agreeing(&all)
+}
+
+/// Puts the article first that says the same in the visitor's language, or, for want of one in German, in English.
+fn prefer(passages: &mut [(Source, chunk::Model)], agreeing: &HashSet<ArticleId>, language: Language) {
+    let Some(best) = passages.first().map(|(source, _)| source.article) else { return };
+    let speaks = |tag: &str, language: Language| Language::of_tag(tag) == Some(language);
+    let says_it = |source: &Source| source.article == best || agreeing.contains(&source.article);
+    let wanted = [language, Language::English].into_iter().find_map(|wanted| {
+        let mut said = passages.iter().map(|(source, _)| source).filter(|source| says_it(source));
+        said.find(|source| speaks(&source.language, wanted)).map(|source| source.article)
+    });
+    // Turkish readers are no better off with English.
+    let is_worth = |article: &ArticleId| {
+        let tag =
+            passages.iter().find(|(source, _)| source.article == *article).map(|(source, _)| source.language.clone());
+        language != Language::Turkish || tag.is_some_and(|tag| speaks(&tag, language))
+    };
+    if let Some(article) = wanted.filter(is_worth) {
+        passages.sort_by_key(|(source, _)| source.article != article);
+    }
+}
+
+/// What the best passage and the best other one measure when names that the question shares with the best are left out.
+async fn nameless(
+    cx: &Ctx,
+    question: &str,
+    best: &Source,
+    passages: &[(Source, chunk::Model)],
+    others: &HashSet<ArticleId>,
+    far: impl Fn(&[f32]) -> Option<f32>,
+) -> Option<(f32, f32)> {
+    let left = without_names(question, &best.text, &best.language)?;
+    let vector = cx.embeddings.query(&left).await.ok()?;
+    let measured = |(source, row): &(Source, chunk::Model)| {
+        let vectors = built_in_vectors(cx, row)?;
+        let (whole, sentences) = vectors.split_first()?;
+        let whole = cosine(&vector, whole);
+        let sentence = sentences.iter().map(|sentence| cosine(&vector, sentence)).reduce(f32::max).unwrap_or(whole);
+        Some((whole + sentence) / 2.0 + source.lexical * source.lexical)
+    };
+    let of = |fits: &dyn Fn(&Source) -> bool| {
+        passages.iter().filter(|(source, _)| fits(source)).filter_map(measured).reduce(f32::max)
+    };
+    let second = of(&|source| others.contains(&source.article)).into_iter().chain(far(&vector)).reduce(f32::max)?;
+    Some((of(&|source| source.article == best.article)?, second))
 }
 
 fn articles_in(matches: &[Match]) -> usize {
@@ -220,6 +334,7 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
     };
     let Some(body) = store::lookup_body(&cx.db(), best, version).await? else { return Ok(()) };
     let lists = lists(&body);
+    let wants_number = understanding::asks_how_much(&query.text);
     for (source, row) in passages.iter_mut().filter(|(source, _)| source.article == best) {
         let start = usize::try_from(source.start_byte).unwrap_or_default();
         let passage = start..start + source.text.len();
@@ -232,19 +347,23 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
             let vector = if vectors.len() == 1 { vectors.first() } else { vectors.get(nth + 1) };
             query.vector.as_deref().zip(vector).map_or(0.0, |(question, sentence)| cosine(question, sentence))
         };
-        let sentence = |(nth, (range, coverage)): (usize, (_, f32))| Sentence {
-            quote: quote(&lists, &passage, &range),
-            range,
-            score: dense(nth) + SENTENCE_WEIGHT * coverage,
+        let number = |range: &Range<usize>| match wants_number && has_number(&source.text[range.clone()]) {
+            true => NUMBER,
+            false => 0.0,
         };
-        source.sentences = ranges.into_iter().zip(coverages).enumerate().map(sentence).collect();
+        let sentence = |(nth, (range, coverage)): (usize, (Range<usize>, f32))| Sentence {
+            quote: quote(&lists, &passage, &range),
+            score: dense(nth) + SENTENCE_WEIGHT * coverage + number(&range),
+            range,
+        };
+        let sentences = ranges.into_iter().zip(coverages).enumerate().map(sentence).collect();
+        source.sentences = sentences;
     }
     Ok(())
 }
 
-/// Of vectors of length 1.
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+fn has_number(text: &str) -> bool {
+    text.chars().any(|c| c.is_ascii_digit())
 }
 
 #[cfg(test)]

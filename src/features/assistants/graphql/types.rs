@@ -185,6 +185,9 @@ pub struct AssistantProfile {
     pub(crate) language: String,
     /// What it greets with; empty for nothing.
     pub(crate) welcome_text: String,
+    /// That it is an AI assistant and no human, in its language. A widget shows it before the first answer; it is always
+    /// there and no setting changes it.
+    pub(crate) disclosure: String,
     /// False when it is switched off or was deleted: it starts no conversations and writes no answers.
     pub(crate) enabled: bool,
 }
@@ -194,10 +197,22 @@ impl From<assistant::Model> for AssistantProfile {
         Self {
             id: row.id,
             name: row.name,
+            disclosure: disclosure(&row.language).to_owned(),
             language: row.language,
             welcome_text: row.welcome_text,
             enabled: row.enabled && row.deleted_at.is_none(),
         }
+    }
+}
+
+/// What an assistant says of itself in a language of this product, else in English.
+fn disclosure(language: &str) -> &'static str {
+    match language.split('-').next() {
+        Some("tr") => {
+            "Size bir yapay zekâ asistanı cevap veriyor, insan değil. Dilediğinizde bir temsilci isteyebilirsiniz."
+        }
+        Some("de") => "Hier antwortet ein KI-Assistent, kein Mensch. Sie können jederzeit nach einer Person fragen.",
+        _ => "An AI assistant answers here, not a human. You can ask for a person at any time.",
     }
 }
 

@@ -1,0 +1,160 @@
+//! What visitors say besides questions, and in what language they are answered.
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{
+        app::{Options, TestApp},
+        people::{Site, Visitor, text},
+        ws::Ws,
+    },
+    typed_answers::EVENTS,
+};
+
+struct Shop {
+    app: TestApp,
+    site: Site,
+}
+
+impl Shop {
+    async fn new() -> Self {
+        let app = TestApp::with(Options::default()).await;
+        let site = app.site("acme").await;
+        app.assistant(&site, json!({})).await;
+        app.article(&site, "İade koşulları", "Ürünleri 14 gün içinde ücretsiz iade edebilirsiniz.").await;
+        app.article(&site, "Kargo ücreti", "Kargo ücreti 49 liradır. 500 liranın üzerinde ücretsizdir.").await;
+        app.article(&site, "Mağaza adresi", "Mağazamız Kadıköy'de, Moda Caddesi 12 numaradadır.").await;
+        Self { app, site }
+    }
+
+    async fn talk(&self) -> Talk<'_> {
+        let visitor = self.app.visitor(&self.site).await;
+        let conversation = self.app.conversation(&visitor).await;
+        let mut ws = Ws::signed_in(&self.app.ws_url(), Some(&visitor.token)).await;
+        ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": "beginning" })).await;
+        Talk { app: &self.app, visitor, conversation, ws }
+    }
+}
+
+struct Talk<'a> {
+    app: &'a TestApp,
+    visitor: Visitor,
+    conversation: String,
+    ws: Ws,
+}
+
+impl Talk<'_> {
+    /// The answer to a message.
+    async fn ask(&mut self, body: &str) -> Value {
+        self.app.say(&self.visitor.token, &self.conversation, body).await;
+        let events = self.ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunFinished").await;
+        events[events.len() - 1]["conversationEvents"]["answer"].clone()
+    }
+
+    async fn action(&mut self, body: &str) -> String {
+        text(&self.ask(body).await["action"])
+    }
+}
+
+#[tokio::test]
+async fn small_talk_gets_a_few_words_and_no_article() {
+    let shop = Shop::new().await;
+    let mut talk = shop.talk().await;
+    assert_eq!(talk.action("Kargo ücreti ne kadar?").await, "ANSWER");
+    for said in [
+        "tamam",
+        "görüşürüz",
+        "👍",
+        "süper, çok işime yaradı",
+        "Thanks, that worked!",
+        "Thanks a lot, that helped",
+        "hayır",
+        "naber",
+        "evet",
+    ] {
+        let answer = talk.ask(said).await;
+        assert_eq!((&answer["action"], &answer["citations"]), (&json!("CLARIFY"), &json!([])), "{said} {answer}");
+        assert!(text(&answer["text"]).chars().count() < 90, "{answer}");
+    }
+    let answer = shop.talk().await.ask("😀").await;
+    assert_eq!((&answer["action"], &answer["citations"]), (&json!("CLARIFY"), &json!([])), "{answer}");
+}
+
+#[tokio::test]
+async fn who_writes_is_told_in_every_language() {
+    let shop = Shop::new().await;
+    for (asked, told) in [
+        ("Siz robot musunuz?", "yapay zekâ"),
+        ("Are you a robot?", "AI assistant"),
+        ("Bist du ein Mensch?", "KI-Assistent"),
+    ] {
+        let mut talk = shop.talk().await;
+        let answer = talk.ask(asked).await;
+        assert!(text(&answer["text"]).contains(told), "{answer}");
+        assert_eq!(talk.action("ok").await, "HANDOFF");
+    }
+}
+
+#[tokio::test]
+async fn a_no_is_no_yes() {
+    let shop = Shop::new().await;
+    for no in ["Hayır, tamam", "Nein, ok", "tamam boşver", "ok bye"] {
+        let mut talk = shop.talk().await;
+        assert_eq!(talk.action("Uzay mekiğiniz ne zaman kalkıyor?").await, "ABSTAIN");
+        assert_eq!(talk.action(no).await, "CLARIFY", "{no}");
+    }
+    for yes in ["evet bağlayın", "tamam", "Ja, gerne"] {
+        let mut talk = shop.talk().await;
+        assert_eq!(talk.action("Uzay mekiğiniz ne zaman kalkıyor?").await, "ABSTAIN");
+        assert_eq!(talk.action(yes).await, "HANDOFF", "{yes}");
+    }
+    let wish = shop.talk().await.action("Ekibime yeni bir agent eklemek istiyorum").await;
+    assert_ne!(wish, "HANDOFF");
+}
+
+#[tokio::test]
+async fn an_earlier_question_does_not_leak_into_the_next() {
+    let shop = Shop::new().await;
+    let mut talk = shop.talk().await;
+    assert!(text(&talk.ask("Kargo ücreti ne kadar?").await["text"]).contains("49"));
+    let answer = talk.ask("Mağazanız nerede?").await;
+    assert!(!text(&answer["text"]).contains("49 lira"), "{answer}");
+}
+
+#[tokio::test]
+async fn two_questions_get_two_answers() {
+    let shop = Shop::new().await;
+    let both = "Kargo ücreti ne kadar? Ürünü kaç gün içinde iade edebilirim?";
+    let answer = shop.talk().await.ask(both).await;
+    let said = text(&answer["text"]);
+    assert!(said.contains("49") && said.contains("14 gün"), "{said}");
+    assert_eq!(
+        answer["citations"].as_array().map(Vec::len),
+        Some(answer["citations"].as_array().map_or(0, |all| {
+            all.iter().map(|one| one["number"].clone()).collect::<std::collections::HashSet<_>>().len()
+        }))
+    );
+    let half = "Kargo ücreti ne kadar? Uzay mekiğiniz ne zaman kalkıyor?";
+    let said = text(&shop.talk().await.ask(half).await["text"]);
+    assert!(said.contains("49") && said.contains("Uzay mekiğiniz"), "{said}");
+}
+
+#[tokio::test]
+async fn the_language_is_the_visitors() {
+    let shop = Shop::new().await;
+    let hello = |body: &'static str, locale: Option<&'static str>| {
+        let shop = &shop;
+        async move {
+            let mut talk = shop.talk().await;
+            if let Some(locale) = locale {
+                let set = "mutation U($i: UpdateVisitorInput!) { updateVisitor(input: $i) { visitor { id } } }";
+                shop.app.run(Some(&talk.visitor.token), set, json!({ "i": { "locale": locale } })).await;
+            }
+            text(&talk.ask(body).await["text"])
+        }
+    };
+    assert!(hello("Hi", None).await.contains("Hello"));
+    assert!(hello("Guten Tag", None).await.contains("Hallo"));
+    assert!(hello("👋", Some("de-AT")).await.contains("Hallo"));
+    assert!(hello("👋", None).await.contains("Merhaba"));
+}

@@ -1,0 +1,210 @@
+//! What a visitor's message is: a greeting, thanks, an acknowledgement, yes, no, a goodbye, the question whether a robot
+//! writes, the wish for a person, or a question. In Turkish, English and German.
+//!
+//! ```
+//! use understanding::{Kind, understand};
+//!
+//! assert_eq!(understand("ok teşekkürler 👍").kind, Kind::Thanks);
+//! assert_eq!(understand("Hayır, tamam").kind, Kind::No);
+//! assert_eq!(understand("Teşekkürler, peki kargo ücreti ne kadar?").kind, Kind::Question);
+//! ```
+//!
+//! A question is the default: taking small talk for a question costs a needless search, taking a question for small talk
+//! costs somebody an answer. A message is therefore anything else only when *all* its words are accounted for by phrases
+//! of `rules/`, or when a pattern for a robot or a person is found that other words do not turn into a question.
+//!
+//! Words are compared folded (lower case, no accents), with repeated letters counted once (`thanksss`), and long ones with
+//! one typing error. The pure functions here never fail and read nothing: the rules are part of the program.
+//!
+//! Reading order: `words` (a text's words and emoji) → `rules` (the files) → `parse` (phrases over words) → here.
+
+mod parse;
+mod rules;
+mod words;
+
+use rules::{Role, Rules};
+
+/// A language of this product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// Turkish.
+    Turkish,
+    /// English.
+    English,
+    /// German.
+    German,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Turkish, Self::English, Self::German];
+
+    /// Its BCP 47 tag.
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Turkish => "tr",
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+}
+
+/// Some languages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Languages([bool; 3]);
+
+impl Languages {
+    /// All of them: nothing is known.
+    pub const ANY: Self = Self([true; 3]);
+
+    /// True when a language is among them.
+    #[must_use]
+    pub fn contains(self, language: Language) -> bool {
+        self.0[language as usize]
+    }
+
+    /// The language, when there is only one.
+    #[must_use]
+    pub fn only(self) -> Option<Language> {
+        let mut found = Language::ALL.into_iter().filter(|language| self.contains(*language));
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    fn of(language: Language) -> Self {
+        Self(Language::ALL.map(|other| other == language))
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(Language::ALL.map(|language| self.contains(language) || other.contains(language)))
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(Language::ALL.map(|language| self.contains(language) && other.contains(language)))
+    }
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Hello; how are you.
+    Greeting,
+    /// Thank you; that helped.
+    Thanks,
+    /// All right; I see.
+    Acknowledgement,
+    /// Yes.
+    Yes,
+    /// No; not needed.
+    No,
+    /// Goodbye.
+    Goodbye,
+    /// Is it a robot who writes; who is it?
+    Robot,
+    /// A person is wanted.
+    Person,
+    /// Anything else: a question, a complaint, a story.
+    Question,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Greeting,
+        Self::Thanks,
+        Self::Acknowledgement,
+        Self::Yes,
+        Self::No,
+        Self::Goodbye,
+        Self::Robot,
+        Self::Person,
+        Self::Question,
+    ];
+
+    /// Its name in the files of utterances.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Thanks => "thanks",
+            Self::Acknowledgement => "acknowledgement",
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Goodbye => "goodbye",
+            Self::Robot => "robot",
+            Self::Person => "person",
+            Self::Question => "question",
+        }
+    }
+}
+
+/// What was understood of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Understood {
+    /// What it is.
+    pub kind: Kind,
+    /// True for what both greets and parts, as `iyi günler`, and for a lone smile: within a conversation it is a goodbye
+    /// or an acknowledgement rather than a greeting.
+    pub is_open: bool,
+    /// True where it takes up an offer: `yes`, and a mere `ok`.
+    pub consents: bool,
+    /// The languages in which it can be said: any for a question, and for what all of them say.
+    pub languages: Languages,
+}
+
+/// With so many words, a question mark makes a question even of words of small talk.
+const ASKING_WORDS: usize = 3;
+
+/// Understands a message by itself, without what was said before.
+#[must_use]
+pub fn understand(text: &str) -> Understood {
+    let rules = Rules::get();
+    let words = words::words(text);
+    let nothing = Understood { kind: Kind::Question, is_open: false, consents: false, languages: Languages::ANY };
+    if words.is_empty() {
+        return nothing;
+    }
+    let covered = parse::cover(rules, &words);
+    let kind = parse::spot(rules, &words, covered.as_ref()).or_else(|| covered.as_ref().and_then(|found| found.kind()));
+    let Some(kind) = kind else { return nothing };
+    // "Is it all good?" is made of words of small talk, but asks.
+    let says = matches!(kind, Kind::Thanks | Kind::Acknowledgement | Kind::Yes | Kind::No | Kind::Goodbye);
+    if says && text.contains('?') && words.len() >= ASKING_WORDS {
+        return nothing;
+    }
+    let is_open = kind == Kind::Greeting && covered.as_ref().is_some_and(|found| !found.has(Role::Greeting));
+    let languages = match &covered {
+        Some(found) => found.languages(),
+        None => parse::spotted_languages(rules, &words),
+    };
+    let consents = kind == Kind::Yes || kind == Kind::Acknowledgement && parse::is_there(rules, &words, Role::Consent);
+    Understood { kind, is_open, consents, languages }
+}
+
+/// Cuts a message into the questions it asks, each with the words around it; the whole message when it asks one or none.
+///
+/// Only what asks by itself counts as a question of its own: `And on Sundays?` stays with the question before it.
+#[must_use]
+pub fn questions(text: &str) -> Vec<&str> {
+    parse::questions(text)
+}
+
+/// True for a question that may need the one before it to be understood: `and abroad?`, `how long?`. It has a word or two
+/// of its own at most, and either begins as what goes on or asks for nothing by itself.
+#[must_use]
+pub fn goes_on(text: &str) -> bool {
+    parse::goes_on(text)
+}
+
+/// True for a question that wants a number: how much, how many, how long.
+#[must_use]
+pub fn asks_how_much(text: &str) -> bool {
+    parse::is_there(Rules::get(), &words::words(text), Role::Amount)
+}
+
+/// The one sentence of a message that asks, where there is more in it: `It is two weeks now, I am furious. When will it
+/// come?`
+#[must_use]
+pub fn asking_part(text: &str) -> Option<&str> {
+    parse::asking_part(text)
+}

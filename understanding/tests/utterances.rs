@@ -1,0 +1,154 @@
+//! How many of the labelled utterances are understood: fails when the rules get worse.
+
+#![expect(clippy::unwrap_used, reason = "a file of utterances that cannot be read fails the test")]
+
+use understanding::{Kind, Language, asking_part, asks_how_much, goes_on, questions, understand};
+
+struct Utterance {
+    kind: Kind,
+    language: &'static str,
+    text: &'static str,
+}
+
+fn read(file: &'static str) -> Vec<Utterance> {
+    let utterance = |line: &'static str| {
+        let mut parts = line.split('\t');
+        let (kind, language, text) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
+        let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).unwrap();
+        Utterance { kind, language, text }
+    };
+    file.lines().filter(|line| !line.starts_with('#')).map(utterance).collect()
+}
+
+/// Asserts the share in percent that is understood: of all, and of each kind.
+fn assert_right(file: &'static str, of_all: f64, of_each: f64) {
+    let utterances = read(file);
+    let share = |of: &[&Utterance]| {
+        let wrong: Vec<_> = of.iter().filter(|known| understand(known.text).kind != known.kind).collect();
+        let texts: Vec<&str> = wrong.iter().map(|known| known.text).collect();
+        (100.0 * (1.0 - wrong.len() as f64 / of.len() as f64), texts)
+    };
+    let (right, wrong) = share(&utterances.iter().collect::<Vec<_>>());
+    assert!(right >= of_all, "{right:.1} % are right; wrong: {wrong:?}");
+    for kind in Kind::ALL {
+        let (right, wrong) = share(&utterances.iter().filter(|known| known.kind == kind).collect::<Vec<_>>());
+        assert!(right >= of_each, "{}: {right:.1} % are right; wrong: {wrong:?}", kind.name());
+    }
+}
+
+#[test]
+fn what_the_rules_were_written_for_is_understood() {
+    assert_right(include_str!("../utterances/train.tsv"), 99.5, 97.0);
+}
+
+#[test]
+fn utterances_that_were_held_back_are_understood() {
+    assert_right(include_str!("../utterances/test.tsv"), 98.5, 95.0);
+}
+
+#[test]
+fn later_utterances_are_understood() {
+    assert_right(include_str!("../utterances/later.tsv"), 99.0, 97.0);
+}
+
+#[test]
+fn no_question_is_taken_for_small_talk() {
+    let files = [
+        include_str!("../utterances/train.tsv"),
+        include_str!("../utterances/test.tsv"),
+        include_str!("../utterances/later.tsv"),
+    ];
+    for question in files.into_iter().flat_map(read).filter(|known| known.kind == Kind::Question) {
+        assert_eq!(understand(question.text).kind, Kind::Question, "{}", question.text);
+    }
+}
+
+#[test]
+fn a_language_that_is_told_is_nearly_always_right() {
+    let known = read(include_str!("../utterances/test.tsv"));
+    let told: Vec<_> = known
+        .iter()
+        .filter_map(|known| understand(known.text).languages.only().map(|language| (language.tag(), known)))
+        .collect();
+    let wrong: Vec<_> =
+        told.iter().filter(|(tag, known)| *tag != known.language).map(|(_, known)| known.text).collect();
+    assert!(told.len() > 200 && wrong.len() <= 2, "{} told, wrong: {wrong:?}", told.len());
+    for (text, language) in [
+        ("Hello", Some(Language::English)),
+        ("Merhaba", Some(Language::Turkish)),
+        ("Guten Tag", Some(Language::German)),
+        ("Danke dir", Some(Language::German)),
+        ("Hi", None),
+        ("👍", None),
+        ("ok", None),
+    ] {
+        assert_eq!(understand(text).languages.only(), language, "{text}");
+    }
+    assert!(!understand("Hi").languages.contains(Language::Turkish));
+}
+
+#[test]
+fn what_greets_and_parts_alike_is_open() {
+    for (text, kind, is_open) in [
+        ("iyi günler", Kind::Greeting, true),
+        ("😀", Kind::Greeting, true),
+        ("merhaba, iyi günler", Kind::Greeting, false),
+        ("teşekkürler, iyi günler", Kind::Goodbye, false),
+    ] {
+        let understood = understand(text);
+        assert_eq!((understood.kind, understood.is_open), (kind, is_open), "{text}");
+    }
+}
+
+#[test]
+fn several_questions_are_told_apart() {
+    for (text, expected) in [
+        ("Kargo ücreti ne kadar? Mağazanız nerede?", vec!["Kargo ücreti ne kadar?", "Mağazanız nerede?"]),
+        ("Kargo ücreti ne kadar?\nMağazanız nerede?", vec!["Kargo ücreti ne kadar?", "Mağazanız nerede?"]),
+        ("Merhaba. Where do you ship?", vec!["Merhaba. Where do you ship?"]),
+        (
+            "Hi! I bought a cup. How do I return it? And what does shipping cost? Thanks",
+            vec!["Hi! I bought a cup. How do I return it?", "And what does shipping cost? Thanks"],
+        ),
+        ("Do you ship abroad? Really?", vec!["Do you ship abroad? Really?"]),
+        ("nasılsınız? kargo ücreti ne kadar?", vec!["nasılsınız? kargo ücreti ne kadar?"]),
+        ("kargom nerede", vec!["kargom nerede"]),
+        ("", vec![""]),
+        ("kargo ne zaman gelir\nadresinizi yazar mısınız", vec!["kargo ne zaman gelir", "adresinizi yazar mısınız"]),
+        ("Kargo ücreti ne kadar ve iade süresi kaç gün?", vec!["Kargo ücreti ne kadar", "iade süresi kaç gün?"]),
+        ("How much is shipping and where is your shop?", vec!["How much is shipping", "where is your shop?"]),
+        ("Was kostet der Versand und wo ist euer Laden?", vec!["Was kostet der Versand", "wo ist euer Laden?"]),
+        ("I want to know how and where I can return it", vec!["I want to know how and where I can return it"]),
+    ] {
+        assert_eq!(questions(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_goes_on_needs_the_question_before_it() {
+    for text in
+        ["and abroad?", "ne zaman?", "Peki yurt dışına?", "How long?", "Und nach Österreich?", "yurt dışı?", "why"]
+    {
+        assert!(goes_on(text), "{text}");
+    }
+    for text in [
+        "Mağazanız nerede?",
+        "Where is your shop?",
+        "Kargo ücreti ne kadar?",
+        "Wo ist euer Laden?",
+        "İade süresi kaç gün?",
+        "Can I pay by card?",
+    ] {
+        assert!(!goes_on(text), "{text}");
+    }
+}
+
+#[test]
+fn the_part_that_asks_is_found_in_a_complaint() {
+    let text = "Siparişim iki haftadır gelmedi, çok sinirliyim! Kargom ne zaman gelir?";
+    assert_eq!(asking_part(text), Some("Kargom ne zaman gelir?"));
+    assert_eq!(asking_part("Kargom ne zaman gelir?"), None);
+    assert_eq!(asking_part("Berbat bir hizmet. Çok kötü."), None);
+    assert!(asks_how_much("How long do I have to return a cup?") && asks_how_much("iade kaç gün"));
+    assert!(!asks_how_much("Where is my parcel?"));
+}
