@@ -225,9 +225,14 @@ async fn write(
         };
         match piece {
             Some(Ok(Piece::Text(text))) => send(prepared.shown(&text)),
+            Some(Ok(Piece::Withdrawn)) => {
+                prepared.withdrawn();
+                writing.clear();
+            }
             Some(Ok(Piece::Done { finish, usage })) => {
                 send(prepared.rest());
-                let cut = finish == Finish::Length;
+                // Half an answer that a filter stopped is no answer either.
+                let cut = finish != Finish::Stop;
                 if !cut
                     && !is_draft
                     && let Some(closing) = prepared.closing(&writing.progress().text)
@@ -239,7 +244,7 @@ async fn write(
             Some(Err(error)) => {
                 tracing::warn!(run.id = %run.id, error = %error, "a model did not complete its answer");
                 send(prepared.rest());
-                let nothing = writing.progress().index < 0;
+                let nothing = writing.progress().text.is_empty();
                 break if nothing { End::Failed(FailureReason::ProviderFailed) } else { End::Interrupted };
             }
             None => {

@@ -215,7 +215,7 @@ impl Asking {
         match (piece, pass.take()) {
             (Ok(Piece::Done { .. }), Some(pass)) => pass.succeeded(),
             (Err(error), Some(pass)) => pass.failed(error, self.cx.clock.now()),
-            (Ok(Piece::Text(_)), waiting) => *pass = waiting,
+            (Ok(Piece::Text(_) | Piece::Withdrawn), waiting) => *pass = waiting,
             (Ok(Piece::Done { .. }) | Err(_), None) => {}
         }
     }

@@ -37,6 +37,8 @@ pub(crate) enum ProviderFailure {
     NotUnderstood,
     /// The answer broke off.
     CutOff,
+    /// It said nothing: it thought until `maxTokens` was used up, for example. That is paid all the same.
+    NoWords,
     /// It was not asked, because it had failed several times in a row and is left alone for a while.
     CircuitOpen,
     /// It was not asked, because the site's budget of the day does not allow it.
@@ -60,6 +62,7 @@ impl From<Cause> for ProviderFailure {
             Cause::Failing => Self::ProviderError,
             Cause::NotUnderstood => Self::NotUnderstood,
             Cause::Cut => Self::CutOff,
+            Cause::Wordless => Self::NoWords,
         }
     }
 }
@@ -83,6 +86,9 @@ impl ProviderFailure {
             Self::Timeout => "The provider did not answer in time. A local one may be loading the model: try again.",
             Self::ProviderError => "The provider has trouble of its own. Try again later.",
             Self::NotUnderstood => "What answers there is not this provider's API. Check the provider and the address.",
+            Self::NoWords => {
+                "The model said nothing, but may have thought. Raise `maxTokens`, or take a model that thinks less."
+            }
             Self::CircuitOpen => "It failed several times in a row and is tried again soon. Test it to try it at once.",
             Self::OverBudget => {
                 "The budget of the day is used up. Raise it in the site's settings or wait for tomorrow."

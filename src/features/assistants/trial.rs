@@ -130,6 +130,7 @@ async fn ask(
                 let room = SHOWN.saturating_sub(trial.text.chars().count());
                 trial.text.extend(text.chars().take(room));
             }
+            Piece::Withdrawn => trial.text.clear(),
             Piece::Done { .. } => {
                 cx.models.circuits().succeeded(&target);
                 return Ok(());
