@@ -39,6 +39,7 @@ mod m20261121_8_site_keys;
 mod m20261121_9_assistant_keys;
 mod m20261129_1_job_lanes;
 mod m20261129_8_epochs;
+mod m20261130_2_index_problems;
 
 /// Applies and lists the migrations.
 pub struct Migrator;
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_41_lost_dashboards::Migration),
             Box::new(m20261129_1_job_lanes::Migration),
             Box::new(m20261129_8_epochs::Migration),
+            Box::new(m20261130_2_index_problems::Migration),
         ]
     }
 }
