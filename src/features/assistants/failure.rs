@@ -68,8 +68,36 @@ impl From<Cause> for ProviderFailure {
 }
 
 impl ProviderFailure {
+    /// True where it stays until somebody does something about it.
+    pub(super) fn stays(self) -> bool {
+        match self {
+            Self::NotConfigured
+            | Self::AddressRefused
+            | Self::NoModel
+            | Self::KeyRefused
+            | Self::NoCredit
+            | Self::ModelUnknown
+            | Self::CircuitOpen => true,
+            Self::RequestRefused
+            | Self::Filtered
+            | Self::RateLimited
+            | Self::Unreachable
+            | Self::Timeout
+            | Self::ProviderError
+            | Self::NotUnderstood
+            | Self::CutOff
+            | Self::NoWords
+            | Self::OverBudget => false,
+        }
+    }
+
+    /// False for what is not the provider's: a question that its filter stopped, or the site's own budget.
+    pub(super) fn is_providers(self) -> bool {
+        !matches!(self, Self::Filtered | Self::OverBudget)
+    }
+
     /// What an admin can do about it.
-    pub(super) fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::NotConfigured => "Give the assistant an address or a key, or ask who runs the server to set one.",
             Self::AddressRefused => "Use a public HTTPS address, or ask who runs the server to allow private ones.",

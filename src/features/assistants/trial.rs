@@ -18,6 +18,7 @@ use super::{
     failure::ProviderFailure,
     keys::{self, KeyChange},
     model::Changes,
+    watch,
 };
 use crate::{
     features::{accounts, sites},
@@ -133,6 +134,7 @@ async fn ask(
             Piece::Withdrawn => trial.text.clear(),
             Piece::Done { .. } => {
                 cx.models.circuits().succeeded(&target);
+                watch::answered(cx, at.site, candidate).await;
                 return Ok(());
             }
         }

@@ -336,7 +336,7 @@ const MANNERS_TRIED: usize = 8;
 
 /// Sends the request and returns once the vendor has begun to answer. A request that is refused for its manner only is
 /// sent again in another.
-async fn open(endpoint: &Endpoint, wire: &Wire, asking: &Asking) -> Result<Response, ModelError> {
+async fn open(endpoint: &Endpoint, wire: &Wire, asking: &Asking) -> Result<(Response, Manner), ModelError> {
     let known = endpoint.manners.of(&endpoint.base_url, &asking.model).manner.unwrap_or(wire.manner);
     let mut tried = vec![];
     let mut manner = known;
@@ -354,19 +354,25 @@ async fn open(endpoint: &Endpoint, wire: &Wire, asking: &Asking) -> Result<Respo
                 if manner != known {
                     endpoint.manners.learn(&endpoint.base_url, &asking.model, |known| known.manner = Some(manner));
                 }
-                return begun(wire, response);
+                return begun(wire, response).map(|response| (response, manner));
             }
-            Err(refused) => match other_manner(wire, &asking.prompt, &refused, &tried) {
-                Some(other) if tried.len() < MANNERS_TRIED => manner = other,
-                Some(_) | None => return Err(refused.error),
-            },
+            Err(refused) => {
+                match refused.said.as_ref().and_then(|said| other_manner(wire, &asking.prompt, said, &tried)) {
+                    Some(other) if tried.len() < MANNERS_TRIED => manner = other,
+                    Some(_) | None => return Err(refused.error),
+                }
+            }
         }
     }
 }
 
 /// Another manner of asking, where a refusal names what it does not take, or says nothing at all.
-fn other_manner(wire: &Wire, prompt: &Prompt, refused: &Refused, tried: &[Manner]) -> Option<Manner> {
-    let (status, words) = refused.said.as_ref()?;
+fn other_manner(
+    wire: &Wire,
+    prompt: &Prompt,
+    (status, words): &(StatusCode, ErrorWords),
+    tried: &[Manner],
+) -> Option<Manner> {
     let manner = *tried.last()?;
     if !(400..=599).contains(&status.as_u16()) || matches!(status.as_u16(), 401..=404 | 408 | 429) {
         return None;
@@ -381,6 +387,13 @@ fn other_manner(wire: &Wire, prompt: &Prompt, refused: &Refused, tried: &[Manner
     }
     let named = wire.optional.iter().filter(|part| part.names().iter().any(|name| words.mentions(name)));
     named.filter_map(|part| part.left_out(manner, prompt, tried)).find(|other| !tried.contains(other))
+}
+
+/// The same for a refusal within a stream, whose status was 200.
+fn in_other_words(wire: &Wire, prompt: &Prompt, error: &Value, manner: Manner) -> Option<Manner> {
+    let words = ErrorWords::of(error);
+    let status = words.status().unwrap_or(StatusCode::BAD_REQUEST);
+    if words.is_empty() { None } else { other_manner(wire, prompt, &(status, words), &[manner]) }
 }
 
 /// The conversation as every vendor takes it: the visitor begins, the sides take turns, and nobody says nothing.
@@ -446,7 +459,7 @@ fn said(endpoint: Endpoint, wire: &'static Wire, asking: Arc<Asking>) -> Reply {
         let mut limit = first_byte;
         let mut deadline = Instant::now() + limit;
         let opened = timeout_at(deadline, open(&endpoint, wire, &asking)).await;
-        let response = opened.unwrap_or_else(|_| Err(silent(limit)))?;
+        let (response, manner) = opened.unwrap_or_else(|_| Err(silent(limit)))?;
         let mut body = response.bytes_stream();
         let mut frames = Frames::new(wire.framing);
         let mut halves = Halves::default();
@@ -465,6 +478,15 @@ fn said(endpoint: Endpoint, wire: &'static Wire, asking: Arc<Asking>) -> Reply {
                 match frames.take(ended) {
                     Ok(Some(data)) => {
                         for object in answer.objects(&data)? {
+                            // Gateways refuse in the stream what they were not told in time.
+                            if !answer.spoken
+                                && let Some(refused) = error(&object)
+                                && let Some(other) = in_other_words(wire, &asking.prompt, refused, manner)
+                            {
+                                endpoint.manners.learn(&endpoint.base_url, &asking.model, |known| known.manner = Some(other));
+                                let what = in_stream(refused).what().to_owned();
+                                Err(ModelError::Retry { cause: Cause::Failing, after: Some(Duration::ZERO), what })?;
+                            }
                             let text = (wire.read)(&mut answer, &object)?.map(|text| halves.join(text));
                             if let Some(text) = text.filter(|text| !text.is_empty()) {
                                 spoke = true;
@@ -633,6 +655,16 @@ impl Answer {
                 Ok(list.into_iter().filter_map(object).collect())
             }
             Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => Ok(vec![]),
+            // Some servers leave out the empty lines between events.
+            Err(_) if data.contains('\n') => {
+                let mut objects = vec![];
+                for line in data.lines() {
+                    objects.extend(self.objects(line)?);
+                }
+                // The end mark must not hide what stands before it.
+                self.closed &= objects.is_empty();
+                Ok(objects)
+            }
             Err(error) => self.fail(malformed(&error)).map(|()| vec![]),
         }
     }

@@ -30,7 +30,7 @@ pub(super) struct Lines {
 impl Lines {
     /// True until something but white space has arrived.
     pub(super) fn is_new(&self) -> bool {
-        self.buffer.iter().all(u8::is_ascii_whitespace)
+        !self.begun && self.buffer.iter().all(u8::is_ascii_whitespace)
     }
 
     /// Adds bytes that arrived.
