@@ -80,15 +80,6 @@ impl Writing {
         })
     }
 
-    /// Takes the text back; the chunks that are out stay numbered.
-    pub(super) fn clear(&self) {
-        self.board.with(|runs| {
-            if let Some(entry) = runs.get_mut(&self.run) {
-                entry.progress.text.clear();
-            }
-        });
-    }
-
     /// The text so far.
     pub(super) fn progress(&self) -> Progress {
         self.board.with(|runs| runs.get(&self.run).map(|entry| entry.progress.clone())).unwrap_or_default()

@@ -152,6 +152,17 @@ pub(super) struct Plain {
 }
 
 impl Plain {
+    /// For a model that is known to mark its thoughts, if it has any.
+    pub(super) fn of_known() -> Self {
+        Self { is_no_channel: true, ..Self::default() }
+    }
+
+    /// What can be shown where the next piece is long in coming: a beginning is then no name of a channel.
+    pub(super) fn settle(&mut self) -> Shown {
+        self.is_no_channel |= !matches!(self.part, Part::Bare(_));
+        self.read(false)
+    }
+
     /// What can be shown after a further piece.
     pub(super) fn push(&mut self, piece: &str) -> Shown {
         self.held.push_str(piece);
@@ -185,6 +196,11 @@ impl Plain {
         self.closed_ever
     }
 
+    /// True where thoughts were marked as such from their beginning on.
+    pub(super) fn marks_thoughts(&self) -> bool {
+        self.opened && !self.closed_ever
+    }
+
     /// Characters that were taken out.
     pub(super) fn hidden(&self) -> usize {
         self.hidden
@@ -210,6 +226,7 @@ impl Plain {
                 so_far.push_str(rest);
                 let Some(end) = so_far.find(BARE_FINAL).map(|at| at + BARE_FINAL.len()) else { return shown };
                 self.hidden += end;
+                self.closed_ever = true;
                 self.part = self.resumed();
                 rest = &rest[end - before..];
                 continue;

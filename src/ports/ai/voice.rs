@@ -58,7 +58,7 @@ pub(super) fn heard(
     learn: impl Fn(Begins) + Send + 'static,
 ) -> Reply {
     Box::pin(async_stream::stream! {
-        let mut plain = Plain::default();
+        let mut plain = if begins == Begins::Plainly { Plain::of_known() } else { Plain::default() };
         let mut wait = match begins {
             Begins::Plainly => Wait::No,
             Begins::Thinking => Wait::Thoughts(String::new()),
@@ -70,8 +70,10 @@ pub(super) fn heard(
                 Wait::Moment(_, None) | Wait::Thoughts(_) | Wait::No => Some(answer.next().await),
             };
             let Some(next) = next else {
-                let waited = std::mem::replace(&mut wait, Wait::No).words();
-                yield Ok(Piece::Text(waited));
+                let waited = std::mem::replace(&mut wait, Wait::No).words() + &plain.settle().text;
+                if !waited.is_empty() {
+                    yield Ok(Piece::Text(waited));
+                }
                 continue;
             };
             let shown = match &next {
@@ -86,13 +88,20 @@ pub(super) fn heard(
                     Wait::Thoughts(_) | Wait::Moment(..) => {}
                 }
             }
+            if let Wait::Moment(_, until) = &mut wait {
+                until.get_or_insert(Instant::now() + moment);
+            }
             match &mut wait {
                 _ if shown.text.is_empty() => {}
                 Wait::No => yield Ok(Piece::Text(shown.text)),
                 Wait::Thoughts(words) => words.push_str(&shown.text),
-                Wait::Moment(words, until) => {
-                    words.push_str(&shown.text);
-                    until.get_or_insert(Instant::now() + moment);
+                Wait::Moment(words, _) => words.push_str(&shown.text),
+            }
+            if plain.marks_thoughts() {
+                // What is no thought is known from here on.
+                let waited = std::mem::replace(&mut wait, Wait::No).words();
+                if !waited.is_empty() {
+                    yield Ok(Piece::Text(waited));
                 }
             }
             let end = match next {
@@ -115,7 +124,7 @@ pub(super) fn heard(
             if end.is_ok() {
                 if plain.closed_alone() {
                     learn(Begins::Thinking);
-                } else if begins == Begins::Unknown && has_text {
+                } else if has_text && (begins == Begins::Unknown || plain.marks_thoughts()) {
                     learn(Begins::Plainly);
                 }
             }
@@ -200,6 +209,15 @@ mod tests {
         assert_eq!(all(Begins::Thinking, &["İade"], DONE).await.0, [text("İade"), DONE], "it need not think");
         let (pieces, _) = all(Begins::Plainly, &said, DONE).await;
         assert_eq!(pieces, [text("pl"), text("an"), Ok(Piece::Withdrawn), text("İade"), text(" 30"), DONE]);
+    }
+
+    #[tokio::test]
+    async fn after_thoughts_that_are_marked_words_pass_as_they_come() {
+        let said = ["<think>plan", "</think>İade", " 30"];
+        for begins in [Begins::Thinking, Begins::Unknown] {
+            let (pieces, learnt) = all(begins, &said, DONE).await;
+            assert_eq!((pieces, learnt), (vec![text("İade"), text(" 30"), DONE], Some(Begins::Plainly)));
+        }
     }
 
     #[tokio::test]

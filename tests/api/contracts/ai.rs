@@ -186,7 +186,8 @@ async fn a_letter_cut_in_two_by_the_network_stays_whole() {
         openai.go();
         // Turns of the runtime in which the first part arrives by itself.
         for _ in 0..20 {
-            assert!(poll!(reply.next()).is_pending());
+            let early = poll!(reply.next());
+            assert!(early.is_pending(), "cut at {cut}: {early:?}");
             tokio::task::yield_now().await;
         }
         openai.go();
