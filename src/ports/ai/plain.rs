@@ -375,7 +375,8 @@ impl Plain {
     }
 
     fn show(&mut self, text: &str, shown: &mut Shown) {
-        let text = if self.trims { text.trim_start() } else { text };
+        // Nothing is said before the first word.
+        let text = if self.trims || !self.visible { text.trim_start() } else { text };
         if text.is_empty() {
             return;
         }
@@ -640,6 +641,7 @@ mod tests {
         ] {
             assert_eq!(read([written]), "", "{written}");
         }
+        assert_eq!((read([" ", "\n"]), read([" \n", " Evet"])), (String::new(), "Evet".to_owned()));
         assert_eq!(read(["<think>plan</think>NO_ANSWER"]), "NO_ANSWER");
     }
 
@@ -652,7 +654,6 @@ mod tests {
             "~~Eski~~ <s>99 TL</s> 79 TL",
             "analysis of costs",
             "Commentary",
-            " başta boşluk",
             "Bitmemiş <thi",
             "a <b>kalın</b> c <br/>",
         ] {
