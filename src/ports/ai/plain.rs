@@ -4,7 +4,7 @@
 //! `<|channel|>analysis<|message|>…` of harmony, `<|im_end|>` after it. The text comes in pieces; what may turn out to be
 //! such a mark is held back until it is clear, and everything else passes at once.
 //!
-//! Marks right after a backtick are text: an answer may speak about them.
+//! Marks right after an opening backtick are text: an answer may speak about them.
 
 /// Longest mark in angle brackets, in bytes.
 const LONGEST: usize = 64;
@@ -134,6 +134,8 @@ pub(super) struct Plain {
     bytes: Vec<u8>,
     /// The last letter that was shown.
     last: Option<char>,
+    /// Between backticks.
+    in_code: bool,
     /// Something can be read.
     visible: bool,
     /// Space before the next word goes with what was taken out.
@@ -267,12 +269,22 @@ impl Plain {
             return true;
         }
         match mark {
-            _ if self.last == Some('`') => false,
+            _ if self.in_code && self.last == Some('`') => false,
             Mark::CloseOpened => false,
             Mark::Strike | Mark::OpenAtFirst => !self.visible,
             Mark::StrikeEnd => !self.struck,
             Mark::Wrapper => !self.visible || self.wrapped,
-            _ => true,
+            Mark::Open
+            | Mark::Close
+            | Mark::Tool
+            | Mark::ToolEnd
+            | Mark::Header
+            | Mark::Content
+            | Mark::Channel
+            | Mark::ChannelEnd
+            | Mark::End
+            | Mark::Byte(_)
+            | Mark::Dropped => true,
         }
     }
 
@@ -383,11 +395,15 @@ impl Plain {
         let is_word = text.chars().any(|c| !c.is_whitespace());
         if self.closed && is_word {
             self.closed = false;
+            self.in_code = false;
             *shown = Shown { withdrawn: true, text: String::new() };
         }
         self.trims &= !is_word;
         self.visible |= is_word;
-        self.last = text.chars().next_back();
+        for c in text.chars() {
+            self.in_code ^= c == '`' && self.last != Some('`');
+            self.last = Some(c);
+        }
         self.struck |= text.eq_ignore_ascii_case("<s>");
         shown.text.push_str(text);
     }
@@ -641,6 +657,8 @@ mod tests {
         ] {
             assert_eq!(read([written]), "", "{written}");
         }
+        assert_eq!(read(["`kod`<|im_end|>"]), "`kod`");
+        assert_eq!(read(["```\nkod\n```</s>"]), "```\nkod\n```");
         assert_eq!((read([" ", "\n"]), read([" \n", " Evet"])), (String::new(), "Evet".to_owned()));
         assert_eq!(read(["<think>plan</think>NO_ANSWER"]), "NO_ANSWER");
     }
