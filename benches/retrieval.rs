@@ -334,6 +334,7 @@ async fn insert(cx: &Ctx, site: SiteId, real: &[Piece], size: usize) -> Result<(
                 version: 1,
                 indexed_version: Some(1),
                 index_revision: Some(1),
+                index_problem: None,
                 views: 0,
                 helpful: 0,
                 unhelpful: 0,

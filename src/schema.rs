@@ -26,7 +26,10 @@ use crate::{
             AgentsMutation, AgentsQuery, PresenceMutation, PresenceQuery, PresenceSubscription, UnitsMutation,
             UnitsQuery,
         },
-        answers::{AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery, RunCursor},
+        answers::{
+            AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery, ProvidersSubscription,
+            RunCursor,
+        },
         assistants::{AssistantsMutation, AssistantsQuery},
         calendars::{CalendarsMutation, CalendarsQuery},
         canned_responses::{CannedResponsesMutation, CannedResponsesQuery},
@@ -117,6 +120,7 @@ struct Subscription(
     WidgetSubscription,
     MentionsSubscription,
     ContactRequestsSubscription,
+    ProvidersSubscription,
 );
 
 /// What introspection says of the specification's own scalar, which async-graphql leaves without a word.

@@ -36,6 +36,8 @@ pub struct Model {
     pub indexed_version: Option<i32>,
     /// The site's `index_head` revision of the last change to what is searchable of it; null when nothing is.
     pub index_revision: Option<i64>,
+    /// What the embedder does not take of it; null when it takes all.
+    pub index_problem: Option<String>,
     /// Readers who opened it, each once a day.
     pub views: i64,
     /// Readers whom it helped, and whom it did not.

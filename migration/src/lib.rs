@@ -40,6 +40,7 @@ mod m20261121_9_assistant_keys;
 mod m20261129_1_job_lanes;
 mod m20261129_8_epochs;
 mod m20261130_1_attention;
+mod m20261130_2_index_problems;
 mod m20261130_3_inbox_search;
 
 /// Applies and lists the migrations.
@@ -85,6 +86,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_1_job_lanes::Migration),
             Box::new(m20261129_8_epochs::Migration),
             Box::new(m20261130_1_attention::Migration),
+            Box::new(m20261130_2_index_problems::Migration),
             Box::new(m20261130_3_inbox_search::Migration),
         ]
     }

@@ -1,6 +1,7 @@
 //! Checked texts: trimmed, within limits, without control characters; errors name the field, the limit and the fix.
 
 use chrono_tz::Tz;
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::error::{Error, ErrorReason, Result};
 
@@ -9,7 +10,7 @@ use super::error::{Error, ErrorReason, Result};
 pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
     let value = value.replace(is_directional, "");
     let value = value.trim();
-    if value.is_empty() {
+    if !has_visible(value) {
         return Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` must not be empty.")));
     }
     if value.chars().any(char::is_control) {
@@ -25,18 +26,48 @@ pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
 
 /// An optional one-line text; an empty one counts as absent.
 pub fn maybe_line(field: &'static str, value: Option<&str>, max: usize) -> Result<Option<String>> {
-    let value = value.filter(|value| value.chars().any(|char| !char.is_whitespace() && !is_directional(char)));
-    value.map(|value| line(field, value, max)).transpose()
+    value.filter(|value| has_visible(value)).map(|value| line(field, value, max)).transpose()
 }
 
-/// The formatting characters of Unicode's bidirectional algorithm that embed, override and isolate (UAX #9, table 2).
+/// The formatting characters of Unicode's bidirectional algorithm: they embed, override, isolate and mark (UAX #9,
+/// table 2).
 fn is_directional(char: char) -> bool {
-    matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+}
+
+/// True where a reader sees something.
+fn has_visible(value: &str) -> bool {
+    value.chars().any(|char| !char.is_whitespace() && !char.is_control() && !is_invisible(char))
+}
+
+/// Characters that take part in how others look and show nothing by themselves: Unicode's default ignorable ones
+/// (`DerivedCoreProperties.txt`), the annotation marks, and the blank of Braille.
+fn is_invisible(char: char) -> bool {
+    matches!(
+        u32::from(char),
+        0xad | 0x34f
+            | 0x61c
+            | 0x115f..=0x1160
+            | 0x17b4..=0x17b5
+            | 0x180b..=0x180f
+            | 0x200b..=0x200f
+            | 0x202a..=0x202e
+            | 0x2060..=0x206f
+            | 0x2800
+            | 0x3164
+            | 0xfe00..=0xfe0f
+            | 0xfeff
+            | 0xffa0
+            | 0xfff0..=0xfffb
+            | 0x1bca0..=0x1bca3
+            | 0x1d173..=0x1d17a
+            | 0xe0000..=0xe0fff
+    )
 }
 
 /// A required text of several lines and 1 to `max` characters, kept as written.
 pub fn body(field: &'static str, value: &str, max: usize) -> Result<String> {
-    if value.trim().is_empty() {
+    if !has_visible(value) {
         return Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` must not be empty.")));
     }
     longer(field, value, max)
@@ -67,9 +98,14 @@ fn within(field: &'static str, value: &str, max: usize) -> Result<()> {
     Ok(())
 }
 
+/// An e-mail address as it is compared: in small letters, the Turkish `İ` as an `i`, and without what cannot be seen.
+pub fn address(value: &str) -> String {
+    value.trim().replace(is_invisible, "").replace('İ', "i").to_lowercase()
+}
+
 /// An e-mail address, lower-cased. The check is the useful part of RFC 5321: one `@`, a dotted domain, no spaces.
 pub fn email(field: &'static str, value: &str) -> Result<String> {
-    let value = line(field, value, 255)?.to_lowercase();
+    let value = address(&line(field, value, 255)?);
     let fine = value.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()
             && local.len() <= 64
@@ -93,13 +129,27 @@ pub fn email(field: &'static str, value: &str) -> Result<String> {
 
 /// A phone number as people write it, up to 40 characters.
 pub fn phone(field: &'static str, value: &str) -> Result<String> {
-    let value = line(field, value, 40)?;
+    let value: String = line(field, value, 40)?.chars().filter(|c| !is_invisible(*c)).map(of_phone).collect();
     let digits = value.chars().filter(char::is_ascii_digit).count();
     if digits >= 3 && value.chars().all(|c| c.is_ascii_digit() || " +-()/.".contains(c)) {
         return Ok(value);
     }
     let what = "must be a phone number: at least three digits, and besides them only spaces and `+ - ( ) / .`";
     Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` {what}.")))
+}
+
+/// A character of a phone number as it is kept: whatever a keyboard or a web page made of spaces, dashes and digits.
+fn of_phone(c: char) -> char {
+    let digit = |zero: u32| char::from_digit(u32::from(c) - zero, 10).unwrap_or(c);
+    match u32::from(c) {
+        _ if c.is_whitespace() => ' ',
+        0x2010..=0x2015 | 0x2212 | 0xff0d => '-',
+        0xff0b => '+',
+        0x660..=0x669 => digit(0x660),
+        0x6f0..=0x6f9 => digit(0x6f0),
+        0xff10..=0xff19 => digit(0xff10),
+        _ => c,
+    }
 }
 
 /// A language tag such as `tr` or `en-GB` (BCP 47: letters, then alphanumeric subtags).
@@ -129,9 +179,17 @@ pub fn time_zone(field: &'static str, value: &str) -> Result<Tz> {
     })
 }
 
-/// The first `max` characters (Unicode scalars), never in the middle of one.
+/// The first `max` characters as a reader counts them (grapheme clusters), so that no emoji or accented letter is cut in
+/// two. One may consist of many code points: of those there are at most `4 * max`.
 pub fn first(value: &str, max: usize) -> &str {
-    value.char_indices().nth(max).map_or(value, |(end, _)| &value[..end])
+    let mut room = max.saturating_mul(4);
+    let mut end = 0;
+    for cluster in value.graphemes(true).take(max) {
+        let Some(left) = room.checked_sub(cluster.chars().count()) else { break };
+        room = left;
+        end += cluster.len();
+    }
+    &value[..end]
 }
 
 #[cfg(test)]
@@ -146,6 +204,56 @@ mod tests {
     }
 
     #[test]
+    fn what_readers_see_as_one_character_is_not_cut() {
+        let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦";
+        let text = format!("{}{family}{family}", "a".repeat(44));
+        assert_eq!(first(&text, 45), format!("{}{family}", "a".repeat(44)));
+        assert_eq!(first("e\u{301}e\u{301}", 1), "e\u{301}");
+        assert_eq!(first("🇹🇷🇩🇪", 1), "🇹🇷");
+        assert_eq!(first("👍🏽x", 1), "👍🏽");
+        let heap = format!("a{}", "\u{301}".repeat(1_000));
+        assert_eq!((first(&heap, 45), first("ab", 0), first("ab", 5)), ("", "", "ab"));
+    }
+
+    #[test]
+    fn what_nobody_sees_is_empty() {
+        for blank in [
+            "\u{200b}",
+            "\u{2800}",
+            "\u{3164}",
+            "\u{feff}",
+            "\u{ad}",
+            "\u{2060}\u{200d} ",
+            "\u{fe0f}",
+            "\u{e0041}",
+            "\u{115f}",
+            "\u{180e}",
+            "\u{200e}\n",
+        ] {
+            assert!(body("body", blank, 40).is_err() && line("name", blank, 40).is_err(), "{blank:?}");
+            assert_eq!(maybe_line("name", Some(blank), 40).unwrap(), None, "{blank:?}");
+        }
+        for seen in ["❤\u{fe0f}", "a\u{200b}", "👨\u{200d}👩", "\u{301}a", "."] {
+            assert_eq!(body("body", seen, 40).unwrap(), seen);
+        }
+    }
+
+    #[test]
+    fn phones_are_taken_as_keyboards_and_pages_write_them() {
+        for (given, kept) in [
+            ("+90\u{a0}212\u{202f}000\u{2009}00 00", "+90 212 000 00 00"),
+            ("\u{202a}+90 532 000 00 00\u{202c}", "+90 532 000 00 00"),
+            ("\u{200e}0212\u{2011}000\u{2013}00\u{ad}", "0212-000-00"),
+            ("＋９０ ٠١٢", "+90 012"),
+        ] {
+            assert_eq!(phone("phone", given).unwrap(), kept, "{given:?}");
+        }
+        for bad in ["12", "abc123", "\u{200e}", "+90 212 ✆"] {
+            assert!(phone("phone", bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn nothing_changes_the_direction_of_a_name() {
         assert_eq!(line("name", "fatura\u{202e}fdp.exe", 40).unwrap(), "faturafdp.exe");
         assert_eq!(line("name", "\u{2066}Ahmet\u{2069} ", 40).unwrap(), "Ahmet");
@@ -157,6 +265,8 @@ mod tests {
     #[test]
     fn addresses_are_lower_cased_and_checked() {
         assert_eq!(email("email", " Ada@Example.COM ").unwrap(), "ada@example.com");
+        assert_eq!(email("email", "İSMET@ornek.com").unwrap(), "ismet@ornek.com");
+        assert_eq!(email("email", "\u{200b}IŞIK@örnek.com\u{feff}").unwrap(), "işik@örnek.com");
         for bad in ["ada", "ada@", "@example.com", "a b@example.com", "ada@example", "a@b@c.de", "ada@example..com"] {
             assert!(email("email", bad).is_err(), "{bad}");
         }

@@ -180,8 +180,9 @@ impl Refusal {
         {
             body.extend_from_slice(&bytes);
         }
+        let text = String::from_utf8_lossy(&body).trim().to_lowercase();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let words = ErrorWords::of(error_in(&body));
+        let words = ErrorWords { body: text, ..ErrorWords::of(error_in(&body)) };
         Self { status, retry_after: retry_after.or(words.retry_after), words }
     }
 }
@@ -208,6 +209,8 @@ impl fmt::Display for Refusal {
 pub struct ErrorWords {
     names: Vec<String>,
     message: String,
+    /// All of it, in small letters: not everybody has a message where it belongs.
+    body: String,
     /// How long to wait, where Google's `RetryInfo` says so.
     retry_after: Option<Duration>,
 }
@@ -225,7 +228,8 @@ impl ErrorWords {
         let message = error["message"].as_str().or_else(|| error.as_str()).unwrap_or_default();
         Self {
             names: words.filter(|word| is_name(word)).collect(),
-            message: message.to_owned(),
+            message: message.to_lowercase(),
+            body: String::new(),
             retry_after: details.iter().find_map(|detail| seconds(detail["retryDelay"].as_str()?)),
         }
     }
@@ -235,9 +239,15 @@ impl ErrorWords {
         self.names.iter().any(|word| words.contains(&word.as_str()))
     }
 
-    /// True if the message holds this.
+    /// True if it is said anywhere, in whatever case.
     pub fn mentions(&self, part: &str) -> bool {
-        self.message.contains(part)
+        let part = part.to_lowercase();
+        self.message.contains(&part) || self.body.contains(&part)
+    }
+
+    /// True where nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.message.is_empty() && matches!(self.body.as_str(), "" | "{}" | "null")
     }
 
     /// How long to wait, where the words say so.

@@ -101,6 +101,7 @@ impl Metrics {
         metrics::describe_counter!("yanit_jobs_failed_total", "Jobs that failed for good, by kind");
         metrics::describe_gauge!(LAG, "Journal lines that a reader has before it, in the site where it has most");
         metrics::describe_counter!("yanit_model_calls_total", "Calls to language models, by provider and outcome");
+        metrics::describe_gauge!("yanit_providers_failing", "Providers that keep failing sites, by provider");
         metrics::describe_gauge!("yanit_model_circuits_open", "Circuit breakers that are not closed, by provider");
         let metrics = Self {
             connections: metrics::gauge!("yanit_connections"),

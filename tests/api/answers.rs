@@ -315,3 +315,30 @@ async fn wait_for_answer(app: &TestApp, token: &str, conversation: &str) -> Valu
     let events = ws.until("e", |event| kind(event) == "RunFinished").await;
     events[events.len() - 1]["conversationEvents"]["message"].clone()
 }
+
+#[tokio::test]
+async fn a_visitor_who_keeps_writing_is_answered_after_three_restarts() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    app.article(&site, "İade", "İade süresi teslimden sonra 30 gündür.").await;
+    app.assistant(&site, json!({ "debounceMs": 1000 })).await;
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let events = "subscription E($c: ID!) { conversationEvents(conversationId: $c, after: \"beginning\") { __typename \
+                  ... on RunFinished { message { seq body } } ... on RunFailed { reason } } }";
+    ws.subscribe("e", events, json!({ "c": conversation })).await;
+    app.say(&visitor.token, &conversation, "iade süresi kaç gün acaba").await;
+    let writing = async {
+        for _ in 0..12 {
+            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            app.say(&visitor.token, &conversation, "merak ettim").await;
+        }
+    };
+    let answered = ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunFinished");
+    let (events, ()) = tokio::join!(answered, writing);
+    let restarts = events.iter().filter(|event| event["conversationEvents"]["reason"] == "SUPERSEDED").count();
+    assert!((1..=3).contains(&restarts), "{restarts}");
+    let seq = events[events.len() - 1]["conversationEvents"]["message"]["seq"].as_i64().unwrap();
+    assert!(seq < 13, "it came while the visitor was still writing: {seq}");
+}

@@ -240,3 +240,32 @@ async fn what_is_exported_can_be_imported() {
         }
     }
 }
+
+#[tokio::test]
+async fn pages_and_lists_are_read_and_other_kinds_are_refused_by_name() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let page = "<!doctype html><html><head><title>Yardım</title><style>p{}</style></head><body><h1>İade</h1>\
+                <p>Süre <b>30</b> gündür.</p><script>alert(1)</script></body></html>";
+    let files = json!([
+        { "name": "iade.html", "text": page },
+        { "name": "kargo.HTM", "text": page.replace("İade", "Kargo") },
+        { "name": "gizli.md", "text": page.replace("İade", "Gizli") },
+        { "name": "liste.json", "text": "[{\"title\":\"Bir\",\"body\":\"Metin.\"},{\"title\":\"İki\"}]" },
+        { "name": "fiyat.csv", "text": "ad;fiyat\nelma;3\n" },
+        { "name": "belge.docx", "text": "PK" },
+    ]);
+    let shown = import(&app, &site, files).await;
+    let files = shown["files"].as_array().expect("a list");
+    for file in &files[..3] {
+        assert_eq!((&file["status"], &file["errors"]), (&json!("DONE"), &json!([])), "{shown:#}");
+        let body = text(&article(&app, &site, &file["articleIds"][0]).await["body"]);
+        assert_eq!(body, "Süre **30** gündür.");
+    }
+    assert_eq!(article(&app, &site, &files[1]["articleIds"][0]).await["title"], "Kargo");
+    assert_eq!((files[3]["articleIds"].as_array().map(Vec::len), &files[3]["errors"][0]["line"]), (Some(1), &json!(2)));
+    for (file, ending) in [(&files[4], "`.csv`"), (&files[5], "`.docx`")] {
+        assert_eq!(file["status"], "FAILED");
+        assert!(text(&file["errors"][0]["message"]).contains(ending), "{shown:#}");
+    }
+}

@@ -398,3 +398,36 @@ async fn a_search_does_not_look_into_notes_about_oneself() {
     assert_eq!((found(&site.admin.token, "complains").await, found(&ada.token, "complains").await), (1, 0));
     assert_eq!(found(&ada.token, "parcel").await, 1);
 }
+
+#[tokio::test]
+async fn what_nobody_sees_is_no_message_and_one_emoji_is_one_reaction() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    let send = "mutation S($i: SendMessageInput!) { sendMessage(input: $i) { message { id } } }";
+    for blank in ["\u{200b}", "\u{2800}", "\u{3164}", "\u{feff}", "\u{ad}", " \u{2060}\u{200d}\n", "\u{fe0f}"] {
+        let input = json!({ "i": { "conversationId": conversation, "body": blank } });
+        assert_eq!(app.refused(Some(&visitor.token), send, input).await, "BAD_USER_INPUT/TOO_SHORT", "{blank:?}");
+    }
+    let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦";
+    let message = app.say(&visitor.token, &conversation, &format!("{}{family}!", "a".repeat(44))).await["id"].clone();
+    let shown = "query C($c: ID!) { conversation(conversationId: $c) { description } }";
+    let shown = app.run(Some(&site.admin.token), shown, json!({ "c": conversation })).await;
+    assert_eq!(shown["conversation"]["description"], format!("{}{family}", "a".repeat(44)));
+    let react =
+        "mutation R($i: AddReactionInput!) { addReaction(input: $i) { message { reactions { emoji count } } } }";
+    let input = |emoji: &str| json!({ "i": { "messageId": message, "emoji": emoji } });
+    for emoji in ["❤", "❤\u{fe0f}"] {
+        app.run(Some(&visitor.token), react, input(emoji)).await;
+    }
+    let seen = app.run(Some(&site.admin.token), react, input("❤")).await["addReaction"]["message"]["reactions"].clone();
+    assert_eq!(seen, json!([{ "emoji": "❤\u{fe0f}", "count": 2 }]));
+    for no in ["👍👍", "\u{200d}", "🇹", "👩\u{200d}"] {
+        assert_eq!(
+            app.refused(Some(&visitor.token), react, input(no)).await,
+            "BAD_USER_INPUT/INVALID_FORMAT",
+            "{no:?}"
+        );
+    }
+}

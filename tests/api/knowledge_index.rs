@@ -223,3 +223,30 @@ async fn a_node_that_stops_gives_back_what_it_was_indexing() {
     let row = row.one(&app.app.ports.database.db()).await.expect("rows").expect("it is still to be done");
     assert_eq!((row.held, row.attempts), (false, 0));
 }
+
+#[tokio::test]
+async fn a_passage_that_the_embedder_refuses_keeps_nothing_else_from_being_found() {
+    for fault in [Fault::Status(400), Fault::Status(500), Fault::Null, Fault::NotFinite, Fault::Short] {
+        let server = FakeEmbedder::start(16).await;
+        let app = TestApp::with(embedded_by(&server)).await;
+        let site = app.site("acme").await;
+        server.refuse("zehirli", fault);
+        let paragraph = |text: &str| format!("{text} {}", "Bu cümle yer tutar. ".repeat(22));
+        let body = format!(
+            "{}\n\n{}\n\n{}",
+            paragraph("Kargo ücretsizdir."),
+            paragraph("Bu zehirli."),
+            paragraph("Hediye paketi vardır.")
+        );
+        let article = app.article(&site, "Kargo", &body).await;
+        let seen = "query S($a: ID!, $s: ID!) { article(articleId: $a) { version indexedVersion indexProblem } \
+                    knowledgeIndex(siteId: $s) { pending wordsOnly problems { articleId title reason } } }";
+        let seen = app.run(Some(&site.admin.token), seen, json!({ "a": article, "s": site.id })).await;
+        let problem = seen["article"]["indexProblem"].as_str().unwrap_or_default().to_owned();
+        assert!(problem.contains("1 of its passages") && !problem.contains("zehirli"), "{fault:?}: {seen}");
+        assert_eq!(seen["article"]["indexedVersion"], 1, "{fault:?}");
+        let expected = json!({ "pending": 0, "wordsOnly": false,
+            "problems": [{ "articleId": article, "title": "Kargo", "reason": problem }] });
+        assert_eq!(seen["knowledgeIndex"], expected, "{fault:?}");
+    }
+}

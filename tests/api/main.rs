@@ -55,6 +55,8 @@ mod knowledge;
 mod knowledge_index;
 mod laws;
 mod mentions;
+mod provider_behaviours;
+mod provider_events;
 mod providers;
 mod proxies;
 mod questions;

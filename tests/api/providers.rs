@@ -500,3 +500,37 @@ async fn usage_is_asked_for_by_days_that_make_sense() {
         assert_eq!(asked(from, to).await["errors"][0]["extensions"]["reason"], reason);
     }
 }
+
+#[tokio::test]
+async fn money_that_is_set_aside_before_midnight_is_spent_on_its_day() {
+    let app = TestApp::with(options(true, |_| {})).await;
+    let server = Vendor::Openai.start().await;
+    let mut site = app.site("acme").await;
+    set(&app, &site, json!({ "dailyAiBudgetUsd": 0.012, "timeZone": "Europe/Istanbul" })).await;
+    app.assistant(&site, with(at("OPENAI", Vendor::Openai, &server), json!({ "maxTokens": 10 }))).await;
+    // It is noon in Istanbul.
+    app.clock.advance(Duration::from_secs(12 * 3600 - 1));
+    site.admin.token = signed_in(&app, &site).await;
+    let said = Vendor::Openai.opening() + &Vendor::Openai.word("Merhaba");
+    server.plays(Vendor::Openai.begun().raw(said).wait().raw(Vendor::Openai.closing(Ending::Stop)).end_without_done());
+    let midnight = async {
+        while server.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let before = usage(&app, &site).await["today"].clone();
+        assert_eq!((&before["day"], &before["reservedUsd"]), (&json!("2026-01-05"), &json!(0.01)));
+        app.clock.advance(Duration::from_secs(1));
+        let after = usage(&app, &site).await["today"].clone();
+        assert_eq!((&after["day"], &after["reservedUsd"]), (&json!("2026-01-06"), &json!(0.0)));
+        server.go();
+    };
+    let ((_, run), ()) = tokio::join!(asked(&app, &site, "Merhaba"), midnight);
+    assert_eq!(run["provider"], "OPENAI");
+    let usage = usage(&app, &site).await;
+    assert_eq!(
+        (&usage["lines"][0]["day"], &usage["lines"][0]["totals"]["costUsd"]),
+        (&json!("2026-01-05"), &json!(0.002))
+    );
+    assert_eq!((&usage["today"]["day"], &usage["today"]["spentUsd"]), (&json!("2026-01-06"), &json!(0.0)));
+    assert_eq!(usage["today"]["reservedUsd"], 0.0);
+}

@@ -55,7 +55,7 @@ pub async fn find(db: &Db<'_>, id: UserId) -> Result<user::Model> {
 
 /// The person with an address, if there is an account for it.
 pub async fn lookup_by_email(db: &Db<'_>, email: &str) -> Result<Option<user::Model>> {
-    store::lookup_by_email(db, &email.trim().to_lowercase()).await
+    store::lookup_by_email(db, &crate::kernel::text::address(email)).await
 }
 
 /// The person behind a sign-in that counts.

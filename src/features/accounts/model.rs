@@ -78,7 +78,7 @@ pub(super) fn credentials(email: &str, password: &str) -> Result<(String, String
     if password.len() > PASSWORD_MAX * 4 || email.len() > 1_024 {
         return Err(wrong_credentials());
     }
-    Ok((email.trim().to_lowercase(), password.to_owned()))
+    Ok((text::address(email), password.to_owned()))
 }
 
 /// The answer to a wrong address and to a wrong password.

@@ -35,6 +35,7 @@ pub(crate) async fn write_article(
         while let Some(piece) = reply.next().await {
             match piece {
                 Ok(Piece::Text(more)) => text.push_str(&more),
+                Ok(Piece::Withdrawn) => text.clear(),
                 Ok(Piece::Done { .. }) => return Some(text),
                 Err(error) => {
                     tracing::warn!(error = %error, "a draft could not be written by a model");

@@ -7,6 +7,27 @@
 
 use std::collections::HashSet;
 
+/// Most bytes of a mark of sources in other brackets than square ones.
+const MARK_MAX: usize = 100;
+/// Words that name sources, in the languages of the prompt's examples and of answers.
+const SOURCE_WORDS: [&str; 14] = [
+    "source",
+    "sources",
+    "src",
+    "kaynak",
+    "kaynaklar",
+    "quelle",
+    "quellen",
+    "doc",
+    "document",
+    "id",
+    "ref",
+    "cit",
+    "makale",
+    "article",
+];
+/// Words between numbers.
+const AND: [&str; 5] = ["and", "ve", "und", "&", "ile"];
 /// Most bytes held back for one link or tag; what is longer is none.
 const LONGEST: usize = 2_000;
 /// Elements of HTML that load, link or ask for something. Others are harmless as text: nobody renders HTML.
@@ -52,6 +73,12 @@ impl Cleaner {
     /// The rest, when nothing follows.
     pub(super) fn finish(&mut self) -> String {
         self.release(true)
+    }
+
+    /// What was said so far does not count; what was taken out of it goes on counting.
+    pub(super) fn restart(&mut self) {
+        self.held.clear();
+        self.word.clear();
     }
 
     /// What was taken out so far.
@@ -110,7 +137,8 @@ impl Cleaner {
             let begins_word = c.is_alphanumeric() && !before.is_some_and(char::is_alphanumeric);
             let rest = &text[at..];
             let found = match c {
-                '[' => true,
+                '[' | '【' | '［' => true,
+                '(' => names_source(&rest[1..]),
                 '!' => rest.len() == 1 || rest.starts_with("!["),
                 '<' => rest[1..].chars().next().is_none_or(|next| next.is_ascii_alphabetic() || next == '/'),
                 _ if begins_word => {
@@ -140,6 +168,9 @@ impl Cleaner {
             Some(b'!') => self.bracketed(text, 1, last),
             Some(b'[') => self.bracketed(text, 0, last),
             Some(b'<') => self.tag(text, last),
+            Some(b'(') => self.marked(text, 1, ')', last),
+            _ if text.starts_with('【') => self.marked(text, '【'.len_utf8(), '】', last),
+            _ if text.starts_with('［') => self.marked(text, '［'.len_utf8(), '］', last),
             _ => self.bare(text, last),
         }
     }
@@ -155,7 +186,7 @@ impl Cleaner {
         if after.is_empty() && !last {
             return Part::Unfinished;
         }
-        let numbers = if image { None } else { numbers(label) };
+        let numbers = if image { None } else { numbers(label, self.sources) };
         if !after.starts_with('(') {
             return match numbers {
                 Some(numbers) => Part::Instead(close + 1, self.cite(&numbers)),
@@ -176,6 +207,19 @@ impl Cleaner {
         }
         let label = self.whole(label);
         Part::Instead(whole, format!("{}[{label}]{}", &text[..open], &text[close + 1..whole]))
+    }
+
+    /// A mark of sources in other brackets: `【1†L1-L3】`, `(source 2)`.
+    fn marked(&mut self, text: &str, open: usize, close: char, last: bool) -> Part {
+        let inside = &text[open..text.floor_char_boundary(MARK_MAX)];
+        match inside.find(close) {
+            Some(end) => match numbers(&inside[..end], self.sources) {
+                Some(numbers) => Part::Instead(open + end + close.len_utf8(), self.cite(&numbers)),
+                None => Part::Plain(open),
+            },
+            None if last || text.len() > MARK_MAX => Part::Plain(open),
+            None => Part::Unfinished,
+        }
     }
 
     fn without_link(&mut self, label: &str, image: bool, numbers: Option<&[usize]>) -> String {
@@ -320,8 +364,8 @@ fn word(text: &str) -> (&str, bool) {
     }
 }
 
-fn is_address(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
+fn is_address(as_written: &str) -> bool {
+    let word = as_written.to_ascii_lowercase();
     if word.find("://").is_some_and(|at| at > 0) || word.starts_with("www.") && word.len() > 4 {
         return true;
     }
@@ -330,7 +374,28 @@ fn is_address(word: &str) -> bool {
     let host = &word[..host_end];
     let Some((rest, top)) = host.rsplit_once('.') else { return false };
     let domain = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic()) && rest.split('.').all(domain)
+    top.len() >= 2
+        && top.bytes().all(|b| b.is_ascii_alphabetic())
+        && rest.split('.').all(domain)
+        && (leads_somewhere(top) || word[host_end..].contains(['?', '=', '%', '@']))
+        && !is_product(as_written)
+}
+
+/// True for the last part of names that are known to the internet (`Node.js/Express` leads nowhere), or that are kept for
+/// examples and networks of one's own (RFC 2606, RFC 6761).
+fn leads_somewhere(top: &str) -> bool {
+    const KEPT: [&str; 9] = ["example", "test", "invalid", "localhost", "local", "internal", "lan", "onion", "alt"];
+    KEPT.contains(&top) || psl::suffix(top.as_bytes()).is_some_and(|suffix| suffix.is_known())
+}
+
+/// True for `ASP.NET/IIS` and its like: names of products that end like an address, in capitals as nobody writes one.
+fn is_product(word: &str) -> bool {
+    const ENDS: [&str; 2] = [".NET/", ".IO/"];
+    let Some((name, beside)) = ENDS.iter().find_map(|end| word.split_once(end)) else { return false };
+    let is_name = |text: &str| {
+        (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'#' || b == b'+')
+    };
+    is_name(name) && name.starts_with(|c: char| c.is_ascii_uppercase()) && is_name(beside)
 }
 
 /// True for the beginning of an address.
@@ -360,16 +425,51 @@ fn closing(text: &str, open: char, close: char) -> Option<usize> {
     None
 }
 
-/// `1`, `1, 3` or `source 2` as numbers of sources.
-fn numbers(label: &str) -> Option<Vec<usize>> {
-    let label = label.trim();
-    let label = ["source-", "source ", "Source ", "Kaynak ", "kaynak ", "Quelle "]
-        .iter()
-        .find_map(|prefix| label.strip_prefix(prefix))
-        .unwrap_or(label);
-    let numbers = label.split([',', ';', ' ']).filter(|part| !part.is_empty());
-    let numbers: Option<Vec<usize>> = numbers.map(|part| part.trim_start_matches('#').parse().ok()).collect();
-    numbers.filter(|numbers| !numbers.is_empty())
+/// True for the inside of a bracket that names a source, or may become one.
+fn names_source(inside: &str) -> bool {
+    let word = inside.trim_start().split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    let is_open = word.len() == inside.trim_start().len();
+    let word = word.to_lowercase();
+    let words = SOURCE_WORDS[..7].iter();
+    words.clone().any(|known| *known == word) || is_open && words.clone().any(|known| known.starts_with(&word))
+}
+
+/// The numbers of sources in a bracket: `1`, `1, 3`, `1-3`, `source 2`, `Source 1 and Source 2`, `1†L1-L3`, `^1`. A range
+/// of which there is no source is none.
+fn numbers(label: &str, sources: usize) -> Option<Vec<usize>> {
+    let label = label.trim().trim_start_matches('[').trim_end_matches(']');
+    let mut numbers = vec![];
+    for part in label.split([',', ';', '/', '|', '+']) {
+        // What follows a dagger are lines or a file.
+        let part = part.split('†').next().unwrap_or_default();
+        let is_place = |word: &str| {
+            let rest = word.trim_start_matches(['L', 'l']);
+            rest.len() < word.len() && rest.starts_with(|c: char| c.is_ascii_digit())
+        };
+        for word in part.split([' ', '\u{a0}', '#', '^', ':', '_', '=', '"', '\'', '.']).filter(|word| !word.is_empty())
+        {
+            let lower = word.to_lowercase();
+            if SOURCE_WORDS.contains(&lower.as_str())
+                || AND.contains(&lower.as_str())
+                || is_place(word) && !numbers.is_empty()
+            {
+                continue;
+            }
+            let word = SOURCE_WORDS.iter().find_map(|known| lower.strip_prefix(known)).unwrap_or(&lower);
+            numbers.extend(range(word.trim_start_matches('-'), sources)?);
+        }
+    }
+    (!numbers.is_empty()).then_some(numbers)
+}
+
+/// `2` or `1-3`.
+fn range(text: &str, sources: usize) -> Option<Vec<usize>> {
+    let Some((from, to)) = text.split_once(['-', '–', '—']) else {
+        return text.parse().ok().map(|number| vec![number]);
+    };
+    let (from, to): (usize, usize) = (from.parse().ok()?, to.parse().ok()?);
+    let is_range = (1..=sources).contains(&from) && (from..from + 20).contains(&to);
+    is_range.then(|| (from..=to).collect())
 }
 
 #[cfg(test)]
@@ -442,6 +542,80 @@ mod tests {
         let (text, removed) = cleaned(&["Yes [1]. No [3][2], [1, 9] [source 2] [0] [1](https://evil.example/)"]);
         assert_eq!(text, "Yes [1]. No [2], [1] [2]  [1]");
         assert_eq!(removed, Removed { citations: 3, links: 0 });
+    }
+
+    #[test]
+    fn sources_are_cited_in_whatever_brackets_and_words() {
+        for (text, expected) in [
+            ("30 gün 【1】.", "30 gün [1]."),
+            ("30 gün【1†L1-L3】【2†source】", "30 gün[1][2]"),
+            ("30 gün 【1, 2】", "30 gün [1][2]"),
+            ("30 gün ［2］", "30 gün [2]"),
+            ("30 gün [1-2]", "30 gün [1][2]"),
+            ("30 gün [1–2]", "30 gün [1][2]"),
+            ("30 gün [Source 1, Source 2]", "30 gün [1][2]"),
+            ("30 gün [SOURCE 1 and 2]", "30 gün [1][2]"),
+            ("30 gün [Kaynak: 1 ve 2]", "30 gün [1][2]"),
+            ("30 gün [Quellen 1; 2]", "30 gün [1][2]"),
+            ("30 gün [^1]", "30 gün [1]"),
+            ("30 gün [source_1] [#2] [id=\"1\"] [doc2]", "30 gün [1] [2] [1] [2]"),
+            ("30 gün (source 1) (Kaynak 2)", "30 gün [1] [2]"),
+            ("30 gün [Source 1](https://evil.example/x)", "30 gün [1]"),
+            (
+                "[2020-2024] [10-12] [24/7 destek] (kaynakça) (source code) 【not】 [L1]",
+                "[2020-2024] [10-12] [24/7 destek] (kaynakça) (source code) 【not】 [L1]",
+            ),
+        ] {
+            let (shown, _) = cleaned(&[text]);
+            assert_eq!(shown, expected, "{text}");
+            let letters: Vec<String> = text.chars().map(String::from).collect();
+            let pieces: Vec<&str> = letters.iter().map(String::as_str).collect();
+            assert_eq!(cleaned(&pieces).0, expected, "{text} in pieces");
+        }
+    }
+
+    #[test]
+    fn names_that_look_like_addresses_stay() {
+        for text in [
+            "Node.js/Express ve ASP.NET/IIS",
+            "Vue.js/React, VB.NET/C#, Socket.IO/WebSocket ve docker-compose.yml/Dockerfile",
+            "Lütfen bekleyin.Kargo/iade bölümüne bakın; T.C./Türkiye, Dr.Ali/Veli, 12.05/13.05",
+        ] {
+            assert_eq!(cleaned(&[text]), (text.to_owned(), Removed::default()));
+        }
+        for text in [
+            "evil.com/secret",
+            "EVIL.COM/SECRET",
+            "evil.net/x",
+            "evil.xyz/?q=1",
+            "nowhere.zzz/?q=secret",
+            "evil.dev:8080/x",
+        ] {
+            assert_eq!(cleaned(&[text]).1.links, 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_known_address_may_be_followed_by_marks_and_by_no_fragment() {
+        for end in ["*", "_", "'", "!", "?", ".", "**", "'den", ")."] {
+            let text = format!("bkz. https://shop.example/iade{end}");
+            let kept = if end == "'den" { "bkz. ".to_owned() } else { text.clone() };
+            let (shown, removed) = cleaned(&[&text]);
+            assert_eq!((shown.starts_with(&kept), removed.links == 0), (true, end != "'den"), "{text}");
+        }
+        let (shown, removed) = cleaned(&["https://shop.example/iade#secret and [x](https://shop.example/iade#secret)"]);
+        assert_eq!((shown.as_str(), removed.links), (" and x", 2));
+    }
+
+    #[test]
+    fn no_more_is_held_back_than_a_link_can_be_long() {
+        for open in ["[", "https://evil.example/", "<img "] {
+            let mut cleaner = Cleaner::new(1, []);
+            let shown = cleaner.push(&format!("{open}{}", "x".repeat(LONGEST - open.len())));
+            assert!(shown.is_empty(), "{open}");
+            cleaner.push("yz");
+            assert!(cleaner.push(" next").ends_with("next"), "{open}");
+        }
     }
 
     #[test]

@@ -403,6 +403,13 @@ impl Prepared {
         }
     }
 
+    /// What was said so far does not count.
+    pub(super) fn withdrawn(&mut self) {
+        if let Some(polish) = &mut self.polish {
+            polish.restart();
+        }
+    }
+
     /// What was held back, when nothing follows any more.
     pub(super) fn rest(&mut self) -> String {
         self.polish.as_mut().map(|polish| polish.finish()).unwrap_or_default()

@@ -127,12 +127,28 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
         return finish(cx, lease, id, Ending::without_words(FailureReason::QuestionDeleted)).await;
     }
     let purpose = if run.requested_by.is_some() { Purpose::Draft } else { Purpose::Answer };
-    let (mut prepared, reply) = generate::prepare(cx, purpose, Some(id), &assistant, &conversation, &history).await?;
+    let (mut prepared, mut reply) =
+        generate::prepare(cx, purpose, Some(id), &assistant, &conversation, &history).await?;
     // Listens before the run shows as running: who stops it from then on is heard.
-    let hints = heads::listen(cx, run.site_id, &[Topic::Subject(subject(&run))]).await?;
-    let Some(run) = begin(cx, lease, id, &prepared).await? else { return Ok(()) };
-    let writing = Writing::begin(cx, id, run.attempt);
-    let end = write(cx, &run, &mut prepared, reply, &writing, hints).await;
+    let mut hints = heads::listen(cx, run.site_id, &[Topic::Subject(subject(&run))]).await?;
+    let Some(mut run) = begin(cx, lease, id, &prepared).await? else { return Ok(()) };
+    let mut writing = Writing::begin(cx, id, run.attempt);
+    let end = loop {
+        if let Some(end) = write(cx, &run, &mut prepared, &mut reply, &writing, &mut hints).await {
+            break end;
+        }
+        // What was written were the model's thoughts: whoever watches begins anew.
+        prepared.withdrawn();
+        drop(writing);
+        let anew = begin(cx, lease, id, &prepared).await?;
+        let is_wanted = anew.is_some();
+        run = anew.unwrap_or(run);
+        writing = Writing::begin(cx, id, run.attempt);
+        if !is_wanted {
+            break End::Interrupted;
+        }
+    };
+    drop(reply);
     let text = writing.progress().text;
     let written = (!text.is_empty()).then(|| prepared.complete(text));
     let account = prepared.account.clone();
@@ -193,15 +209,16 @@ async fn begin(cx: &Ctx, lease: &Lease, id: RunId, prepared: &Prepared) -> Resul
     Ok(Some(run))
 }
 
-/// Streams the pieces until they end or the run is no longer wanted. Dropping the reply stops the provider.
+/// Streams the pieces until they end or the run is no longer wanted; `None` where what was written does not count and the
+/// answer follows. Dropping the reply stops the provider.
 async fn write(
     cx: &Ctx,
     run: &run::Model,
     prepared: &mut Prepared,
-    mut reply: Reply,
+    reply: &mut Reply,
     writing: &Writing,
-    mut hints: Hints,
-) -> End {
+    hints: &mut Hints,
+) -> Option<End> {
     let (subject, is_draft) = (subject(run), run.requested_by.is_some());
     let send = |text: String| {
         if text.is_empty() {
@@ -219,36 +236,38 @@ async fn write(
             heard = hints.next() => match heard {
                 Heard::Woken | Heard::Lagged => match wanted(cx, run).await {
                     Ok(None) => continue,
-                    Ok(Some(end)) => break end,
+                    Ok(Some(end)) => break Some(end),
                     // The database is away; the end of the answer will ask again.
                     Err(_) => continue,
                 },
                 Heard::Passed(_) => continue,
             },
-            piece = following(&mut reply, &mut next, by_model) => piece,
+            piece = following(reply, &mut next, by_model) => piece,
         };
         match piece {
             Some(Ok(Piece::Text(text))) => send(prepared.shown(&text)),
+            Some(Ok(Piece::Withdrawn)) => break None,
             Some(Ok(Piece::Done { finish, usage })) => {
                 send(prepared.rest());
-                let cut = finish == Finish::Length;
+                // Half an answer that a filter stopped is no answer either.
+                let cut = finish != Finish::Stop;
                 if !cut
                     && !is_draft
                     && let Some(closing) = prepared.closing(&writing.progress().text)
                 {
                     send(closing);
                 }
-                break End::Complete { cut, usage: usage.map(generate::usage) };
+                break Some(End::Complete { cut, usage: usage.map(generate::usage) });
             }
             Some(Err(error)) => {
                 tracing::warn!(run.id = %run.id, error = %error, "a model did not complete its answer");
                 send(prepared.rest());
-                let nothing = writing.progress().index < 0;
-                break if nothing { End::Failed(FailureReason::ProviderFailed) } else { End::Interrupted };
+                let nothing = writing.progress().text.is_empty();
+                break Some(if nothing { End::Failed(FailureReason::ProviderFailed) } else { End::Interrupted });
             }
             None => {
                 send(prepared.rest());
-                break End::Interrupted;
+                break Some(End::Interrupted);
             }
         }
     }

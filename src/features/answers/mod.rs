@@ -34,7 +34,7 @@ mod turn;
 pub(crate) use article::write_article;
 pub(crate) use asked::{Asked, asked, asked_by_answer, finished_run};
 pub use drafts::graphql::{DraftsMutation, DraftsQuery};
-pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription};
+pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription, ProvidersSubscription};
 pub(crate) use graphql::{Run, RunCursor, node};
 pub use job::AnswerQuestion;
 pub use offer::OfferPerson;

@@ -41,7 +41,7 @@ impl Polish {
         }
         let Some(before) = self.beginning.take() else { return self.pass(piece) };
         let all = before + piece;
-        if [NO_ANSWER, HANDOFF].iter().any(|signal| signal.starts_with(all.trim())) {
+        if [NO_ANSWER, HANDOFF].iter().any(|signal| signal.starts_with(bare(&all))) {
             self.beginning = Some(all);
             return String::new();
         }
@@ -64,6 +64,14 @@ impl Polish {
         rest
     }
 
+    /// What was said so far does not count; the answer begins anew.
+    pub(super) fn restart(&mut self) {
+        self.beginning = Some(String::new());
+        self.signal = None;
+        self.restore.finish();
+        self.cleaner.restart();
+    }
+
     /// What the model said to the server, once that is known.
     pub(super) fn signal(&self) -> Option<Signal> {
         self.signal
@@ -80,9 +88,14 @@ impl Polish {
     }
 }
 
+/// A text without what models like to put around a word: spaces, quotation marks, and marks of Markdown.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || "*_`\"'“”«»".contains(c))
+}
+
 /// The signal that a text begins with, as a word of its own: models like to add a full stop or an excuse.
 fn signal(text: &str) -> Option<Signal> {
-    let text = text.trim_start();
+    let text = bare(text);
     let begins = |word: &str| {
         text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
     };
@@ -111,6 +124,9 @@ mod tests {
     #[test]
     fn signals_are_caught_whole_or_in_pieces() {
         for pieces in [&["NO_ANSWER"][..], &[" NO", "_ANS", "WER"], &["NO_ANSWER."], &["NO_ANSWER", " sorry"]] {
+            assert_eq!(polished(pieces), (String::new(), Some(Signal::NoAnswer)), "{pieces:?}");
+        }
+        for pieces in [&["**NO_ANSWER**"][..], &["`", "NO_", "ANSWER`"], &["\"NO_ANSWER\"."]] {
             assert_eq!(polished(pieces), (String::new(), Some(Signal::NoAnswer)), "{pieces:?}");
         }
         assert_eq!(polished(&["HAND", "OFF\n"]), (String::new(), Some(Signal::Handoff)));

@@ -28,6 +28,10 @@ use crate::{
     kernel::{Permission, Result, Tx, journal::Line, readers::Reader},
 };
 
+/// How often an answer is begun anew because the visitor goes on writing. Then it is given, and what was said meanwhile is
+/// answered after it.
+const RESTARTS: u64 = 3;
+
 /// Reacts to messages of visitors and to handoffs.
 pub fn reader() -> Reader {
     Reader::new("answers", |line| concern(line).is_some(), |tx, lines| react(tx, lines).boxed())
@@ -39,6 +43,8 @@ enum Concern {
     Question(i64),
     /// An answer to what nobody has answered: the assistant took over.
     Pending,
+    /// A look at what the visitor said while this message was being written.
+    Answered(i64),
     /// A summary for whoever takes over.
     Handoff,
 }
@@ -51,6 +57,12 @@ fn concern(line: &Line) -> Option<Concern> {
     }
     if let ConversationFact::AssistantResumed { answers_pending: true } = fact {
         return Some(Concern::Pending);
+    }
+    if let ConversationFact::MessagePosted {
+        seq, author: AuthorKind::Assistant, audience: Audience::Everyone, ..
+    } = fact
+    {
+        return Some(Concern::Answered(seq));
     }
     // Where people answer first, nobody has talked to the assistant yet.
     let asked = if let ConversationFact::HumanRequested { reason, .. } = fact { Some(reason) } else { None };
@@ -73,6 +85,12 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
                     pending.insert(id, seq);
                 }
             }
+            Some(Concern::Answered(seq)) => {
+                if let Some(missed) = missed(tx, id, seq).await? {
+                    let newest = questions.entry(id).or_default();
+                    *newest = (*newest).max(missed);
+                }
+            }
             Some(Concern::Handoff) => tx.enqueue(&SummarizeHandoff { conversation: id, line: line.seq }).await?,
             None => {}
         }
@@ -91,6 +109,26 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     Ok(())
 }
 
+/// The visitor's newest message that an answer does not know, as it came while the answer was being written.
+async fn missed(tx: &mut Tx, id: ConversationId, answer_seq: i64) -> Result<Option<i64>> {
+    let history = conversations::history(&tx.db(), id, answer_seq, model::HISTORY).await?;
+    let Some(run) = history.last().filter(|last| last.seq == answer_seq).and_then(|last| last.run_id) else {
+        return Ok(None);
+    };
+    let Some(run) = store::lookup(&tx.db(), run).await? else { return Ok(None) };
+    let newest = history.iter().rev().find(|message| message.author_kind == AuthorKind::Visitor);
+    Ok(newest.map(|message| message.seq).filter(|seq| *seq > run.question_seq))
+}
+
+/// True where the visitor has waited long enough for an answer to all that they go on writing.
+async fn is_due(tx: &Tx, id: ConversationId, question_seq: i64) -> Result<bool> {
+    let history = conversations::history(&tx.db(), id, question_seq, model::HISTORY).await?;
+    let answered =
+        history.iter().rev().find(|it| !matches!(it.author_kind, AuthorKind::Visitor | AuthorKind::System));
+    let since = answered.map_or(0, |message| message.seq);
+    Ok(store::restarts(&tx.db(), id, since).await? >= RESTARTS)
+}
+
 async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(conversation) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(()) };
@@ -107,6 +145,15 @@ async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
         }
         // One run at a time: the newer one answers everything that was said since the last answer.
         let run = older.id;
+        if is_due(tx, id, question_seq).await? {
+            // It is not begun anew; where it has not begun, it answers this as well.
+            if older.status == RunStatus::Queued {
+                let mut row = older.into_active_model();
+                row.question_seq = Set(question_seq);
+                store::update(&tx.db(), row).await?;
+            }
+            return Ok(());
+        }
         let mut row = older.into_active_model();
         row.status = Set(RunStatus::Cancelled);
         row.finished_at = Set(Some(now));

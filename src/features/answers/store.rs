@@ -64,6 +64,17 @@ pub(super) async fn active_for_update(
     .await?)
 }
 
+/// How often the answer to what was said after a message was begun anew.
+pub(super) async fn restarts(db: &Db<'_>, conversation: ConversationId, after: i64) -> Result<u64> {
+    Ok(run::Entity::find()
+        .filter(run::Column::ConversationId.eq(conversation))
+        .filter(run::Column::RequestedBy.is_null())
+        .filter(run::Column::Status.eq(RunStatus::Cancelled))
+        .filter(run::Column::QuestionSeq.gt(after))
+        .count(db)
+        .await?)
+}
+
 /// The answer that is being written in a conversation.
 pub(super) async fn running(db: &Db<'_>, conversation: ConversationId) -> Result<Option<run::Model>> {
     Ok(run::Entity::find()

@@ -142,6 +142,10 @@ async fn by_model(
     while let Some(piece) = reply.next().await {
         match piece {
             Ok(Piece::Text(text)) => summary.push_str(&restore.push(&text)),
+            Ok(Piece::Withdrawn) => {
+                summary.clear();
+                restore.finish();
+            }
             Ok(Piece::Done { .. }) => break,
             Err(error) => {
                 tracing::warn!(error = %error, "a model did not sum a conversation up; the visitor's words stand for it");

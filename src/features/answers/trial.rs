@@ -37,9 +37,13 @@ pub(crate) async fn try_question(cx: &Ctx, assistant: &assistant::Model, questio
     while let Some(piece) = reply.next().await {
         match piece {
             Ok(Piece::Text(more)) => text.push_str(&prepared.shown(&more)),
+            Ok(Piece::Withdrawn) => {
+                prepared.withdrawn();
+                text.clear();
+            }
             Ok(Piece::Done { finish, .. }) => {
                 text.push_str(&prepared.rest());
-                if finish != Finish::Length
+                if finish == Finish::Stop
                     && let Some(closing) = prepared.closing(&text)
                 {
                     text.push_str(&closing);

@@ -61,6 +61,8 @@ struct Made {
     /// Characters that came.
     said: usize,
     usage: Option<Usage>,
+    /// Tokens of a call that failed although the model worked, where nobody counted them.
+    spent: Option<u32>,
     failure: Option<ProviderFailure>,
 }
 
@@ -71,6 +73,9 @@ impl Made {
         let nothing = self.failure.is_some() && self.said == 0;
         let (tokens, estimated) = match self.usage {
             Some(counted) => (counted, false),
+            None if let Some(completion_tokens) = self.spent => {
+                (Usage { prompt_tokens: self.prompt_tokens, completion_tokens }, true)
+            }
             None if nothing => (Usage::default(), false),
             None => (guess, true),
         };
@@ -111,7 +116,7 @@ impl Account {
 
     /// A call is made.
     pub(super) fn calls(&self, call: Call, prompt_tokens: u32) {
-        self.state().calls.push(Made { call, prompt_tokens, said: 0, usage: None, failure: None });
+        self.state().calls.push(Made { call, prompt_tokens, said: 0, usage: None, spent: None, failure: None });
     }
 
     /// Something came of the call that was made last: words, its end, or a failure.
@@ -124,11 +129,17 @@ impl Account {
         }
         match piece {
             Ok(Piece::Text(text)) => made.said += text.chars().count(),
+            Ok(Piece::Withdrawn) => {}
             Ok(Piece::Done { usage, .. }) => {
                 made.usage = *usage;
                 count(made.call.provider, "ok");
             }
             Err(error) => {
+                match error {
+                    ModelError::Wordless { usage, estimated: true, .. } => made.spent = Some(usage.completion_tokens),
+                    ModelError::Wordless { usage, .. } => made.usage = Some(*usage),
+                    ModelError::Retry { .. } | ModelError::GiveUp { .. } | ModelError::Truncated { .. } => {}
+                }
                 made.failure = Some(error.cause().into());
                 count(made.call.provider, "failed");
             }

@@ -24,7 +24,7 @@ use super::{
     account::{self, Account},
     failure::ProviderFailure,
     keys::{self, Link},
-    routing,
+    routing, watch,
 };
 use crate::{
     features::{
@@ -189,6 +189,7 @@ impl Asking {
                         while let Some(piece) = next {
                             // Before it is passed on: whoever listens may not come back after the last piece.
                             self.hears(&piece, &mut pass);
+                            self.noted(&candidate, &piece).await;
                             yield piece;
                             next = rest.next().await;
                         }
@@ -196,6 +197,7 @@ impl Asking {
                     }
                     Err(Silent { why, refused }) => {
                         self.passed_on(&candidate, why, began.elapsed());
+                        watch::failed(&self.cx, self.at.site, &candidate, why).await;
                         if refused {
                             break;
                         }
@@ -215,8 +217,17 @@ impl Asking {
         match (piece, pass.take()) {
             (Ok(Piece::Done { .. }), Some(pass)) => pass.succeeded(),
             (Err(error), Some(pass)) => pass.failed(error, self.cx.clock.now()),
-            (Ok(Piece::Text(_)), waiting) => *pass = waiting,
+            (Ok(Piece::Text(_) | Piece::Withdrawn), waiting) => *pass = waiting,
             (Ok(Piece::Done { .. }) | Err(_), None) => {}
+        }
+    }
+
+    /// Lets staff know how a provider does that began to speak.
+    async fn noted(&self, candidate: &Candidate, piece: &Result<Piece, ModelError>) {
+        match piece {
+            Ok(Piece::Done { .. }) => watch::answered(&self.cx, self.at.site, candidate).await,
+            Err(error) => watch::failed(&self.cx, self.at.site, candidate, error.cause().into()).await,
+            Ok(Piece::Text(_) | Piece::Withdrawn) => {}
         }
     }
 

@@ -1,9 +1,49 @@
 //! What can happen to an assistant. Names of settings only: their values are not history.
 
-use ::entity::ids::UserId;
+use ::entity::{assistant::Provider, ids::UserId};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::tx::Fact;
+use super::failure::ProviderFailure;
+use crate::kernel::{journal::Line, tx::Fact};
+
+/// How a provider of a site does. The site is the subject of the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub(crate) enum ProviderFact {
+    /// It keeps failing, or fails in a way that does not pass by itself.
+    Failing {
+        provider: Provider,
+        model: Option<String>,
+        /// Why it did not answer at last.
+        reason: ProviderFailure,
+        /// In a row.
+        failures: u32,
+    },
+    /// It answers again.
+    Recovered {
+        provider: Provider,
+        model: Option<String>,
+        /// Since when it had been failing.
+        since: DateTime<Utc>,
+    },
+}
+
+impl Fact for ProviderFact {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Failing { .. } => "provider.failing",
+            Self::Recovered { .. } => "provider.recovered",
+        }
+    }
+}
+
+impl ProviderFact {
+    /// Reads a journal line; `None` for another feature's.
+    pub(crate) fn read(line: &Line) -> Option<Self> {
+        serde_json::from_str(&line.payload).ok().filter(|fact: &Self| fact.kind() == line.kind)
+    }
+}
 
 /// Something that happened to an assistant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -37,6 +37,8 @@ pub(crate) enum ProviderFailure {
     NotUnderstood,
     /// The answer broke off.
     CutOff,
+    /// It said nothing: it thought until `maxTokens` was used up, for example. That is paid all the same.
+    NoWords,
     /// It was not asked, because it had failed several times in a row and is left alone for a while.
     CircuitOpen,
     /// It was not asked, because the site's budget of the day does not allow it.
@@ -60,13 +62,42 @@ impl From<Cause> for ProviderFailure {
             Cause::Failing => Self::ProviderError,
             Cause::NotUnderstood => Self::NotUnderstood,
             Cause::Cut => Self::CutOff,
+            Cause::Wordless => Self::NoWords,
         }
     }
 }
 
 impl ProviderFailure {
+    /// True where it stays until somebody does something about it.
+    pub(super) fn stays(self) -> bool {
+        match self {
+            Self::NotConfigured
+            | Self::AddressRefused
+            | Self::NoModel
+            | Self::KeyRefused
+            | Self::NoCredit
+            | Self::ModelUnknown
+            | Self::CircuitOpen => true,
+            Self::RequestRefused
+            | Self::Filtered
+            | Self::RateLimited
+            | Self::Unreachable
+            | Self::Timeout
+            | Self::ProviderError
+            | Self::NotUnderstood
+            | Self::CutOff
+            | Self::NoWords
+            | Self::OverBudget => false,
+        }
+    }
+
+    /// False for what is not the provider's: a question that its filter stopped, or the site's own budget.
+    pub(super) fn is_providers(self) -> bool {
+        !matches!(self, Self::Filtered | Self::OverBudget)
+    }
+
     /// What an admin can do about it.
-    pub(super) fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::NotConfigured => "Give the assistant an address or a key, or ask who runs the server to set one.",
             Self::AddressRefused => "Use a public HTTPS address, or ask who runs the server to allow private ones.",
@@ -83,6 +114,9 @@ impl ProviderFailure {
             Self::Timeout => "The provider did not answer in time. A local one may be loading the model: try again.",
             Self::ProviderError => "The provider has trouble of its own. Try again later.",
             Self::NotUnderstood => "What answers there is not this provider's API. Check the provider and the address.",
+            Self::NoWords => {
+                "The model said nothing, but may have thought. Raise `maxTokens`, or take a model that thinks less."
+            }
             Self::CircuitOpen => "It failed several times in a row and is tried again soon. Test it to try it at once.",
             Self::OverBudget => {
                 "The budget of the day is used up. Raise it in the site's settings or wait for tomorrow."

@@ -8,6 +8,7 @@
 //! - Instructions and the model are for those who manage or read the assistant; others see its [`AssistantProfile`].
 //! - A key is never shown again, and goes to no other provider or address than it was given for.
 //! - Answers come from its provider, else from its fallbacks, else from the built-in answerer.
+//! - Staff learn of a provider that keeps failing, and of its recovery (`ProviderFact`); visitors are answered all the same.
 //! - Whoever may read one but not change it gets `FORBIDDEN`, everybody else `NOT_FOUND`.
 //!
 //! Later features use: [`for_visitor`] and [`for_customer`] to start conversations; [`find_any`] to answer in them;
@@ -25,6 +26,7 @@ mod model;
 mod routing;
 mod store;
 mod trial;
+mod watch;
 
 use ::entity::{
     assistant,
@@ -35,8 +37,11 @@ pub(crate) use self::{
     account::{Account, Attempt},
     actions::insert_in,
     asking::{Asked, Question, ask, asks_models, may_ask_cloud},
+    facts::ProviderFact,
+    failure::ProviderFailure,
     graphql::{ProfileKey, node},
     model::New,
+    watch::{Trouble, failing},
 };
 pub use self::{
     facts::AssistantFact,

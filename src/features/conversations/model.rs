@@ -172,17 +172,12 @@ pub(crate) fn tag(field: &'static str, value: &str) -> Result<String> {
     Ok(text::line(field, value, TAG_MAX)?.to_lowercase())
 }
 
-/// An emoji: a few characters, none of them a letter, digit or space.
+/// One emoji of Unicode's list, written in its one way: with or without a variation selector is the same.
 pub(crate) fn emoji(field: &'static str, value: &str) -> Result<String> {
-    let value = text::line(field, value, 16)?;
-    if value
-        .chars()
-        .any(|c| c.is_ascii() && !matches!(c, '#' | '*' | '0'..='9') || c.is_alphabetic() || c.is_whitespace())
-        || value.is_ascii()
-    {
-        return Err(Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be one emoji.")));
-    }
-    Ok(value)
+    let value = value.trim();
+    let found = emojis::get(value).or_else(|| emojis::get(&value.replace(['\u{fe0e}', '\u{fe0f}'], "")));
+    let none = || Error::bad_input(field, ErrorReason::InvalidFormat, format!("`{field}` must be one emoji."));
+    Ok(found.ok_or_else(none)?.as_str().to_owned())
 }
 
 #[cfg(test)]
@@ -248,8 +243,14 @@ mod tests {
         for good in ["👍", "❤️", "👩‍🚀", "🇹🇷", "1️⃣"] {
             assert!(emoji("emoji", good).is_ok(), "{good}");
         }
-        for bad in ["", "ok", "a", "<b>", "1", "👍 👍", "ş"] {
+        for bad in ["", "ok", "a", "<b>", "1", "👍 👍", "ş", "👍👍", "\u{200d}", "🇹", "\u{fe0f}", "👩\u{200d}"]
+        {
             assert!(emoji("emoji", bad).is_err(), "{bad}");
+        }
+        for (one, other) in
+            [("❤", "❤\u{fe0f}"), ("👍", "👍\u{fe0f}"), ("❤\u{fe0e}", "❤"), ("1\u{20e3}", "1\u{fe0f}\u{20e3}")]
+        {
+            assert_eq!(emoji("emoji", one).unwrap(), emoji("emoji", other).unwrap());
         }
     }
 }

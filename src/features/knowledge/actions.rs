@@ -81,6 +81,7 @@ pub async fn insert_in(tx: &mut Tx, new: NewArticle, author_id: Option<UserId>) 
         version: 1,
         indexed_version: None,
         index_revision: None,
+        index_problem: None,
         views: 0,
         helpful: 0,
         unhelpful: 0,

@@ -1,8 +1,9 @@
 //! Cuts an article's Markdown into passages: what is searched for, shown and cited.
 //!
 //! A passage is a literal part of the body, so a quotation can be checked against the version it was taken from. It ends
-//! at a paragraph, else at a sentence, else at a space, and never inside what a reader sees as one character. A heading
-//! opens a passage and stays with what it heads; a list that fits stays whole, with the sentence before it. Passages do not overlap and together hold every letter and digit.
+//! at a paragraph, else at a sentence (in a table at a row, in code at a line), else at a space, and never inside what a
+//! reader sees as one character. A heading opens a passage and stays with what it heads; a list that fits stays whole,
+//! with the sentence before it. Passages do not overlap and together hold every letter and digit.
 
 use std::ops::Range;
 
@@ -21,8 +22,7 @@ pub(super) fn chunks(body: &str) -> Vec<Range<usize>> {
     let mut chunks: Vec<Range<usize>> = vec![];
     let mut open: Option<Range<usize>> = None;
     let mut has_text = false;
-    for piece in units(body).into_iter().flat_map(|block| pieces(body, block)) {
-        let heads = is_heading(&body[piece.clone()]);
+    for (piece, heads) in units(body).into_iter().flat_map(|block| pieces(body, block)) {
         let joined = open.as_ref().map(|open| open.start..piece.end);
         match joined {
             Some(joined) if !(heads && has_text) && length(&body[joined.clone()]) <= SIZE => open = Some(joined),
@@ -45,59 +45,132 @@ pub(super) fn sentences_of(passage: &str) -> Vec<Range<usize>> {
     sentences(passage)
 }
 
+/// The header of the table that a passage begins in the middle of: what its first row means.
+pub(super) fn header_of<'a>(body: &'a str, passage: &Range<usize>) -> Option<&'a str> {
+    let table =
+        blocks(body).into_iter().find(|block| block.kind == Kind::Table && block.range.contains(&passage.start))?;
+    let header = body[table.range.clone()].lines().next()?.trim();
+    (passage.start > table.range.start + header.len()).then_some(header)
+}
+
+/// What a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Heading,
+    Table,
+    /// Between fences: what it holds is neither heading nor list.
+    Code,
+    Text,
+}
+
+/// A part of a text that belongs together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Block {
+    range: Range<usize>,
+    kind: Kind,
+}
+
 /// The blocks, but each list that fits into a passage is one together with the sentence before it, also where blank lines
 /// stand between its items.
-fn units(body: &str) -> Vec<Range<usize>> {
+fn units(body: &str) -> Vec<Block> {
     let mut units = blocks(body);
+    let text = |range| Block { range, kind: Kind::Text };
     for list in lists(body).iter().map(List::whole).filter(|list| length(&body[list.clone()]) <= SIZE) {
-        let first = units.partition_point(|unit| unit.end <= list.start);
-        let end = units.partition_point(|unit| unit.start < list.end);
-        let Some((start, stop)) = units.get(first..end).and_then(|held| Some((held.first()?.start, held.last()?.end)))
+        let first = units.partition_point(|unit| unit.range.end <= list.start);
+        let end = units.partition_point(|unit| unit.range.start < list.end);
+        let Some(held) = units.get(first..end).filter(|held| held.iter().all(|unit| unit.kind != Kind::Code)) else {
+            continue;
+        };
+        let Some((start, stop)) = held.first().zip(held.last()).map(|(one, other)| (one.range.start, other.range.end))
         else {
             continue;
         };
         let parts = [visible(body, start..list.start), Some(list.clone()), visible(body, list.end..stop)];
-        units.splice(first..end, parts.into_iter().flatten());
+        units.splice(first..end, parts.into_iter().flatten().map(text));
     }
     units
 }
 
-/// Paragraphs, lists, tables: runs of lines that are not blank; a heading is a block of its own.
-fn blocks(body: &str) -> Vec<Range<usize>> {
-    let mut blocks: Vec<Range<usize>> = vec![];
-    let mut open: Option<Range<usize>> = None;
+/// Paragraphs, lists, tables, code: runs of lines that are not blank, or stand between fences; a heading is a block of its
+/// own.
+fn blocks(body: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = vec![];
+    let mut open: Option<Block> = None;
+    let mut fence: Option<&str> = None;
+    let mut before = 0..0;
     let mut start = 0;
     for line in body.split_inclusive('\n') {
-        let end = start + line.len();
         let trimmed = line.trim();
-        if trimmed.is_empty() {
-            blocks.extend(open.take());
-        } else {
-            let from = start + line.len() - line.trim_start().len();
-            let until = from + trimmed.len();
-            if is_heading(trimmed) {
+        let from = start + line.len() - line.trim_start().len();
+        let here = from..(from + trimmed.len()).max(from);
+        start += line.len();
+        if let Some(mark) = fence {
+            if let Some(open) = open.as_mut().filter(|_| !trimmed.is_empty()) {
+                open.range.end = here.end;
+            }
+            if trimmed.starts_with(mark) && trimmed.trim_start_matches(&mark[..1]).is_empty() {
+                fence = None;
                 blocks.extend(open.take());
-                blocks.push(from..until);
-            } else {
-                open = Some(open.map_or(from, |open| open.start)..until);
+            }
+        } else if let Some(mark) = fence_of(trimmed) {
+            fence = Some(mark);
+            blocks.extend(open.replace(Block { range: here.clone(), kind: Kind::Code }));
+        } else if trimmed.is_empty() {
+            blocks.extend(open.take());
+        } else if is_heading(trimmed) {
+            blocks.extend(open.take());
+            blocks.push(Block { range: here.clone(), kind: Kind::Heading });
+        } else if is_rule_of_table(trimmed)
+            && body[before.clone()].contains('|')
+            && open.as_ref().is_some_and(|open| open.kind == Kind::Text)
+        {
+            // The line before is the header; what stands above it is no part of the table.
+            let above = open.take().and_then(|open| visible(body, open.range.start..before.start));
+            blocks.extend(above.map(|range| Block { range, kind: Kind::Text }));
+            open = Some(Block { range: before.start..here.end, kind: Kind::Table });
+        } else {
+            match &mut open {
+                Some(block) if block.kind != Kind::Table || trimmed.contains('|') => block.range.end = here.end,
+                _ => blocks.extend(open.replace(Block { range: here.clone(), kind: Kind::Text })),
             }
         }
-        start = end;
+        before = here;
     }
     blocks.extend(open);
     blocks
 }
 
-/// A block as it is when it is short enough, else its sentences, and of a sentence that is too long, parts.
-fn pieces(body: &str, block: Range<usize>) -> Vec<Range<usize>> {
+/// The mark that opens a block of code: three or more backticks or tildes.
+fn fence_of(line: &str) -> Option<&str> {
+    ["`", "~"].into_iter().find_map(|mark| {
+        let length = line.len() - line.trim_start_matches(mark).len();
+        // `code` in a line of its own is no fence.
+        (length >= 3 && !(mark == "`" && line[length..].contains('`'))).then(|| &line[..length])
+    })
+}
+
+/// True for the line below a table's header: `| --- | :-: |`.
+fn is_rule_of_table(line: &str) -> bool {
+    line.contains('-') && line.contains('|') && line.chars().all(|c| "|-: \t".contains(c))
+}
+
+/// A block as it is when it is short enough, else its sentences, and of a sentence that is too long, parts; of tables and
+/// code their lines. With each, whether it is a heading.
+fn pieces(body: &str, block: Block) -> Vec<(Range<usize>, bool)> {
+    let Block { range: block, kind } = block;
     if length(&body[block.clone()]) <= SIZE {
-        return vec![block];
+        return vec![(block, kind == Kind::Heading)];
     }
     let mut pieces = vec![];
     let mut from = block.start;
-    let ends = sentences(&body[block.clone()]).into_iter().map(|sentence| block.start + sentence.end);
+    let text = &body[block.clone()];
+    let mut ends: Vec<usize> = match kind {
+        Kind::Heading | Kind::Text => sentences(text).into_iter().map(|sentence| block.start + sentence.end).collect(),
+        // The header and the rule below it are no rows.
+        Kind::Table => line_ends(text).skip(2).map(|end| block.start + end).collect(),
+        Kind::Code => line_ends(text).map(|end| block.start + end).collect(),
+    };
     // What stands behind the last sentence (marks without letters) goes with it.
-    let mut ends: Vec<usize> = ends.collect();
     match ends.last_mut() {
         Some(last) => *last = block.end,
         None => ends.push(block.end),
@@ -114,7 +187,14 @@ fn pieces(body: &str, block: Range<usize>) -> Vec<Range<usize>> {
         pieces.extend(visible(body, from..end));
         from = end;
     }
-    pieces
+    pieces.into_iter().map(|piece| (piece, false)).collect()
+}
+
+fn line_ends(text: &str) -> impl Iterator<Item = usize> {
+    text.split_inclusive('\n').scan(0, |end, line| {
+        *end += line.len();
+        Some(*end)
+    })
 }
 
 /// The range without the white space around it; nothing when that is all.
@@ -176,6 +256,30 @@ mod tests {
         assert_eq!(cut_up(&body), [filler.clone(), format!("{list}\n\nSon.")]);
         let long = format!("Do this:\n\n1. {0}.\n\n2. {0}.", "a".repeat(300));
         assert_eq!(cut_up(&long), [format!("Do this:\n\n1. {}.", "a".repeat(300)), format!("2. {}.", "a".repeat(300))]);
+    }
+
+    #[test]
+    fn a_hash_in_code_is_no_heading() {
+        let body = "Çalıştırın:\n\n```sh\n# kurulum\napt install x\n\n# başlat\nx --run\n```\n\nBitti.";
+        assert_eq!(cut_up(body), [body]);
+        let body = "~~~\n# a\n~~~\n# Başlık\nMetin.";
+        assert_eq!(cut_up(body), ["~~~\n# a\n~~~", "# Başlık\nMetin."]);
+        assert_eq!(cut_up("````\n```\n# a\n````"), ["````\n```\n# a\n````"]);
+    }
+
+    #[test]
+    fn a_long_table_is_cut_between_rows_and_its_header_stays_known() {
+        let rows: String = (0..40).map(|n| format!("| Ürün {n}. sınıf | {n} gün. Uzatılabilir |\n")).collect();
+        let body = format!("Süreler:\n| Ürün | Süre |\n| --- | ---: |\n{rows}\nSon.");
+        let found = chunks(&body);
+        assert!(found.len() > 3);
+        for passage in &found {
+            let text = &body[passage.clone()];
+            assert!(text.lines().all(|line| !line.starts_with("| Ürün ") || line.ends_with(" |")), "{text}");
+            let header = header_of(&body, passage);
+            assert_eq!(header.is_some(), text.starts_with("| Ürün ") && !text.starts_with("| Ürün |"), "{text}");
+            assert!(header.is_none_or(|header| header == "| Ürün | Süre |"));
+        }
     }
 
     #[test]

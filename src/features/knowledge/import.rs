@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     actions,
     facts::KnowledgeFact,
-    model::{Details, NewArticle},
+    model::{BODY_MAX, Details, NewArticle},
     store,
     transfer::Portable,
 };
@@ -49,7 +49,7 @@ pub(super) struct Defaults {
 /// Why an article of a file could not be made; kept as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct FileError {
-    /// The line of a file of JSON lines, from 1.
+    /// The line of a file of JSON lines, or the place in a list, from 1.
     pub(super) line: Option<i32>,
     pub(super) field: Option<String>,
     pub(super) message: String,
@@ -183,37 +183,89 @@ type Read = Result<Vec<(Option<i32>, Result<Portable, String>)>, FileError>;
 
 async fn articles_of(cx: &Ctx, file: &article_import_file::Model) -> Result<Read> {
     let content = file.content.clone().unwrap_or_default();
-    if content.starts_with(b"%PDF-") || has_ending(&file.name, &["pdf"]) {
+    let ending = ending(&file.name);
+    if content.starts_with(b"%PDF-") || ending == "pdf" {
         return Ok(match cx.documents.pdf(content).await {
-            Ok(text) => Ok(vec![(None, Ok(Portable::from_pdf(&file.name, &text)))]),
+            Ok(text) => {
+                let articles = Portable::from_pdf(&file.name, &text, BODY_MAX);
+                Ok(articles.into_iter().map(|article| (None, Ok(article))).collect())
+            }
             // Somebody else's reader may work; the job comes again.
             Err(Unreadable::NoReader) => return Err(Error::unavailable("reader of PDF files")),
             Err(why) => Err(FileError::new(unreadable(why))),
         });
     }
+    if !READ.contains(&ending.as_str()) {
+        let message = format!("`.{ending}` files are not read. Save it as Markdown, HTML, JSON, JSON lines or PDF.");
+        return Ok(Err(FileError::new(message)));
+    }
     let Ok(text) = String::from_utf8(content) else {
         let message = "The file is neither a PDF nor a text in UTF-8. Save it as Markdown, JSON lines or PDF.";
         return Ok(Err(FileError::new(message)));
     };
-    if !has_ending(&file.name, &["jsonl", "ndjson"]) {
-        let article = Portable::from_markdown(&file.name, &text).map_err(FileError::new);
-        return Ok(article.map(|article| vec![(None, Ok(article))]));
-    }
-    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    Ok(match ending.as_str() {
+        "jsonl" | "ndjson" => lines_of(&text),
+        "json" => list_of(&text),
+        "html" | "htm" | "xhtml" => one(Portable::from_html(&file.name, &text)),
+        _ if is_page(&text) => one(Portable::from_html(&file.name, &text)),
+        _ => one(Portable::from_markdown(&file.name, &text)),
+    })
+}
+
+/// Endings of the names of texts that are read; without one a file is Markdown.
+const READ: [&str; 12] =
+    ["", "md", "markdown", "mdown", "txt", "text", "jsonl", "ndjson", "json", "html", "htm", "xhtml"];
+
+/// The ending of a file's name in small letters; empty where it has none.
+fn ending(name: &str) -> String {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+    let is_ending = ending.len() <= 8
+        && ending.chars().all(|c| c.is_ascii_alphanumeric())
+        && ending.chars().any(|c| c.is_ascii_alphabetic());
+    if is_ending { ending.to_ascii_lowercase() } else { String::new() }
+}
+
+/// True for a page of HTML under whatever name.
+fn is_page(text: &str) -> bool {
+    let begin: String = text.trim_start_matches('\u{feff}').trim_start().chars().take(14).collect();
+    let begin = begin.to_ascii_lowercase();
+    begin.starts_with("<!doctype html") || begin.starts_with("<html")
+}
+
+fn one(article: Result<Portable, String>) -> Read {
+    article.map(|article| vec![(None, Ok(article))]).map_err(FileError::new)
+}
+
+fn lines_of(text: &str) -> Read {
+    let lines = (1..).zip(text.trim_start_matches('\u{feff}').lines()).filter(|(_, line)| !line.trim().is_empty());
     let read = |(number, line): (i32, &str)| {
         let article = serde_json::from_str(line);
         (Some(number), article.map_err(|error| format!("The line is no article: {error}.")))
     };
-    let articles: Vec<_> = lines.map(read).take(LINES_MAX + 1).collect();
-    Ok(if articles.len() > LINES_MAX {
-        Err(FileError::new(format!("The file has more than {LINES_MAX} articles; divide it.")))
-    } else {
-        Ok(articles)
-    })
+    bounded(lines.map(read).take(LINES_MAX + 1).collect())
 }
 
-fn has_ending(name: &str, endings: &[&str]) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, ending)| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+/// One article in JSON, or a list of them; the line of each is its place in the list.
+fn list_of(text: &str) -> Read {
+    let text = text.trim_start_matches('\u{feff}');
+    let parsed: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| FileError::new(format!("The file is no JSON: {error}.")))?;
+    let items = match parsed {
+        serde_json::Value::Array(items) => items,
+        other => vec![other],
+    };
+    let read = |(number, item)| {
+        let article = serde_json::from_value(item);
+        (Some(number), article.map_err(|error: serde_json::Error| format!("The entry is no article: {error}.")))
+    };
+    bounded((1..).zip(items).map(read).take(LINES_MAX + 1).collect())
+}
+
+fn bounded(articles: Vec<(Option<i32>, Result<Portable, String>)>) -> Read {
+    if articles.len() > LINES_MAX {
+        return Err(FileError::new(format!("The file has more than {LINES_MAX} articles; divide it.")));
+    }
+    Ok(articles)
 }
 
 fn unreadable(why: Unreadable) -> &'static str {

@@ -121,7 +121,7 @@ async fn is_indexed(cx: &Ctx, article: &article::Model) -> Result<bool> {
 /// Works out the vectors and puts them in place, in one transaction and only if the article still says the same. False
 /// when it does not.
 async fn index(cx: &Ctx, reach: &Reach, article: &article::Model) -> Result<bool> {
-    let rows = embed::rows(cx, article).await?;
+    let (rows, problem) = embed::rows(cx, article).await?;
     let passages = rows.len();
     let mut tx = cx.begin().await?;
     let Some(mut current) = store::lookup_for_update(&tx.db(), reach, article.id).await? else { return Ok(false) };
@@ -131,6 +131,7 @@ async fn index(cx: &Ctx, reach: &Reach, article: &article::Model) -> Result<bool
     store::delete_chunks(&tx.db(), article.id).await?;
     store::insert_chunks(&tx.db(), rows).await?;
     current.indexed_version = Some(article.version);
+    current.index_problem = problem;
     current.index_revision = Some(store::next_revision(&tx.db(), article.site_id).await?);
     store::save(&tx.db(), &current).await?;
     store::settle_model(&tx.db(), article.site_id, cx.embeddings.model()).await?;

@@ -10,7 +10,7 @@ use exact_index::text::fold;
 use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, text};
 
 const TITLE_MAX: usize = 500;
-const BODY_MAX: usize = 200_000;
+pub(super) const BODY_MAX: usize = 200_000;
 const SLUG_MAX: usize = 100;
 const DESCRIPTION_MAX: usize = 500;
 const CATEGORY_MAX: usize = 100;

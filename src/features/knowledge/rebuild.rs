@@ -25,6 +25,8 @@ use crate::{
 
 /// Articles that are looked up at once.
 const BATCH: u64 = 50;
+/// Articles with problems that are shown.
+const PROBLEMS: u64 = 20;
 /// How often it is looked whether the index is complete.
 const CHECK: Duration = Duration::from_secs(60);
 /// How long vectors of a text are kept that no article has any more.
@@ -39,6 +41,8 @@ pub(super) struct Index {
     pub(super) articles: u64,
     pub(super) indexed: u64,
     pub(super) is_words_only: bool,
+    /// Articles of which the embedder does not take everything.
+    pub(super) problems: Vec<article::Model>,
     pub(super) build: Option<index_build::Model>,
 }
 
@@ -53,6 +57,7 @@ pub(super) async fn read(cx: &Ctx, site: SiteId) -> Result<Index> {
     Ok(Index {
         dimension: cx.embeddings.known_dimension().and_then(|known| i32::try_from(known).ok()),
         is_words_only: articles > 0 && (!serves || cx.vectors.serves().await.is_err()),
+        problems: store::with_problems(&db, site, PROBLEMS).await?,
         articles,
         indexed: articles.saturating_sub(behind),
         build: store::lookup_build(&db, site).await?,

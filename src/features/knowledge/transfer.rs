@@ -1,10 +1,12 @@
-//! Articles as files: Markdown with front matter, JSON lines, and text of PDF files. What is written here is read back.
+//! Articles as files: Markdown with front matter, JSON, HTML, and text of PDF files. What is written here is read back.
 
-use std::borrow::Cow;
+use std::collections::HashSet;
 
 use ::entity::article::{self, ArticleStatus, Visibility};
 use exact_index::text::fold;
+use htmd::HtmlToMarkdown;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ports::documents::PdfText;
 
@@ -106,8 +108,28 @@ impl Portable {
         Ok(article)
     }
 
-    /// Makes an article of the text of a PDF: lines of a paragraph are joined, its first line or its name is the title.
-    pub(super) fn from_pdf(name: &str, text: &PdfText) -> Self {
+    /// Makes an article of a page of HTML: its text as Markdown, without what runs, styles or leads elsewhere. Its title
+    /// is its first heading, else the page's, else its name.
+    ///
+    /// # Errors
+    /// When the page cannot be read.
+    pub(super) fn from_html(name: &str, text: &str) -> Result<Self, String> {
+        let converter = HtmlToMarkdown::builder().skip_tags(NO_TEXT.to_vec()).build();
+        let body = converter.convert(text).map_err(|_| "The page cannot be read as HTML.".to_owned())?;
+        let mut article = Self::from_markdown(name, body.trim())?;
+        if article.title == stem(name)
+            && let Some(title) = page_title(text).and_then(|title| converter.convert(&format!("<p>{title}</p>")).ok())
+            && !title.trim().is_empty()
+        {
+            article.title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        }
+        Ok(article)
+    }
+
+    /// Makes articles of the text of a PDF: lines of a paragraph are joined, its first line or its name is the title. A
+    /// text that is longer than an article may be becomes several.
+    pub(super) fn from_pdf(name: &str, text: &PdfText, longest: usize) -> Vec<Self> {
+        let compounds = compounds(text);
         let lines = text.pages.iter().flat_map(|page| page.lines().chain([""]));
         let mut paragraphs: Vec<String> = vec![];
         let mut open = String::new();
@@ -119,10 +141,13 @@ impl Portable {
             if is_item {
                 open = format!("- {}", line.trim_start_matches(['•', '▪', '●', '‣']).trim_start());
             } else if !line.is_empty() {
-                append(&mut open, line);
+                append(&mut open, line, &compounds);
             }
         }
         paragraphs.extend((!open.is_empty()).then_some(open));
+        // What is left of marks for the end of a line stands within one.
+        let mut paragraphs: Vec<String> =
+            paragraphs.into_iter().map(|paragraph| paragraph.replace(SOFT_HYPHEN, "")).collect();
         let is_title = |line: &String| {
             (1..=TITLE_MAX).contains(&line.chars().count())
                 && !line.starts_with("- ")
@@ -132,17 +157,89 @@ impl Portable {
             Some(_) => paragraphs.remove(0),
             None => stem(name),
         };
-        Self { title, body: paragraphs.join("\n\n"), ..Self::default() }
+        let bodies = divided(paragraphs, longest);
+        let count = bodies.len();
+        let article = |(number, body): (usize, String)| {
+            let title = if count == 1 { title.clone() } else { format!("{title} ({number}/{count})") };
+            Self { title, body, ..Self::default() }
+        };
+        (1..).zip(bodies).map(article).collect()
     }
 }
 
-/// Adds a line of a PDF to its paragraph; a word that was divided is whole again.
-fn append(paragraph: &mut String, line: &str) {
-    let divided = paragraph.ends_with('-') && line.starts_with(char::is_lowercase);
-    if divided {
-        paragraph.pop();
-    } else if !paragraph.is_empty() {
-        paragraph.push(' ');
+/// Elements of a page that hold no text of its own.
+const NO_TEXT: [&str; 12] =
+    ["head", "script", "style", "noscript", "template", "iframe", "svg", "nav", "form", "object", "canvas", "button"];
+/// A place where a word may be divided, shown only where it is.
+const SOFT_HYPHEN: char = '\u{ad}';
+
+/// What stands in `<title>`.
+fn page_title(page: &str) -> Option<&str> {
+    let lower = page.to_ascii_lowercase();
+    let begin = lower.find("<title")?;
+    let begin = begin + lower[begin..].find('>')? + 1;
+    let end = begin + lower[begin..].find("</title")?;
+    Some(&page[begin..end])
+}
+
+/// Paragraphs as texts of at most `longest` characters each, cut between paragraphs, and in a paragraph only where it is
+/// longer than that.
+fn divided(paragraphs: Vec<String>, longest: usize) -> Vec<String> {
+    let (mut bodies, mut body, mut length) = (vec![], String::new(), 0);
+    for paragraph in paragraphs {
+        let mut rest = paragraph.as_str();
+        while !rest.is_empty() {
+            let part = rest.char_indices().nth(longest).map_or(rest, |(end, _)| &rest[..end]);
+            rest = &rest[part.len()..];
+            let more = part.chars().count() + 2;
+            if length > 0 && length + more > longest {
+                bodies.push(std::mem::take(&mut body));
+                length = 0;
+            }
+            if length > 0 {
+                body.push_str("\n\n");
+            }
+            body.push_str(part);
+            length += more;
+        }
+    }
+    if !body.is_empty() || bodies.is_empty() {
+        bodies.push(body);
+    }
+    bodies
+}
+
+/// Words with a hyphen that stand whole in a line somewhere, in small letters: such a one is no divided word.
+fn compounds(text: &PdfText) -> HashSet<String> {
+    let words = text.pages.iter().flat_map(|page| page.split_whitespace());
+    let words = words.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).replace('\u{2010}', "-"));
+    words.filter(|word| word.contains('-')).map(|word| word.to_lowercase()).collect()
+}
+
+/// Adds a line of a PDF to its paragraph. A word that was divided is whole again; a hyphen that is a word's own stays:
+/// `e-posta`, `24-48`.
+fn append(paragraph: &mut String, line: &str, compounds: &HashSet<String>) {
+    let last = paragraph.chars().next_back();
+    let before = paragraph.trim_end_matches(['-', '\u{2010}', SOFT_HYPHEN]);
+    match last {
+        Some(SOFT_HYPHEN) => {
+            paragraph.truncate(before.len());
+        }
+        Some('-' | '\u{2010}')
+            if before.ends_with(char::is_alphanumeric) && line.starts_with(char::is_alphanumeric) =>
+        {
+            let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+            let rest = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+            let is_own = word.chars().count() == 1
+                || word.chars().any(|c| c.is_ascii_digit())
+                || !line.starts_with(char::is_lowercase)
+                || compounds.contains(&format!("{word}-{rest}").to_lowercase());
+            if !is_own {
+                paragraph.truncate(before.len());
+            }
+        }
+        Some(_) => paragraph.push(' '),
+        None => {}
     }
     paragraph.push_str(line);
 }
@@ -155,35 +252,45 @@ fn split_front(rest: &str) -> Option<(&str, &str)> {
     rest.split_once("\n---\n").or_else(|| rest.strip_suffix("\n---").map(|front| (front, "")))
 }
 
-/// Reads the few forms of YAML that front matter has: `key: value`, quoted or not, `[a, b]`, and lines of `- a`.
+/// What front matter says that is of use here, under the names that other programs give it. The rest is theirs.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Front {
+    #[serde(alias = "Title", alias = "TITLE")]
+    title: Option<String>,
+    #[serde(alias = "Slug")]
+    slug: Option<String>,
+    #[serde(alias = "lang", alias = "locale", alias = "Language")]
+    language: Option<String>,
+    #[serde(alias = "summary", alias = "excerpt", alias = "Description")]
+    description: Option<String>,
+    #[serde(alias = "categories", alias = "Category")]
+    category: Value,
+    #[serde(alias = "Visibility")]
+    visibility: Option<String>,
+    #[serde(alias = "keywords", alias = "Tags")]
+    tags: Value,
+}
+
+/// Reads front matter, which is YAML.
 fn front_matter(front: &str) -> Result<Portable, String> {
-    let mut article = Portable::default();
-    let mut in_tags = false;
-    for line in front.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
-        if let Some(item) = line.trim().strip_prefix("- ").filter(|_| in_tags) {
-            article.tags.push(unquoted(item)?);
-            continue;
-        }
-        let (key, value) =
-            line.split_once(':').ok_or_else(|| format!("The line `{line}` of the front matter is no `key: value`."))?;
-        let (key, value) = (key.trim().to_lowercase(), value.trim());
-        in_tags = matches!(key.as_str(), "tags" | "keywords") && value.is_empty();
-        if value.is_empty() {
-            continue;
-        }
-        match key.as_str() {
-            "title" => article.title = unquoted(value)?,
-            "slug" => article.slug = Some(unquoted(value)?),
-            "language" | "lang" | "locale" => article.language = Some(unquoted(value)?),
-            "description" => article.description = Some(unquoted(value)?),
-            "category" => article.category = Some(unquoted(value)?),
-            "visibility" => article.visibility = Some(visibility(&unquoted(value)?)?),
-            "tags" | "keywords" => article.tags = list(value)?,
-            // Other programs keep more there.
-            _ => {}
-        }
-    }
-    Ok(article)
+    let front: Option<Front> = serde_saphyr::from_str(front).map_err(|error| {
+        let what = error.to_string();
+        let what = what.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        format!("The front matter is no YAML: {what}. A value with a colon needs quotation marks.")
+    })?;
+    let Front { title, slug, language, description, category, visibility: word, tags } = front.unwrap_or_default();
+    let given = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    Ok(Portable {
+        title: given(title).unwrap_or_default(),
+        slug: given(slug),
+        language: given(language),
+        description: given(description),
+        category: list(&category).into_iter().next(),
+        visibility: given(word).map(|word| visibility(&word)).transpose()?,
+        tags: list(&tags),
+        ..Portable::default()
+    })
 }
 
 fn visibility(word: &str) -> Result<Visibility, String> {
@@ -194,21 +301,22 @@ fn visibility(word: &str) -> Result<Visibility, String> {
     }
 }
 
-fn list(value: &str) -> Result<Vec<String>, String> {
-    if let Ok(list) = serde_json::from_str(value) {
-        return Ok(list);
+/// A list, or a text with commas, as texts.
+fn list(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(one).collect(),
+        Value::String(text) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Into::into).collect(),
+        other => one(other).into_iter().collect(),
     }
-    let inside = value.strip_prefix('[').map_or(value, |rest| rest.strip_suffix(']').unwrap_or(rest));
-    inside.split(',').map(str::trim).filter(|item| !item.is_empty()).map(unquoted).collect()
 }
 
-fn unquoted(value: &str) -> Result<String, String> {
-    let value = value.trim();
-    if value.starts_with('"') {
-        return serde_json::from_str(value).map_err(|_| format!("The quoted value {value} does not end as it begins."));
+fn one(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
-    let single = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-    Ok(single.map_or(Cow::Borrowed(value), |inside| inside.replace("''", "'").into()).into_owned())
 }
 
 /// A file's name as a title.
@@ -246,9 +354,76 @@ mod tests {
         let article = Portable::from_markdown("x.md", file).unwrap();
         assert_eq!((article.title.as_str(), article.language.as_deref()), ("It's: free", Some("en")));
         assert_eq!((article.tags, article.body.as_str()), (vec!["one".to_owned(), "two".to_owned()], "Text."));
-        assert_eq!(list("[a, 'b']").unwrap(), ["a", "b"]);
         assert!(Portable::from_markdown("x.md", "---\ntitle: a\n").is_err());
         assert!(Portable::from_markdown("x.md", "---\nvisibility: secret\n---\n").is_err());
+    }
+
+    #[test]
+    fn front_matter_is_yaml() {
+        let file = "---\n# yorum\ntitle: 2024\ndescription: >\n  Birinci satır\n  ikinci satır\nauthor:\n  name: Ada\n  links: [a, b]\ntags: [a, 'b, c', 7]\ncategories:\n- Sipariş\nslug: &s x\n---\nMetin.";
+        let article = Portable::from_markdown("x.md", file).unwrap();
+        assert_eq!((article.title.as_str(), article.slug.as_deref()), ("2024", Some("x")));
+        assert_eq!(article.description.as_deref(), Some("Birinci satır ikinci satır"));
+        assert_eq!(
+            (article.tags, article.category.as_deref()),
+            (vec!["a".into(), "b, c".into(), "7".into()], Some("Sipariş"))
+        );
+        let of = |front: &str| Portable::from_markdown("x.md", &format!("---\n{front}\n---\nMetin."));
+        assert_eq!(of("tags: a, b").unwrap().tags, ["a", "b"]);
+        assert_eq!(of("title: No").unwrap().title, "No");
+        assert_eq!(of("").unwrap().title, "x");
+        let error = of("title: a: b").unwrap_err();
+        assert!(error.contains("line 1"), "{error}");
+        assert!(of("- a").is_err());
+    }
+
+    #[test]
+    fn a_page_is_read_without_what_is_no_text() {
+        let page = "<!DOCTYPE html><html><head><title>Mağaza &amp; Yardım</title><style>p{color:red}</style></head><body>\
+             <nav><a href='/'>Ana sayfa</a></nav><script>alert('x')</script><h1>İade</h1><p>Süre <b>30</b> gündür.</p>\
+             <ul><li>Bir</li></ul></body></html>";
+        let article = Portable::from_html("iade.html", page).unwrap();
+        assert_eq!(article.title, "İade");
+        assert!(article.body.contains("Süre **30** gündür."), "{}", article.body);
+        for noise in ["color", "alert", "Ana sayfa", "<"] {
+            assert!(!article.body.contains(noise), "{}", article.body);
+        }
+        let article = Portable::from_html("iade.html", &page.replace("h1", "h2")).unwrap();
+        assert_eq!(article.title, "Mağaza & Yardım");
+    }
+
+    #[test]
+    fn hyphens_at_the_ends_of_lines_are_understood() {
+        let read =
+            |page: &str| Portable::from_pdf("x.pdf", &PdfText { pages: vec![page.into()] }, 1_000)[0].body.clone();
+        for (page, expected) in [
+            ("kargo\u{ad}\nya verilir", "kargoya verilir"),
+            ("24-\n48 saat", "24-48 saat"),
+            ("e-\nposta ile", "e-posta ile"),
+            ("üc-\nretsizdir", "ücretsizdir"),
+            ("Ankara-\nİstanbul", "Ankara-İstanbul"),
+            ("ücret\u{ad}siz\u{ad}dir", "ücretsizdir"),
+            ("wi-fi var, wi-\nfi hızlı", "wi-fi var, wi-fi hızlı"),
+            ("bir -\niki", "bir - iki"),
+            ("kargo\u{2010}\nya", "kargoya"),
+        ] {
+            assert_eq!(read(page), expected, "{page:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_pdf_becomes_several_articles() {
+        let pages = (0..30).map(|number| format!("Sayfa {number}. {}", "kelime ".repeat(20))).collect();
+        let articles = Portable::from_pdf("el_kitabı.pdf", &PdfText { pages }, 1_000);
+        assert!(articles.len() > 3);
+        for (number, article) in (1..).zip(&articles) {
+            assert_eq!(article.title, format!("el kitabı ({number}/{})", articles.len()));
+            assert!(article.body.chars().count() <= 1_000);
+        }
+        let all: String = articles.iter().map(|article| article.body.as_str()).collect();
+        assert!((0..30).all(|number| all.contains(&format!("Sayfa {number}."))));
+        let one = PdfText { pages: vec!["x".repeat(2_500)] };
+        assert_eq!(Portable::from_pdf("x.pdf", &one, 1_000).len(), 3);
     }
 
     #[test]
@@ -261,7 +436,8 @@ mod tests {
     #[test]
     fn lines_of_a_pdf_become_paragraphs() {
         let page = "Kargo Koşulları\n\nKargo üc-\nretsizdir ve\niki gün sürer.\n• Bir\n• İki\n";
-        let article = Portable::from_pdf("x.pdf", &PdfText { pages: vec![page.into(), "Son sayfa.".into()] });
+        let text = PdfText { pages: vec![page.into(), "Son sayfa.".into()] };
+        let article = Portable::from_pdf("x.pdf", &text, 1_000).remove(0);
         assert_eq!(article.title, "Kargo Koşulları");
         assert_eq!(article.body, "Kargo ücretsizdir ve iki gün sürer.\n\n- Bir\n\n- İki\n\nSon sayfa.");
     }

@@ -7,14 +7,12 @@
 
 use futures_util::future::BoxFuture;
 use reqwest::RequestBuilder;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     ChatModel, Endpoint, Finish, ModelError, Prompt, Reply, Speaker,
-    exchange::{Answer, Framing, Manner, Wire, from_visitor, in_stream, malformed},
+    exchange::{Answer, Counted, Framing, Manner, Optional, Wire, in_stream, number, text},
 };
-use crate::ports::http::ErrorWords;
 
 /// The version of the API that is spoken here.
 const VERSION: &str = "2023-06-01";
@@ -23,8 +21,8 @@ static WIRE: Wire = Wire {
     framing: Framing::Events,
     read,
     end: "message_stop",
-    manner: Manner { temperature: true, completion_tokens: false },
-    adapt,
+    manner: Manner::FULL,
+    optional: &[Optional::Temperature, Optional::System],
 };
 
 /// Anthropic.
@@ -63,7 +61,7 @@ impl ChatModel for Anthropic {
 }
 
 fn body(prompt: &Prompt, model: &str, manner: Manner) -> Value {
-    let messages = from_visitor(&prompt.turns).iter().map(|turn| {
+    let messages = prompt.turns.iter().map(|turn| {
         let role = match turn.speaker {
             Speaker::Visitor => "user",
             Speaker::Assistant => "assistant",
@@ -85,87 +83,48 @@ fn body(prompt: &Prompt, model: &str, manner: Manner) -> Value {
     body
 }
 
-/// The words name no parameter, only the message does: "`temperature` is deprecated for this model."
-fn adapt(manner: Manner, words: &ErrorWords) -> Option<Manner> {
-    let refused = manner.temperature && words.any(&["invalid_request_error"]) && words.mentions("temperature");
-    refused.then_some(Manner { temperature: false, ..manner })
-}
-
-/// One event. Kinds that are not known are none: there may be new ones.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Event {
-    MessageStart {
-        message: Option<Start>,
-    },
-    ContentBlockDelta {
-        delta: Delta,
-    },
-    MessageDelta {
-        delta: Option<End>,
-        usage: Option<Counts>,
-    },
-    MessageStop,
-    Error {
-        error: Value,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Start {
-    usage: Option<Counts>,
-}
-
-#[derive(Deserialize)]
-struct Delta {
-    #[serde(rename = "type")]
-    kind: String,
-    text: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct End {
-    stop_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-}
-
-fn read(answer: &mut Answer, data: &str) -> Result<Option<String>, ModelError> {
-    let event = match serde_json::from_str(data) {
-        Ok(event) => event,
-        Err(error) => return answer.fail(malformed(&error)).map(|()| None),
-    };
-    match event {
-        Event::MessageStart { message } => count(answer, message.and_then(|message| message.usage)),
-        Event::ContentBlockDelta { delta } if delta.kind == "text_delta" => return Ok(answer.say(delta.text)),
-        Event::MessageDelta { delta, usage } => {
-            count(answer, usage);
-            answer.announced = match delta.and_then(|delta| delta.stop_reason).as_deref() {
-                None => answer.announced,
-                Some("max_tokens" | "model_context_window_exceeded") => Some(Finish::Length),
-                Some("refusal") => Some(Finish::ContentFilter),
-                // `end_turn`, `stop_sequence`.
-                Some(_) => Some(Finish::Stop),
-            };
+/// Reads an event. Kinds that are not known are none: there may be new ones.
+fn read(answer: &mut Answer, event: &Map<String, Value>) -> Result<Option<String>, ModelError> {
+    let of = |name: &str| event.get(name).unwrap_or(&Value::Null);
+    match of("type").as_str().unwrap_or_default() {
+        "message_start" => count(answer, &of("message")["usage"]),
+        "content_block_start" if of("content_block")["type"] == "text" => {
+            return Ok(answer.say(text(&of("content_block")["text"])));
         }
-        Event::MessageStop => {
+        "content_block_delta" if of("delta")["type"] == "text_delta" => {
+            return Ok(answer.say(text(&of("delta")["text"])));
+        }
+        "message_delta" => {
+            count(answer, of("usage"));
+            announce(answer, &of("delta")["stop_reason"])?;
+        }
+        "message_stop" => {
             answer.finish = answer.announced.or(Some(Finish::Stop));
             answer.close();
         }
-        Event::Error { error } => answer.fail(in_stream(&error))?,
-        Event::ContentBlockDelta { .. } | Event::Other => {}
+        "error" => answer.fail(in_stream(of("error")))?,
+        // A whole answer.
+        "message" => {
+            count(answer, of("usage"));
+            let said = answer.say(text(of("content")));
+            answer.ends(of("stop_reason"))?;
+            return Ok(said);
+        }
+        _ => {}
     }
     Ok(None)
 }
 
-fn count(answer: &mut Answer, usage: Option<Counts>) {
-    if let Some(counts) = usage {
-        answer.count(counts.input_tokens, counts.output_tokens);
-    }
+/// The reason comes before the end mark.
+fn announce(answer: &mut Answer, reason: &Value) -> Result<(), ModelError> {
+    answer.ends(reason)?;
+    answer.announced = answer.finish.take().or(answer.announced);
+    Ok(())
+}
+
+fn count(answer: &mut Answer, usage: &Value) {
+    let cached = [&usage["cache_read_input_tokens"], &usage["cache_creation_input_tokens"]];
+    let cached = cached.into_iter().filter_map(number).fold(0, u64::saturating_add);
+    let prompt = number(&usage["input_tokens"]).map(|tokens| tokens.saturating_add(cached));
+    answer.count(Counted { prompt, completion: number(&usage["output_tokens"]), total: None });
 }

@@ -10,10 +10,10 @@ use reqwest::{RequestBuilder, Url};
 use super::{
     ChatModel, Endpoint, ModelError, Prompt, Reply,
     chat_completions::{body, wire},
-    exchange::Wire,
+    exchange::{Limit, Manner, Wire},
 };
 
-static WIRE: Wire = wire(true);
+static WIRE: Wire = wire(Manner { limit: Limit::MaxCompletionTokens, ..Manner::FULL });
 
 /// A resource of Azure OpenAI.
 #[derive(Clone, Debug)]

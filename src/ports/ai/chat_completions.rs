@@ -1,27 +1,27 @@
 //! What OpenAI, Azure, Mistral and all who speak OpenAI's protocol have in common: the messages of a request, and the
 //! chunks of an answer, `choices[0].delta.content`, a `finish_reason`, a `usage`, then `[DONE]`.
 //!
-//! With its `finish_reason` an answer is complete, whatever follows; without it was cut.
+//! With its `finish_reason` or `[DONE]` an answer is complete, whatever follows; without it was cut. Of everything else
+//! only what is needed is read, so that fields of a type that nobody expects do no harm.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Finish, ModelError, Prompt, Speaker,
-    exchange::{Answer, Framing, Manner, Wire, in_stream, malformed},
+    exchange::{Answer, Counted, Framing, Limit, Manner, Optional, Wire, error, in_stream, number, text},
 };
-use crate::ports::http::ErrorWords;
+use crate::ports::ai::Cause;
 
 /// The name of the end mark.
 const END: &str = "a finish_reason";
 
-/// Codes of a parameter that a model does not take.
-const UNSUPPORTED: &[&str] = &["unsupported_parameter", "unsupported_value"];
+/// What models and servers of this protocol do not all take.
+const OPTIONAL: &[Optional] =
+    &[Optional::Usage, Optional::Temperature, Optional::System, Optional::Limit, Optional::Stream];
 
 /// How these vendors answer; they differ in how they are asked at first.
-pub(super) const fn wire(completion_tokens: bool) -> Wire {
-    let manner = Manner { temperature: true, completion_tokens };
-    Wire { framing: Framing::Events, read, end: END, manner, adapt }
+pub(super) const fn wire(manner: Manner) -> Wire {
+    Wire { framing: Framing::Events, read, end: END, manner, optional: OPTIONAL }
 }
 
 /// The system text and the turns as messages.
@@ -42,102 +42,53 @@ pub(super) fn messages(prompt: &Prompt) -> Vec<Value> {
 
 /// A request's body as OpenAI takes it.
 pub(super) fn body(prompt: &Prompt, model: &str, manner: Manner) -> Value {
-    let limit = if manner.completion_tokens { "max_completion_tokens" } else { "max_tokens" };
-    let mut body = json!({
-        "model": model,
-        "messages": messages(prompt),
-        "stream": true,
-        "stream_options": { "include_usage": true },
-    });
-    body[limit] = prompt.max_tokens.into();
+    let mut body = json!({ "model": model, "messages": messages(prompt), "stream": manner.stream });
+    if manner.usage {
+        body["stream_options"] = json!({ "include_usage": true });
+    }
+    match manner.limit {
+        Limit::MaxTokens => body["max_tokens"] = prompt.max_tokens.into(),
+        Limit::MaxCompletionTokens => body["max_completion_tokens"] = prompt.max_tokens.into(),
+        Limit::Absent => {}
+    }
     if manner.temperature {
         body["temperature"] = prompt.temperature.into();
     }
     body
 }
 
-/// Newer models refuse temperatures and `max_tokens`; older servers do not know `max_completion_tokens`.
-fn adapt(manner: Manner, words: &ErrorWords) -> Option<Manner> {
-    if !words.any(UNSUPPORTED) && !words.mentions("Unrecognized request argument") {
-        return None;
+/// Reads an event and returns its text, if it has any. Unknown fields (`reasoning_content`, filters' results) are ignored.
+fn read(answer: &mut Answer, chunk: &Map<String, Value>) -> Result<Option<String>, ModelError> {
+    if let Some(error) = error(chunk) {
+        return answer.fail(in_stream(error)).map(|()| None);
     }
-    if manner.temperature && words.mentions("temperature") {
-        return Some(Manner { temperature: false, ..manner });
+    if let Some(usage) = chunk.get("usage") {
+        answer.count(Counted {
+            prompt: number(&usage["prompt_tokens"]),
+            completion: number(&usage["completion_tokens"]),
+            total: number(&usage["total_tokens"]),
+        });
     }
-    let refused = if manner.completion_tokens { "max_completion_tokens" } else { "max_tokens" };
-    words.mentions(refused).then_some(Manner { completion_tokens: !manner.completion_tokens, ..manner })
-}
-
-/// One event. All fields may be missing or null; unknown ones (`reasoning_content`, filters' results) are ignored.
-#[derive(Deserialize)]
-struct Chunk {
-    choices: Option<Vec<Choice>>,
-    usage: Option<Counts>,
-    error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    delta: Option<Delta>,
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Delta {
-    content: Option<Content>,
-}
-
-/// A text or, from Mistral's reasoning models, a list of parts, those with thoughts among them.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-#[derive(Deserialize)]
-struct Part {
-    text: Option<String>,
-}
-
-impl Content {
-    fn text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
+    let choice = match chunk.get("choices") {
+        Some(Value::Array(choices)) => {
+            choices.iter().find(|choice| choice.get("index").is_none_or(|index| index.is_null() || index == 0))
         }
-    }
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-}
-
-/// Reads an event's data and returns its text, if it has any.
-fn read(answer: &mut Answer, data: &str) -> Result<Option<String>, ModelError> {
-    if data.trim() == "[DONE]" {
-        answer.close();
-        return Ok(None);
-    }
-    let (choices, usage) = match serde_json::from_str(data) {
-        Ok(Chunk { error: None, choices, usage }) => (choices, usage),
-        Ok(Chunk { error: Some(error), .. }) => return answer.fail(in_stream(&error)).map(|()| None),
-        Err(error) => return answer.fail(malformed(&error)).map(|()| None),
+        None | Some(Value::Null | Value::Object(_)) => None,
+        Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            let what = "a chunk is malformed: its choices are no list";
+            return answer.fail(ModelError::give_up(Cause::NotUnderstood, what)).map(|()| None);
+        }
     };
-    if let Some(counts) = usage {
-        answer.count(counts.prompt_tokens.or(Some(0)), counts.completion_tokens.or(Some(0)));
+    let Some(choice) = choice else { return Ok(None) };
+    // A refusal in the model's own words stands beside the content, which is then missing.
+    if choice["delta"]["refusal"].as_str().is_some_and(|refusal| !refusal.is_empty()) {
+        answer.announced = Some(Finish::ContentFilter);
     }
-    let Some(choice) = choices.into_iter().flatten().next() else { return Ok(None) };
-    match choice.finish_reason.as_deref() {
-        None | Some("") => {}
-        Some("length" | "model_length") => answer.finish = Some(Finish::Length),
-        Some("content_filter") => answer.finish = Some(Finish::ContentFilter),
-        // Mistral's word for a failure on its side.
-        Some("error") => return answer.fail(in_stream(&Value::Null)).map(|()| None),
-        // `stop`, and vendors' own words for it.
-        Some(_) => answer.finish = Some(Finish::Stop),
-    }
-    Ok(answer.say(choice.delta.and_then(|delta| delta.content).map(Content::text)))
+    // A whole answer has a message; the last chunk of some servers repeats it.
+    let said = [&choice["delta"]["content"], &choice["message"]["content"], &choice["text"]];
+    let mut said = said.into_iter().take(if answer.has_spoken() { 1 } else { 3 });
+    let said = said.find_map(|content| text(content).filter(|text| !text.is_empty()));
+    let said = answer.say(said.or_else(|| text(&choice["text"])));
+    answer.ends(&choice["finish_reason"])?;
+    Ok(said)
 }

@@ -188,7 +188,7 @@ impl Pass {
         }
         let after = match error {
             ModelError::Retry { after, .. } => after.and_then(|after| TimeDelta::from_std(after).ok()),
-            ModelError::GiveUp { .. } | ModelError::Truncated { .. } => None,
+            ModelError::GiveUp { .. } | ModelError::Truncated { .. } | ModelError::Wordless { .. } => None,
         };
         let probe = std::mem::take(&mut self.probe);
         self.circuits.failed(&self.target, probe, now, after);
@@ -215,7 +215,8 @@ fn is_trouble(cause: Cause) -> bool {
         | Cause::Silent
         | Cause::Failing
         | Cause::NotUnderstood
-        | Cause::Cut => true,
+        | Cause::Cut
+        | Cause::Wordless => true,
         Cause::NotConfigured
         | Cause::AddressRefused
         | Cause::NoModel

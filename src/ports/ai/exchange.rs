@@ -13,14 +13,17 @@ use std::{
 use async_stream::try_stream;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, header::HeaderValue};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Cause, Finish, ModelError, Patience, Piece, Prompt, Reply, Speaker, Turn, Usage,
+    halves::{self, Halves},
     lines::{Lines, TooLong},
     sse::Events,
     tried_twice,
+    voice::{self, Begins},
+    whole::Objects,
 };
 use crate::ports::http::{ErrorWords, Refusal, describe, may_pass};
 
@@ -151,6 +154,7 @@ impl Endpoint {
             return stream::iter([Err(ModelError::give_up(Cause::NoModel, what))]).boxed();
         };
         let this = self.clone();
+        let prompt = Prompt { turns: alternating(prompt.turns), ..prompt };
         let asking = Arc::new(Asking { model, prompt, make });
         tried_twice(self.patience, move || attempt(this.clone(), wire, asking.clone()))
     }
@@ -173,13 +177,13 @@ pub(super) struct Wire {
     /// How events stand in the body.
     pub(super) framing: Framing,
     /// Reads one event and returns its text, if it has any.
-    pub(super) read: fn(&mut Answer, &str) -> Result<Option<String>, ModelError>,
+    pub(super) read: fn(&mut Answer, &Map<String, Value>) -> Result<Option<String>, ModelError>,
     /// The mark without which an answer is not complete.
     pub(super) end: &'static str,
     /// How models of this vendor are asked at first.
     pub(super) manner: Manner,
-    /// Another manner of asking, where a refusal says that this one is the reason.
-    pub(super) adapt: fn(Manner, &ErrorWords) -> Option<Manner>,
+    /// What of it can be left out where a model refuses it.
+    pub(super) optional: &'static [Optional],
 }
 
 /// How events stand in a body.
@@ -189,6 +193,15 @@ pub(super) enum Framing {
     Events,
     /// A JSON object a line.
     Lines,
+}
+
+impl Framing {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Events => "an event stream",
+            Self::Lines => "lines of JSON",
+        }
+    }
 }
 
 /// Writes a request: a prompt for a model, in a manner.
@@ -205,78 +218,251 @@ struct Asking {
 pub(super) struct Manner {
     /// It takes a temperature. Newer reasoning models refuse every one but their own.
     pub(super) temperature: bool,
-    /// It takes `max_completion_tokens` instead of `max_tokens`.
-    pub(super) completion_tokens: bool,
+    /// It takes `stream_options`, which ask for the usage.
+    pub(super) usage: bool,
+    /// It answers piece by piece.
+    pub(super) stream: bool,
+    /// It takes a system text. Others are told it by the visitor's first turn.
+    pub(super) system: bool,
+    /// How it is told the longest answer.
+    pub(super) limit: Limit,
+}
+
+/// The name of the parameter for the longest answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    MaxTokens,
+    MaxCompletionTokens,
+    /// It takes none.
+    Absent,
+}
+
+impl Manner {
+    /// With all there is.
+    pub(super) const FULL: Self =
+        Self { temperature: true, usage: true, stream: true, system: true, limit: Limit::MaxTokens };
+}
+
+/// A part of a request that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Optional {
+    Usage,
+    Temperature,
+    System,
+    Limit,
+    Stream,
+}
+
+impl Optional {
+    /// Words of a refusal that name it.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Usage => &["stream_options", "include_usage", "stream options"],
+            Self::Temperature => &["temperature"],
+            Self::System => &[
+                "system role",
+                "role system",
+                "role: system",
+                "system message",
+                "system prompt",
+                "system instruction",
+                "system_instruction",
+                "developer instruction",
+                "'system'",
+                "\"system\"",
+                "`system`",
+                "user and assistant roles",
+                "'user' or 'assistant'",
+                "'user', 'assistant'",
+                "must alternate",
+            ],
+            Self::Limit => &["max_tokens", "max_completion_tokens", "maxoutputtokens"],
+            Self::Stream => &["streaming", "'stream'", "`stream`", "\"stream\"", "stream is not", "stream=true"],
+        }
+    }
+
+    /// The manner without it, if it is a part of the manner and of this request.
+    fn left_out(self, manner: Manner, prompt: &Prompt, tried: &[Manner]) -> Option<Manner> {
+        let without = match self {
+            Self::Usage => Manner { usage: false, ..manner },
+            // What no model takes is the caller's mistake.
+            Self::Temperature if !(0.0..=2.0).contains(&prompt.temperature) => return None,
+            Self::Temperature => Manner { temperature: false, ..manner },
+            Self::System if prompt.system.is_empty() => return None,
+            Self::System => Manner { system: false, ..manner },
+            Self::Limit if prompt.max_tokens == 0 => return None,
+            Self::Limit => {
+                let others = [Limit::MaxTokens, Limit::MaxCompletionTokens, Limit::Absent];
+                let others = others.map(|limit| Manner { limit, ..manner });
+                return others.into_iter().find(|other| !tried.contains(other));
+            }
+            Self::Stream => Manner { stream: false, usage: false, ..manner },
+        };
+        (without != manner).then_some(without)
+    }
 }
 
 /// What was learnt of models, by address and name, so that each is refused once only. Shared by all endpoints of a server.
 #[derive(Clone, Debug, Default)]
-pub struct Manners(Arc<Mutex<HashMap<String, Manner>>>);
+pub struct Manners(Arc<Mutex<HashMap<String, Known>>>);
+
+/// What is known of a model.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    manner: Option<Manner>,
+    begins: Begins,
+}
 
 /// Most models that are remembered.
 const MODELS_REMEMBERED: usize = 1_000;
 
 impl Manners {
-    fn of(&self, endpoint: &Url, model: &str) -> Option<Manner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&format!("{endpoint} {model}")).copied()
+    fn of(&self, endpoint: &Url, model: &str) -> Known {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&format!("{endpoint} {model}")).copied().unwrap_or_default()
     }
 
-    fn learn(&self, endpoint: &Url, model: &str, manner: Manner) {
+    fn learn(&self, endpoint: &Url, model: &str, learnt: impl FnOnce(&mut Known)) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MODELS_REMEMBERED {
             known.clear();
         }
-        known.insert(format!("{endpoint} {model}"), manner);
+        learnt(known.entry(format!("{endpoint} {model}")).or_default());
     }
 }
+
+/// Most requests for one answer that differ in their manner.
+const MANNERS_TRIED: usize = 8;
 
 /// Sends the request and returns once the vendor has begun to answer. A request that is refused for its manner only is
 /// sent again in another.
-async fn open(endpoint: &Endpoint, wire: &Wire, asking: &Asking) -> Result<Response, ModelError> {
-    let known = endpoint.manners.of(&endpoint.base_url, &asking.model).unwrap_or(wire.manner);
+async fn open(endpoint: &Endpoint, wire: &Wire, asking: &Asking) -> Result<(Response, Manner), ModelError> {
+    let known = endpoint.manners.of(&endpoint.base_url, &asking.model).manner.unwrap_or(wire.manner);
+    let mut tried = vec![];
     let mut manner = known;
-    let mut tries = 0;
     loop {
-        match accepted((asking.make)(&asking.prompt, &asking.model, manner).send().await).await {
+        tried.push(manner);
+        let told;
+        let prompt = if manner.system {
+            &asking.prompt
+        } else {
+            told = without_system(&asking.prompt);
+            &told
+        };
+        match accepted((asking.make)(prompt, &asking.model, manner).send().await).await {
             Ok(response) => {
                 if manner != known {
-                    endpoint.manners.learn(&endpoint.base_url, &asking.model, manner);
+                    endpoint.manners.learn(&endpoint.base_url, &asking.model, |known| known.manner = Some(manner));
                 }
-                return begun(wire, response);
+                return begun(wire, response).map(|response| (response, manner));
             }
-            Err(refused) => match refused.words.and_then(|words| (wire.adapt)(manner, &words)) {
-                // There are two things to adapt.
-                Some(other) if tries < 2 => manner = other,
-                Some(_) | None => return Err(refused.error),
-            },
+            Err(refused) => {
+                match refused.said.as_ref().and_then(|said| other_manner(wire, &asking.prompt, said, &tried)) {
+                    Some(other) if tried.len() < MANNERS_TRIED => manner = other,
+                    Some(_) | None => return Err(refused.error),
+                }
+            }
         }
-        tries += 1;
     }
 }
 
-/// Refuses what cannot be a stream. Only these types are: some servers send streams as plain text, or name no type.
+/// Another manner of asking, where a refusal names what it does not take, or says nothing at all.
+fn other_manner(
+    wire: &Wire,
+    prompt: &Prompt,
+    (status, words): &(StatusCode, ErrorWords),
+    tried: &[Manner],
+) -> Option<Manner> {
+    let manner = *tried.last()?;
+    if !(400..=599).contains(&status.as_u16()) || matches!(status.as_u16(), 401..=404 | 408 | 429) {
+        return None;
+    }
+    if words.is_empty() {
+        let bare = wire.optional.iter().fold(manner, |manner, part| match part {
+            Optional::Usage | Optional::Temperature => part.left_out(manner, prompt, tried).unwrap_or(manner),
+            Optional::Limit => Manner { limit: Limit::Absent, ..manner },
+            Optional::System | Optional::Stream => manner,
+        });
+        return (matches!(status.as_u16(), 400 | 422) && !tried.contains(&bare)).then_some(bare);
+    }
+    let named = wire.optional.iter().filter(|part| part.names().iter().any(|name| words.mentions(name)));
+    named.filter_map(|part| part.left_out(manner, prompt, tried)).find(|other| !tried.contains(other))
+}
+
+/// The same for a refusal within a stream, whose status was 200.
+fn in_other_words(wire: &Wire, prompt: &Prompt, error: &Value, manner: Manner) -> Option<Manner> {
+    let words = ErrorWords::of(error);
+    let status = words.status().unwrap_or(StatusCode::BAD_REQUEST);
+    if words.is_empty() { None } else { other_manner(wire, prompt, &(status, words), &[manner]) }
+}
+
+/// The conversation as every vendor takes it: the visitor begins, the sides take turns, and nobody says nothing.
+fn alternating(turns: Vec<Turn>) -> Vec<Turn> {
+    let begins = turns.iter().position(|turn| turn.speaker == Speaker::Visitor).unwrap_or(0);
+    let mut joined: Vec<Turn> = vec![];
+    for turn in turns.into_iter().skip(begins).filter(|turn| !turn.text.trim().is_empty()) {
+        match joined.last_mut() {
+            Some(last) if last.speaker == turn.speaker => last.text = format!("{}\n{}", last.text, turn.text),
+            Some(_) | None => joined.push(turn),
+        }
+    }
+    joined
+}
+
+/// A prompt whose system text the visitor's first turn begins with.
+fn without_system(prompt: &Prompt) -> Prompt {
+    let mut told = Prompt { system: String::new(), ..prompt.clone() };
+    match told.turns.first_mut() {
+        Some(turn) if turn.speaker == Speaker::Visitor => turn.text = format!("{}\n\n{}", prompt.system, turn.text),
+        Some(_) | None => {
+            let text = prompt.system.clone();
+            told.turns.insert(0, Turn { speaker: Speaker::Visitor, text });
+        }
+    }
+    told
+}
+
+/// Refuses what cannot be an answer. Only pages are: some servers send streams as plain text, name no type, or send a
+/// whole answer in JSON.
 fn begun(wire: &Wire, response: Response) -> Result<Response, ModelError> {
     let kind = response.headers().get(header::CONTENT_TYPE).map(|kind| kind.as_bytes()).unwrap_or_default();
-    let (others, wanted): (&[&str], _) = match wire.framing {
-        Framing::Events => (&["application/json", "text/html"], "an event stream"),
-        Framing::Lines => (&["text/html"], "lines of JSON"),
-    };
-    match others.iter().find(|other| kind.starts_with(other.as_bytes())) {
-        Some(other) => Err(ModelError::give_up(Cause::NotUnderstood, format!("the answer is {other}, not {wanted}"))),
-        None => Ok(response),
+    if kind.starts_with(b"text/html") {
+        return Err(ModelError::give_up(
+            Cause::NotUnderstood,
+            format!("the answer is text/html, not {}", wire.framing.name()),
+        ));
     }
+    Ok(response)
 }
+
+/// How long is waited for more once an answer has its end: some servers send the usage late, some never hang up.
+const LINGER: Duration = Duration::from_secs(1);
+/// What proxies send to keep a connection alive, where a comment would do.
+const HEARTBEATS: [&str; 7] = ["ping", "pong", "heartbeat", "keepalive", "keep-alive", "null", "OPENROUTER PROCESSING"];
 
 /// One try.
 fn attempt(endpoint: Endpoint, wire: &'static Wire, asking: Arc<Asking>) -> Reply {
+    let (manners, url, model) = (endpoint.manners.clone(), endpoint.base_url.clone(), asking.model.clone());
+    let begins = match manners.of(&url, &model).begins {
+        Begins::Unknown => Begins::of_name(&model),
+        known => known,
+    };
+    let (moment, most) = (endpoint.patience.moment, asking.prompt.max_tokens);
+    let learn = move |begins| manners.learn(&url, &model, |known| known.begins = begins);
+    voice::heard(said(endpoint, wire, asking), begins, moment, most, learn)
+}
+
+/// What a vendor says, as it says it.
+fn said(endpoint: Endpoint, wire: &'static Wire, asking: Arc<Asking>) -> Reply {
     let Patience { first_byte, gap, .. } = endpoint.patience;
     Box::pin(try_stream! {
         let mut limit = first_byte;
         let mut deadline = Instant::now() + limit;
         let opened = timeout_at(deadline, open(&endpoint, wire, &asking)).await;
-        let response = opened.unwrap_or_else(|_| Err(silent(limit)))?;
+        let (response, manner) = opened.unwrap_or_else(|_| Err(silent(limit)))?;
         let mut body = response.bytes_stream();
         let mut frames = Frames::new(wire.framing);
+        let mut halves = Halves::default();
         let mut answer = Answer::default();
         let mut ended = false;
         while !ended && !answer.closed {
@@ -286,19 +472,45 @@ fn attempt(endpoint: Endpoint, wire: &'static Wire, asking: Arc<Asking>) -> Repl
                 Ok(None) => ended = true,
                 Err(_) => answer.fail(silent(limit))?,
             }
+            let was_complete = answer.finish.is_some();
+            let mut spoke = false;
             while !answer.closed {
                 match frames.take(ended) {
                     Ok(Some(data)) => {
-                        if let Some(text) = (wire.read)(&mut answer, &data)? {
-                            yield Piece::Text(text);
+                        for object in answer.objects(&data)? {
+                            // Gateways refuse in the stream what they were not told in time.
+                            if !answer.spoken
+                                && let Some(refused) = error(&object)
+                                && let Some(other) = in_other_words(wire, &asking.prompt, refused, manner)
+                            {
+                                endpoint.manners.learn(&endpoint.base_url, &asking.model, |known| known.manner = Some(other));
+                                let what = in_stream(refused).what().to_owned();
+                                Err(ModelError::Retry { cause: Cause::Failing, after: Some(Duration::ZERO), what })?;
+                            }
+                            let text = (wire.read)(&mut answer, &object)?.map(|text| halves.join(text));
+                            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                                spoke = true;
+                                yield Piece::Text(text);
+                            }
+                            if answer.closed {
+                                break;
+                            }
                         }
                     }
                     Ok(None) => break,
                     Err(TooLong) => answer.fail(ModelError::give_up(Cause::NotUnderstood, "an event is too long"))?,
                 }
             }
-            limit = gap;
-            deadline = Instant::now() + limit;
+            if answer.finish.is_none() {
+                limit = gap;
+                deadline = Instant::now() + limit;
+            } else if spoke || !was_complete {
+                limit = gap.min(LINGER);
+                deadline = Instant::now() + limit;
+            }
+        }
+        if frames.are_whole() && ended {
+            answer.is_whole(wire.framing)?;
         }
         yield answer.end(wire.end)?;
     })
@@ -307,6 +519,8 @@ fn attempt(endpoint: Endpoint, wire: &'static Wire, asking: Arc<Asking>) -> Repl
 enum Frames {
     Events(Events),
     Lines(Lines),
+    /// JSON where events were asked for.
+    Objects(Objects),
 }
 
 impl Frames {
@@ -318,10 +532,21 @@ impl Frames {
     }
 
     fn push(&mut self, bytes: &[u8]) {
+        if let Self::Events(events) = self
+            && events.is_new()
+            && Objects::begin_with(bytes) == Some(true)
+        {
+            *self = Self::Objects(Objects::default());
+        }
         match self {
             Self::Events(events) => events.push(bytes),
             Self::Lines(lines) => lines.push(bytes),
+            Self::Objects(objects) => objects.push(bytes),
         }
+    }
+
+    fn are_whole(&self) -> bool {
+        matches!(self, Self::Objects(_))
     }
 
     /// The next event. At the end of the body the last one may lack its closing line.
@@ -335,8 +560,14 @@ impl Frames {
                 if ended {
                     lines.push(b"\n");
                 }
-                lines.take_text()
+                // Some who speak Ollama's protocol send its lines as events.
+                Ok(lines.take_text()?.map(|line| match line.strip_prefix("data:") {
+                    Some(data) => data.to_owned(),
+                    None if line.starts_with("event:") || line.starts_with(':') => String::new(),
+                    None => line,
+                }))
             }
+            Self::Objects(objects) => objects.take(ended),
         }
     }
 }
@@ -349,10 +580,21 @@ pub(super) struct Answer {
     pub(super) announced: Option<Finish>,
     /// The end mark has come; what follows cannot spoil the answer.
     pub(super) finish: Option<Finish>,
-    pub(super) usage: Option<Usage>,
+    counted: Counted,
     /// Nothing more is to be read.
     closed: bool,
 }
+
+/// Tokens, as far as the vendor has named them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) prompt: Option<u64>,
+    pub(super) completion: Option<u64>,
+    pub(super) total: Option<u64>,
+}
+
+/// More tokens than any model takes or gives: such a count is a mistake.
+const TOKENS_MAX: u64 = 20_000_000;
 
 impl Answer {
     /// Text that came; `None` where it is empty.
@@ -362,22 +604,93 @@ impl Answer {
         text
     }
 
+    /// True once text has come.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.spoken
+    }
+
     /// Nothing more is to be read.
     pub(super) fn close(&mut self) {
         self.closed = true;
     }
 
     /// Counts tokens; what is `None` stays as it was.
-    pub(super) fn count(&mut self, prompt: Option<u64>, completion: Option<u64>) {
-        if prompt.is_none() && completion.is_none() {
-            return;
+    pub(super) fn count(&mut self, counted: Counted) {
+        let Counted { prompt, completion, total } = self.counted;
+        self.counted = Counted {
+            prompt: counted.prompt.or(prompt),
+            completion: counted.completion.or(completion),
+            total: counted.total.or(total),
+        };
+    }
+
+    /// What was counted, where it can be true: what a vendor counts as nothing is guessed rather.
+    fn usage(&self) -> Option<Usage> {
+        let Counted { prompt, completion, total } = self.counted;
+        let rest = |part: Option<u64>| Some(total?.saturating_sub(part?));
+        let prompt_tokens = prompt.or_else(|| rest(completion)).filter(|tokens| *tokens > 0)?;
+        let completion_tokens = completion.or_else(|| rest(prompt)).filter(|tokens| *tokens > 0 || !self.spoken)?;
+        let count = |tokens: u64| u32::try_from(tokens).ok().filter(|_| tokens <= TOKENS_MAX);
+        Some(Usage { prompt_tokens: count(prompt_tokens)?, completion_tokens: count(completion_tokens)? })
+    }
+
+    /// The objects of an event: one, several in a list, or none where it only keeps the connection alive.
+    fn objects(&mut self, data: &str) -> Result<Vec<Map<String, Value>>, ModelError> {
+        let data = data.trim();
+        if data.trim_matches('"').eq_ignore_ascii_case("[DONE]") {
+            // Whoever says so has said everything, with or without a reason.
+            if self.spoken {
+                self.finish = self.finish.or(self.announced).or(Some(Finish::Stop));
+            }
+            self.close();
+            return Ok(vec![]);
         }
-        let before = self.usage.unwrap_or_default();
-        let count = |tokens: Option<u64>, before| tokens.map_or(before, |n| n.try_into().unwrap_or(u32::MAX));
-        self.usage = Some(Usage {
-            prompt_tokens: count(prompt, before.prompt_tokens),
-            completion_tokens: count(completion, before.completion_tokens),
-        });
+        if data.is_empty() || HEARTBEATS.iter().any(|beat| data.trim_matches('"').eq_ignore_ascii_case(beat)) {
+            return Ok(vec![]);
+        }
+        match serde_json::from_str(&halves::with_whole_escapes(data)) {
+            Ok(Value::Object(object)) => Ok(vec![object]),
+            Ok(Value::Array(list)) => {
+                let object = |value| if let Value::Object(object) = value { Some(object) } else { None };
+                Ok(list.into_iter().filter_map(object).collect())
+            }
+            Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => Ok(vec![]),
+            // Some servers leave out the empty lines between events.
+            Err(_) if data.contains('\n') => {
+                let mut objects = vec![];
+                for line in data.lines() {
+                    objects.extend(self.objects(line)?);
+                }
+                // The end mark must not hide what stands before it.
+                self.closed &= objects.is_empty();
+                Ok(objects)
+            }
+            Err(error) => self.fail(malformed(&error)).map(|()| vec![]),
+        }
+    }
+
+    /// The reason of an end in a vendor's words; an empty one is none.
+    pub(super) fn ends(&mut self, reason: &Value) -> Result<(), ModelError> {
+        match reason.as_str().and_then(end) {
+            None => Ok(()),
+            Some(End::Said(finish)) => {
+                self.finish = Some(self.announced.unwrap_or(finish));
+                Ok(())
+            }
+            Some(End::Broken) => self.fail(in_stream(&Value::Null)),
+        }
+    }
+
+    /// A body of JSON is complete with its last bracket, if it was an answer.
+    fn is_whole(&mut self, framing: Framing) -> Result<(), ModelError> {
+        if self.spoken && self.finish.is_none() {
+            self.finish = Some(self.announced.unwrap_or(Finish::Stop));
+        }
+        if self.spoken || self.finish.is_some() {
+            return Ok(());
+        }
+        let what = format!("the answer is application/json, not {}", framing.name());
+        Err(ModelError::give_up(Cause::NotUnderstood, what))
     }
 
     /// What a failure means at this point: nothing once the answer is complete, a cut once it has begun.
@@ -393,19 +706,19 @@ impl Answer {
     /// The last piece, when there is nothing more to read.
     fn end(self, mark: &str) -> Result<Piece, ModelError> {
         let cut = || ModelError::truncated(Cause::Cut, format!("the stream ended without {mark}"));
-        self.finish.map(|finish| Piece::Done { finish, usage: self.usage }).ok_or_else(cut)
+        self.finish.map(|finish| Piece::Done { finish, usage: self.usage() }).ok_or_else(cut)
     }
 }
 
 /// A failure of a request, with what the vendor says of it.
 struct Refused {
     error: ModelError,
-    words: Option<ErrorWords>,
+    said: Option<(StatusCode, ErrorWords)>,
 }
 
 impl From<ModelError> for Refused {
     fn from(error: ModelError) -> Self {
-        Self { error, words: None }
+        Self { error, said: None }
     }
 }
 
@@ -422,7 +735,7 @@ async fn accepted(sent: reqwest::Result<Response>) -> Result<Response, Refused> 
             } else {
                 ModelError::GiveUp { cause, what }
             };
-            Err(Refused { error, words: Some(refusal.words) })
+            Err(Refused { error, said: Some((refusal.status, refusal.words)) })
         }
         // Only keys come from outside into what is built.
         Err(error) if error.is_builder() => Err(ModelError::give_up(Cause::KeyRefused, describe(error)).into()),
@@ -485,8 +798,89 @@ fn silent(limit: Duration) -> ModelError {
     ModelError::Retry { cause: Cause::Silent, after: None, what: format!("nothing came for {limit:?}") }
 }
 
-/// The conversation from the visitor's first turn on, for vendors that take no other beginning.
-pub(super) fn from_visitor(turns: &[Turn]) -> &[Turn] {
-    let first = turns.iter().position(|turn| turn.speaker == Speaker::Visitor).unwrap_or(turns.len());
-    &turns[first..]
+/// How an answer ended.
+enum End {
+    Said(Finish),
+    /// The vendor broke off.
+    Broken,
+}
+
+/// What a reason means, whoever's word it is. Those that are not known mean that the model had said everything.
+fn end(reason: &str) -> Option<End> {
+    Some(match reason.trim().to_ascii_lowercase().as_str() {
+        "" | "null" | "none" | "finish_reason_unspecified" => return None,
+        "length"
+        | "max_tokens"
+        | "model_length"
+        | "max_output_tokens"
+        | "max_length"
+        | "token_limit"
+        | "context_length_exceeded"
+        | "model_context_window_exceeded" => End::Said(Finish::Length),
+        "content_filter"
+        | "content_filtered"
+        | "refusal"
+        | "safety"
+        | "recitation"
+        | "language"
+        | "blocklist"
+        | "prohibited_content"
+        | "spii"
+        | "sensitive"
+        | "guardrail_intervened"
+        | "image_safety"
+        | "moderation" => End::Said(Finish::ContentFilter),
+        "error"
+        | "abort"
+        | "aborted"
+        | "cancel"
+        | "cancelled"
+        | "canceled"
+        | "timeout"
+        | "network_error"
+        | "insufficient_system_resource"
+        | "other"
+        | "malformed_function_call"
+        | "unexpected_tool_call"
+        | "repetition" => End::Broken,
+        _ => End::Said(Finish::Stop),
+    })
+}
+
+/// A number of tokens, however it is written; `None` where it is none.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64().or_else(|| {
+            let number = number.as_f64().filter(|number| (0.0..1e15).contains(number))?;
+            Some(number.round() as u64)
+        }),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A text: alone, or in parts, thoughts among them.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(parts) => Some(parts.iter().filter_map(text).collect()),
+        Value::Object(part) => {
+            let is_text = part.get("type").is_none_or(|kind| kind == "text" || kind == "output_text");
+            let hidden = part.get("thought").is_some_and(|thought| thought == true);
+            part.get("text").filter(|_| is_text && !hidden).and_then(text)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// An error that is one: some servers send an empty one with every event.
+pub(super) fn error(object: &Map<String, Value>) -> Option<&Value> {
+    object.get("error").filter(|error| match error {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(fields) => fields.values().any(|field| !field.is_null() && field != ""),
+        Value::Number(code) => code.as_i64() != Some(0),
+        Value::Bool(true) => true,
+    })
 }

@@ -5,20 +5,19 @@
 //! last `usageMetadata` counts. A question that is blocked has a `promptFeedback` and no candidates.
 
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    Cause, ChatModel, Endpoint, Finish, ModelError, Prompt, Reply, Speaker,
-    exchange::{Answer, Framing, Manner, Wire, from_visitor, in_stream, malformed},
+    Cause, ChatModel, Endpoint, ModelError, Prompt, Reply, Speaker,
+    exchange::{Answer, Counted, Framing, Limit, Manner, Optional, Wire, error, in_stream, number, text},
 };
 
 static WIRE: Wire = Wire {
     framing: Framing::Events,
     read,
     end: "a finishReason",
-    manner: Manner { temperature: true, completion_tokens: false },
-    adapt: |_, _| None,
+    manner: Manner::FULL,
+    optional: &[Optional::Temperature, Optional::System, Optional::Limit],
 };
 
 /// Google Gemini.
@@ -41,11 +40,11 @@ impl ChatModel for Gemini {
         self.0.reply(
             &WIRE,
             prompt,
-            Box::new(move |prompt, model, _| {
+            Box::new(move |prompt, model, manner| {
                 let model = model.strip_prefix("models/").unwrap_or(model);
                 let mut url = at.url(&["models", &format!("{model}:streamGenerateContent")]);
                 url.query_pairs_mut().append_pair("alt", "sse");
-                at.keyed(at.post(url, &body(prompt)), "x-goog-api-key")
+                at.keyed(at.post(url, &body(prompt, manner)), "x-goog-api-key")
             }),
         )
     }
@@ -55,98 +54,50 @@ impl ChatModel for Gemini {
     }
 }
 
-fn body(prompt: &Prompt) -> Value {
-    let contents = from_visitor(&prompt.turns).iter().map(|turn| {
+fn body(prompt: &Prompt, manner: Manner) -> Value {
+    let contents = prompt.turns.iter().map(|turn| {
         let role = match turn.speaker {
             Speaker::Visitor => "user",
             Speaker::Assistant => "model",
         };
         json!({ "role": role, "parts": [{ "text": turn.text }] })
     });
-    let mut body = json!({
-        "contents": contents.collect::<Vec<_>>(),
-        "generationConfig": { "temperature": prompt.temperature, "maxOutputTokens": prompt.max_tokens },
-    });
+    let mut settings = Map::new();
+    if manner.temperature {
+        settings.insert("temperature".to_owned(), prompt.temperature.into());
+    }
+    if manner.limit != Limit::Absent {
+        settings.insert("maxOutputTokens".to_owned(), prompt.max_tokens.into());
+    }
+    let mut body = json!({ "contents": contents.collect::<Vec<_>>(), "generationConfig": settings });
     if !prompt.system.is_empty() {
         body["system_instruction"] = json!({ "parts": [{ "text": prompt.system }] });
     }
     body
 }
 
-/// One event.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Response {
-    candidates: Option<Vec<Candidate>>,
-    prompt_feedback: Option<Feedback>,
-    usage_metadata: Option<Counts>,
-    error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Candidate {
-    content: Option<Content>,
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Content {
-    parts: Option<Vec<Part>>,
-}
-
-#[derive(Deserialize)]
-struct Part {
-    text: Option<String>,
-    #[serde(default)]
-    thought: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Feedback {
-    block_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Counts {
-    prompt_token_count: Option<u64>,
-    candidates_token_count: Option<u64>,
-    thoughts_token_count: Option<u64>,
-}
-
-fn read(answer: &mut Answer, data: &str) -> Result<Option<String>, ModelError> {
-    let response: Response = match serde_json::from_str(data) {
-        Ok(response) => response,
-        Err(error) => return answer.fail(malformed(&error)).map(|()| None),
-    };
-    if let Some(error) = response.error {
-        return answer.fail(in_stream(&error)).map(|()| None);
+/// Reads an event. Its parts are thoughts or text.
+fn read(answer: &mut Answer, event: &Map<String, Value>) -> Result<Option<String>, ModelError> {
+    if let Some(error) = error(event) {
+        return answer.fail(in_stream(error)).map(|()| None);
     }
-    if let Some(counts) = response.usage_metadata {
-        let said =
-            [counts.candidates_token_count, counts.thoughts_token_count].into_iter().flatten().reduce(|a, b| a + b);
-        answer.count(counts.prompt_token_count, said);
+    if let Some(usage) = event.get("usageMetadata") {
+        let said = [&usage["candidatesTokenCount"], &usage["thoughtsTokenCount"]];
+        answer.count(Counted {
+            prompt: number(&usage["promptTokenCount"]),
+            completion: said.into_iter().filter_map(number).reduce(u64::saturating_add),
+            total: number(&usage["totalTokenCount"]).filter(|_| answer.has_spoken()),
+        });
     }
-    let Some(candidate) = response.candidates.into_iter().flatten().next() else {
-        return match response.prompt_feedback.and_then(|feedback| feedback.block_reason) {
-            Some(_) => {
-                answer.fail(ModelError::give_up(Cause::Filtered, "the vendor blocked the prompt")).map(|()| None)
-            }
-            None => Ok(None),
+    let Some(candidate) = event.get("candidates").and_then(|candidates| candidates.get(0)) else {
+        let blocked = event.get("promptFeedback").is_some_and(|feedback| feedback["blockReason"].is_string());
+        return if blocked {
+            answer.fail(ModelError::give_up(Cause::Filtered, "the vendor blocked the prompt")).map(|()| None)
+        } else {
+            Ok(None)
         };
     };
-    match candidate.finish_reason.as_deref() {
-        None | Some("" | "FINISH_REASON_UNSPECIFIED") => {}
-        Some("MAX_TOKENS") => answer.finish = Some(Finish::Length),
-        Some("SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII") => {
-            answer.finish = Some(Finish::ContentFilter);
-        }
-        // `STOP`, and what is new.
-        Some(_) => answer.finish = Some(Finish::Stop),
-    }
-    let parts = candidate.content.and_then(|content| content.parts).into_iter().flatten();
-    let text: String = parts.filter(|part| !part.thought).filter_map(|part| part.text).collect();
-    Ok(answer.say(Some(text)))
+    let said = answer.say(text(&candidate["content"]["parts"]));
+    answer.ends(&candidate["finishReason"])?;
+    Ok(said)
 }

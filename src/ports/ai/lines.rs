@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::halves;
+
 /// Longest line, and longest data of one event, in bytes.
 pub(super) const LIMIT: usize = 1 << 20;
 
@@ -26,6 +28,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// True until something but white space has arrived.
+    pub(super) fn is_new(&self) -> bool {
+        !self.begun && self.buffer.iter().all(u8::is_ascii_whitespace)
+    }
+
     /// Adds bytes that arrived.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
@@ -67,7 +74,7 @@ impl Lines {
     /// The next complete line that is not blank, decoded.
     pub(super) fn take_text(&mut self) -> Result<Option<String>, TooLong> {
         while let Some(line) = self.take()? {
-            let text: Cow<'_, str> = String::from_utf8_lossy(line);
+            let text: Cow<'_, str> = halves::decode(line);
             if !text.trim().is_empty() {
                 return Ok(Some(text.into_owned()));
             }

@@ -2,15 +2,14 @@
 //! (422), `stream_options` among them; its hottest temperature is 1.5.
 
 use futures_util::future::BoxFuture;
-use serde_json::json;
 
 use super::{
     ChatModel, Endpoint, ModelError, Prompt, Reply,
-    chat_completions::{messages, wire},
-    exchange::Wire,
+    chat_completions::{body, wire},
+    exchange::{Manner, Wire},
 };
 
-static WIRE: Wire = wire(false);
+static WIRE: Wire = wire(Manner { usage: false, ..Manner::FULL });
 
 /// Mistral.
 #[derive(Clone, Debug)]
@@ -32,14 +31,9 @@ impl ChatModel for Mistral {
         self.0.reply(
             &WIRE,
             prompt,
-            Box::new(move |prompt, model, _| {
-                let body = json!({
-                    "model": model,
-                    "messages": messages(prompt),
-                    "temperature": prompt.temperature.min(1.5),
-                    "max_tokens": prompt.max_tokens,
-                    "stream": true,
-                });
+            Box::new(move |prompt, model, manner| {
+                let mild = Prompt { temperature: prompt.temperature.min(1.5), ..prompt.clone() };
+                let body = body(&mild, model, manner);
                 at.bearer(at.post(at.url(&["chat", "completions"]), &body))
             }),
         )

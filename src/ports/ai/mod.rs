@@ -11,15 +11,19 @@ mod chat_completions;
 mod circuit;
 mod exchange;
 mod gemini;
+mod halves;
 mod lines;
 mod mistral;
 mod models;
 mod ollama;
 mod openai;
 mod openai_compatible;
+mod plain;
 mod prices;
 mod scripted;
 mod sse;
+mod voice;
+mod whole;
 
 use std::{fmt, time::Duration};
 
@@ -116,6 +120,8 @@ pub struct Usage {
 pub enum Piece {
     /// The next words; never empty.
     Text(String),
+    /// What was said so far does not count: they were the model's thoughts, as their end shows. The answer follows.
+    Withdrawn,
     /// The answer is complete. Always the last piece.
     Done {
         /// Why it ended.
@@ -156,6 +162,8 @@ pub enum Cause {
     NotUnderstood,
     /// The answer ended without its end mark.
     Cut,
+    /// The answer ended without a word for the reader.
+    Wordless,
 }
 
 impl Cause {
@@ -171,7 +179,8 @@ impl Cause {
             | Self::ModelUnknown
             | Self::Refused
             | Self::Filtered
-            | Self::NotUnderstood => false,
+            | Self::NotUnderstood
+            | Self::Wordless => false,
         }
     }
 }
@@ -194,6 +203,15 @@ pub enum ModelError {
         cause: Cause,
         /// What happened.
         what: String,
+    },
+    /// The model has worked, which is to be paid, and said nothing to the reader.
+    Wordless {
+        /// What happened.
+        what: String,
+        /// What it cost.
+        usage: Usage,
+        /// The vendor did not count it, and the prompt's part is missing.
+        estimated: bool,
     },
     /// The answer broke off. Keep what was said, marked as incomplete.
     Truncated {
@@ -219,13 +237,17 @@ impl ModelError {
     pub fn cause(&self) -> Cause {
         match self {
             Self::Retry { cause, .. } | Self::GiveUp { cause, .. } | Self::Truncated { cause, .. } => *cause,
+            Self::Wordless { .. } => Cause::Wordless,
         }
     }
 
     /// What happened, for the log.
     pub fn what(&self) -> &str {
         match self {
-            Self::Retry { what, .. } | Self::GiveUp { what, .. } | Self::Truncated { what, .. } => what,
+            Self::Retry { what, .. }
+            | Self::GiveUp { what, .. }
+            | Self::Truncated { what, .. }
+            | Self::Wordless { what, .. } => what,
         }
     }
 }
@@ -236,6 +258,7 @@ impl fmt::Display for ModelError {
             Self::Retry { .. } => "the model cannot answer now",
             Self::GiveUp { .. } => "the model refuses the request",
             Self::Truncated { .. } => "the model's answer broke off",
+            Self::Wordless { .. } => "the model says nothing",
         };
         write!(f, "{kind}: {}", self.what())
     }
@@ -273,6 +296,8 @@ pub struct Patience {
     pub backoff: Duration,
     /// The second try is left to the caller where the vendor asks to wait longer than this.
     pub longest_wait: Duration,
+    /// How long the first words of a model that is not known yet are held back: they may be thoughts.
+    pub moment: Duration,
     /// For the whole answer to "are you there?".
     pub health: Duration,
 }
@@ -284,6 +309,7 @@ impl Default for Patience {
             gap: Duration::from_secs(20),
             backoff: Duration::from_millis(500),
             longest_wait: Duration::from_secs(5),
+            moment: Duration::from_secs(1),
             health: Duration::from_secs(5),
         }
     }

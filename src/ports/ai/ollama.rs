@@ -2,22 +2,16 @@
 //! `done_reason`, and the counts of tokens. An error after the first line comes as a line, `{"error": "…"}`.
 
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     ChatModel, Endpoint, Finish, ModelError, Prompt, Reply,
     chat_completions::messages,
-    exchange::{Answer, Framing, Manner, Wire, in_stream, malformed},
+    exchange::{Answer, Counted, Framing, Manner, Optional, Wire, error, in_stream, number, text},
 };
 
-static WIRE: Wire = Wire {
-    framing: Framing::Lines,
-    read,
-    end: "\"done\": true",
-    manner: Manner { temperature: true, completion_tokens: false },
-    adapt: |_, _| None,
-};
+static WIRE: Wire =
+    Wire { framing: Framing::Lines, read, end: "\"done\": true", manner: Manner::FULL, optional: &[Optional::System] };
 
 /// The smallest context that is asked for, in tokens: Ollama's own default on small machines.
 const CONTEXT: usize = 4_096;
@@ -69,41 +63,21 @@ fn context(prompt: &Prompt) -> usize {
     (question + answer).next_power_of_two().max(CONTEXT)
 }
 
-/// One line. `message.thinking` is not shown.
-#[derive(Deserialize)]
-struct Line {
-    message: Option<Message>,
-    #[serde(default)]
-    done: bool,
-    done_reason: Option<String>,
-    prompt_eval_count: Option<u64>,
-    eval_count: Option<u64>,
-    error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    content: Option<String>,
-}
-
-fn read(answer: &mut Answer, line: &str) -> Result<Option<String>, ModelError> {
-    let line: Line = match serde_json::from_str(line) {
-        Ok(line) => line,
-        Err(error) => return answer.fail(malformed(&error)).map(|()| None),
-    };
-    if let Some(error) = line.error {
-        return answer.fail(in_stream(&error)).map(|()| None);
+/// Reads a line. `message.thinking` is not shown.
+fn read(answer: &mut Answer, line: &Map<String, Value>) -> Result<Option<String>, ModelError> {
+    if let Some(error) = error(line) {
+        return answer.fail(in_stream(error)).map(|()| None);
     }
-    answer.count(line.prompt_eval_count, line.eval_count);
-    if line.done {
-        answer.finish = Some(match line.done_reason.as_deref() {
-            Some("length") => Finish::Length,
-            // `stop`, and none from older servers.
-            Some(_) | None => Finish::Stop,
-        });
+    let tokens = |name: &str| line.get(name).and_then(number);
+    answer.count(Counted { prompt: tokens("prompt_eval_count"), completion: tokens("eval_count"), total: None });
+    let said = answer.say(line.get("message").and_then(|message| text(&message["content"])));
+    if line.get("done").is_some_and(|done| done == true) {
+        answer.ends(line.get("done_reason").unwrap_or(&Value::Null))?;
+        // Older servers give no reason.
+        answer.finish = answer.finish.or(Some(Finish::Stop));
         answer.close();
     }
-    Ok(answer.say(line.message.and_then(|message| message.content)))
+    Ok(said)
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use futures_util::future::BoxFuture;
 use super::{
     ChatModel, Endpoint, ModelError, Prompt, Reply,
     chat_completions::{body, wire},
-    exchange::Wire,
+    exchange::{Limit, Manner, Wire},
 };
 
-static WIRE: Wire = wire(true);
+static WIRE: Wire = wire(Manner { limit: Limit::MaxCompletionTokens, ..Manner::FULL });
 
 /// OpenAI.
 #[derive(Clone, Debug)]

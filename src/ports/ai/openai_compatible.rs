@@ -6,11 +6,11 @@ use futures_util::future::BoxFuture;
 use super::{
     ChatModel, Endpoint, ModelError, Prompt, Reply,
     chat_completions::{body, wire},
-    exchange::Wire,
+    exchange::{Manner, Wire},
 };
 
 /// Older servers know `max_tokens` only.
-static WIRE: Wire = wire(false);
+static WIRE: Wire = wire(Manner::FULL);
 
 /// An endpoint that speaks OpenAI's protocol.
 #[derive(Clone, Debug)]

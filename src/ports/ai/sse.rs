@@ -1,7 +1,10 @@
 //! Server-sent events, as the HTML standard has them (§9.2.6 "Interpreting an event stream"), as far as chat models use
 //! them: only the data of each event is kept, at most [`LIMIT`] of it.
 
-use super::lines::{LIMIT, Lines, TooLong};
+use super::{
+    halves,
+    lines::{LIMIT, Lines, TooLong},
+};
 
 /// Turns bytes into events.
 #[derive(Default)]
@@ -20,6 +23,11 @@ struct Data {
 }
 
 impl Events {
+    /// True until something has arrived.
+    pub(super) fn is_new(&self) -> bool {
+        self.lines.is_new()
+    }
+
     /// Adds bytes that arrived.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.lines.push(bytes);
@@ -58,7 +66,7 @@ impl Data {
             return Ok(());
         }
         let value = colon.map_or(&[][..], |colon| &line[colon + 1..]);
-        let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
+        let value = halves::decode(value.strip_prefix(b" ").unwrap_or(value));
         if self.any {
             self.text.push('\n');
         }

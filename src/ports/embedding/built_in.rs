@@ -23,7 +23,7 @@ impl BuiltIn {
         let engine = self.0.clone();
         let kind = match purpose {
             Purpose::Question => Kind::Query,
-            Purpose::Passage => Kind::Passage,
+            Purpose::Passage | Purpose::Suspect => Kind::Passage,
         };
         let work = move || {
             // Held by the thread, not by the caller: work whose caller has gone still occupies a core.

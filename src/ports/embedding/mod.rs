@@ -21,7 +21,10 @@ use moka::sync::Cache;
 use tokio::sync::Semaphore;
 
 pub use self::remote::{Patience, Protocol, RemoteEmbedder};
-use self::{built_in::BuiltIn, remote::Remote};
+use self::{
+    built_in::BuiltIn,
+    remote::{Failed, Remote},
+};
 use crate::{
     config::Config,
     kernel::{Error, Result},
@@ -45,6 +48,19 @@ const PAUSE: Duration = Duration::from_secs(5);
 enum Purpose {
     Question,
     Passage,
+    /// A passage of a batch that was refused, asked for once.
+    Suspect,
+}
+
+/// The vectors of passages, as far as the embedder takes them.
+#[derive(Clone, Debug, Default)]
+pub struct Passages {
+    /// One for each text, of zeros where it was refused.
+    pub vectors: Vec<Vec<f32>>,
+    /// Which texts were refused.
+    pub refused: Vec<usize>,
+    /// What the embedder said of the first of them; holds no text.
+    pub reason: Option<String>,
 }
 
 /// The embedder; cheap to clone.
@@ -181,7 +197,7 @@ impl Embeddings {
         if self.is_away() {
             return Err(Error::unavailable("embedder"));
         }
-        let vectors = self.embed(line, Purpose::Question, vec![text.to_owned()]).await?;
+        let vectors = self.embed(line, Purpose::Question, &[text.to_owned()]).await?;
         let vector: Arc<[f32]> = vectors.into_iter().next().unwrap_or_default().into();
         if text.len() <= LONG {
             self.recent.insert(text.to_owned(), vector.clone());
@@ -195,20 +211,68 @@ impl Embeddings {
     /// `UNAVAILABLE` when the server does not answer, however often it is asked.
     pub async fn passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
         let mut vectors = Vec::with_capacity(texts.len());
-        let mut rest = texts.into_iter();
-        loop {
-            let batch: Vec<String> = rest.by_ref().take(self.batch).collect();
-            if batch.is_empty() {
-                return Ok(vectors);
-            }
+        for batch in texts.chunks(self.batch) {
             vectors.extend(self.embed(&self.articles, Purpose::Passage, batch).await?);
         }
+        Ok(vectors)
     }
 
-    async fn embed(&self, line: &Arc<Semaphore>, purpose: Purpose, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
-        let turn = line.clone().acquire_owned().await.map_err(Error::internal)?;
+    /// The same, with zeros for a text that the embedder refuses while it answers others: one passage must not keep the
+    /// rest of an article from being found.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when the server does not answer, however often it is asked.
+    pub async fn passages_it_takes(&self, texts: Vec<String>) -> Result<Passages> {
+        let mut found = Passages::default();
+        for batch in texts.chunks(self.batch) {
+            match self.embed(&self.articles, Purpose::Passage, batch).await {
+                Ok(vectors) => found.vectors.extend(vectors),
+                Err(failed) if failed.for_texts => self.one_by_one(batch, failed, &mut found).await?,
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Finds out which texts of a batch are refused, by halves.
+    async fn one_by_one(&self, batch: &[String], failed: Failed, found: &mut Passages) -> Result<()> {
+        // Does it answer at all? That tells the length of the zeros as well.
+        let Ok(sample) = self.embed(&self.articles, Purpose::Suspect, &["?".to_owned()]).await else {
+            return Err(failed.into());
+        };
+        let length = sample.first().map_or(0, Vec::len);
+        let mut parts = vec![(batch, Some(failed))];
+        while let Some((part, known)) = parts.pop() {
+            let failed = match known {
+                Some(failed) => failed,
+                None => match self.embed(&self.articles, Purpose::Suspect, part).await {
+                    Ok(vectors) => {
+                        found.vectors.extend(vectors);
+                        continue;
+                    }
+                    Err(failed) if failed.for_texts => failed,
+                    Err(failed) => return Err(failed.into()),
+                },
+            };
+            if part.len() == 1 {
+                found.refused.push(found.vectors.len());
+                found.vectors.push(vec![0.0; length]);
+                found.reason.get_or_insert(failed.what);
+            } else {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([(second, None), (first, None)]);
+            }
+        }
+        *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+
+    async fn embed(&self, line: &Arc<Semaphore>, purpose: Purpose, texts: &[String]) -> Result<Vec<Vec<f32>>, Failed> {
+        let turn = line.clone().acquire_owned().await.map_err(|error| Failed::of_server(error.to_string()))?;
         match &self.engine {
-            Engine::BuiltIn(engine) => engine.embed(turn, purpose, texts).await,
+            Engine::BuiltIn(engine) => {
+                engine.embed(turn, purpose, texts.to_vec()).await.map_err(|error| Failed::of_server(error.to_string()))
+            }
             Engine::Remote(server) => {
                 let answer = server.embed(purpose, texts).await.and_then(|vectors| self.checked(vectors));
                 let away = answer.as_ref().err().map(|_| Instant::now() + PAUSE);
@@ -219,14 +283,14 @@ impl Embeddings {
     }
 
     /// Vectors of the one dimension, which the first answer decides.
-    fn checked(&self, vectors: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
+    fn checked(&self, vectors: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>, Failed> {
         let Some(first) = vectors.first() else { return Ok(vectors) };
         let dimension = *self.dimension.get_or_init(|| first.len());
         if vectors.iter().all(|vector| vector.len() == dimension) {
             return Ok(vectors);
         }
         let what = format!("vectors have {} numbers, those before had {dimension}", first.len());
-        Err(remote::failed(what, None))
+        Err(Failed::of_server(what))
     }
 
     fn is_away(&self) -> bool {

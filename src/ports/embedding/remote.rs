@@ -95,7 +95,7 @@ impl RemoteEmbedder {
         };
         match purpose {
             Purpose::Question => question,
-            Purpose::Passage => passage,
+            Purpose::Passage | Purpose::Suspect => passage,
         }
     }
 }
@@ -108,10 +108,25 @@ pub(super) struct Remote {
 }
 
 /// A try that failed.
-struct Failed {
-    what: String,
+pub(super) struct Failed {
+    pub(super) what: String,
     passes: bool,
     after: Option<Duration>,
+    /// The texts may be the reason, and not the server.
+    pub(super) for_texts: bool,
+}
+
+impl Failed {
+    /// For which no text is to blame.
+    pub(super) fn of_server(what: String) -> Self {
+        Self { what, passes: false, after: None, for_texts: false }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        self::failed(failed.what, failed.after)
+    }
 }
 
 impl Remote {
@@ -128,29 +143,31 @@ impl Remote {
     }
 
     /// One vector a text, of length 1, in order.
-    pub(super) async fn embed(&self, purpose: Purpose, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    pub(super) async fn embed(&self, purpose: Purpose, texts: &[String]) -> Result<Vec<Vec<f32>>, Failed> {
         let Patience { question, passages, tries, wait, longest_wait } = self.settings.patience;
         let (limit, tries) = match purpose {
             Purpose::Question => (question, 1),
             Purpose::Passage => (passages, tries.max(1)),
+            Purpose::Suspect => (passages, 1),
         };
         let prefix = self.settings.prefix(purpose);
-        let texts: Vec<String> = texts.into_iter().map(|text| format!("{prefix}{text}")).collect();
+        let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
         let mut wait = wait;
         for left in (0..tries).rev() {
-            let silent = Failed { what: format!("nothing came for {limit:?}"), passes: true, after: None };
+            let silent =
+                Failed { what: format!("nothing came for {limit:?}"), passes: true, after: None, for_texts: false };
             let failed = match timeout(limit, self.attempt(&texts)).await.unwrap_or(Err(silent)) {
                 Ok(vectors) => return Ok(vectors),
                 Err(failed) => failed,
             };
             if left == 0 || !failed.passes {
-                return Err(self::failed(failed.what, failed.after));
+                return Err(failed);
             }
             tracing::debug!(what = failed.what, "an embedding failed and is tried again");
             sleep(failed.after.unwrap_or(wait).min(longest_wait)).await;
             wait *= 2;
         }
-        Err(self::failed("it was not asked".into(), None))
+        Err(Failed { what: "it was not asked".into(), passes: true, after: None, for_texts: false })
     }
 
     async fn attempt(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Failed> {
@@ -158,17 +175,19 @@ impl Remote {
         if !response.status().is_success() {
             let refusal = Refusal::read(response).await;
             let passes = may_pass(refusal.status);
-            return Err(Failed { what: refusal.to_string(), passes, after: refusal.retry_after });
+            let for_texts = matches!(refusal.status.as_u16(), 400 | 413 | 422 | 500);
+            return Err(Failed { what: refusal.to_string(), passes, after: refusal.retry_after, for_texts });
         }
         let body = read(response).await?;
-        let vectors = self.vectors(&body).map_err(|what| Failed { what, passes: true, after: None })?;
+        let vectors =
+            self.vectors(&body).map_err(|what| Failed { what, passes: true, after: None, for_texts: true })?;
         if vectors.len() != texts.len() {
             let what = format!("{} vectors came for {} texts", vectors.len(), texts.len());
-            return Err(Failed { what, passes: true, after: None });
+            return Err(Failed { what, passes: true, after: None, for_texts: true });
         }
         if vectors.iter().any(|vector| vector.is_empty() || vector.iter().any(|number| !number.is_finite())) {
             let what = "a vector is empty or not of finite numbers".to_owned();
-            return Err(Failed { what, passes: false, after: None });
+            return Err(Failed { what, passes: false, after: None, for_texts: true });
         }
         Ok(vectors.into_iter().map(unit).collect())
     }
@@ -225,7 +244,7 @@ pub(super) fn failed(what: String, after: Option<Duration>) -> Error {
 }
 
 fn broken(error: reqwest::Error) -> Failed {
-    Failed { passes: !error.is_builder(), what: describe(error), after: None }
+    Failed { passes: !error.is_builder(), what: describe(error), after: None, for_texts: false }
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, Failed> {
@@ -233,7 +252,12 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Failed> {
     while let Some(bytes) = response.chunk().await.map_err(broken)? {
         body.extend_from_slice(&bytes);
         if body.len() > ANSWER_MAX {
-            return Err(Failed { what: "the answer is too large".into(), passes: false, after: None });
+            return Err(Failed {
+                what: "the answer is too large".into(),
+                passes: false,
+                after: None,
+                for_texts: false,
+            });
         }
     }
     Ok(body)

@@ -39,6 +39,7 @@ async fn read(mut reply: Reply) -> (String, Ended) {
                 assert!(!words.is_empty());
                 text.push_str(&words);
             }
+            Ok(Piece::Withdrawn) => text.clear(),
             Ok(Piece::Done { finish, usage }) => return (text, Ok((finish, usage))),
             Err(error) => return (text, Err(error)),
         }

@@ -96,6 +96,7 @@ impl World {
             version: 1,
             indexed_version: Some(1),
             index_revision: None,
+            index_problem: None,
             views: 0,
             helpful: 0,
             unhelpful: 0,

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Unreadable,
     /// A number is too large to be one.
     NotFinite,
+    /// A vector is null.
+    Null,
 }
 
 /// A running server; ends with the test.
@@ -47,11 +49,13 @@ struct Kept {
     /// Texts of the requests that were answered.
     batches: Vec<Vec<String>>,
     faults: VecDeque<Fault>,
+    /// Texts that hold this go wrong like this, and with them their batch.
+    refused: Option<(&'static str, Fault)>,
 }
 
 impl FakeEmbedder {
     pub(crate) async fn start(dimension: usize) -> Self {
-        let kept = Kept { dimension, asked: 0, batches: vec![], faults: VecDeque::new() };
+        let kept = Kept { dimension, asked: 0, batches: vec![], faults: VecDeque::new(), refused: None };
         let state: Shared = Arc::new(Mutex::new(kept));
         let router = Router::new()
             .route("/api/embed", post(ollama))
@@ -69,6 +73,11 @@ impl FakeEmbedder {
     /// The next answers go wrong like this.
     pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         self.state.lock().expect("a lock").faults.extend(faults);
+    }
+
+    /// Texts that hold `part` go wrong like this, whenever they come.
+    pub(crate) fn refuse(&self, part: &'static str, fault: Fault) {
+        self.state.lock().expect("a lock").refused = Some((part, fault));
     }
 
     /// Answers go well again.
@@ -134,10 +143,10 @@ async fn answer(
     Json(body): &Json<Value>,
     error: impl Fn(&str) -> Value,
 ) -> Result<(Vec<Value>, Value), Response> {
-    let (fault, dimension) = {
+    let (fault, dimension, poison) = {
         let mut kept = state.lock().expect("a lock");
         kept.asked += 1;
-        (kept.faults.pop_front(), kept.dimension)
+        (kept.faults.pop_front(), kept.dimension, kept.refused)
     };
     let refused =
         |status: u16, word: &str| (StatusCode::from_u16(status).expect("a status"), Json(error(word))).into_response();
@@ -147,7 +156,9 @@ async fn answer(
         return Err(refused(400, "a wrong request"));
     };
     let mut vectors: Vec<Value> = texts.iter().map(|text| json!(vector(text, dimension))).collect();
-    match fault {
+    let poisoned = poison.filter(|(part, _)| texts.iter().any(|text| text.contains(part))).map(|(_, fault)| fault);
+    match fault.or(poisoned) {
+        Some(Fault::Null) => vectors[0] = Value::Null,
         Some(Fault::Status(status)) => return Err(refused(status, "failed")),
         Some(Fault::Hang) => tokio::time::sleep(Duration::from_secs(60)).await,
         Some(Fault::Unreadable) => return Err((StatusCode::OK, "<html>").into_response()),

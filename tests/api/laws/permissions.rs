@@ -204,6 +204,7 @@ pub(super) const RULES: &[Rule] = &[
     ("mentionEvents", r#"{"siteId":"$site","after":"beginning"}"#, "U FF N AN AN F"),
     ("messages", r#"{"conversationId":"$conversation","after":"beginning"}"#, PARTICIPANTS),
     ("presenceEvents", r#"{"siteId":"$site","after":"beginning"}"#, MEMBERS),
+    ("providerEvents", r#"{"siteId":"$site","after":"beginning"}"#, ADMINS),
     ("widgetMode", r#"{"siteKey":"$key"}"#, ANYBODY),
     ("widgetMode", r#"{"siteId":"$site"}"#, "U AF N AN AN A"),
     // Mutations. What takes a thing away is given a new one each time.

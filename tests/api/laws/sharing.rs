@@ -50,6 +50,7 @@ const FOLLOWED: &[(&str, &str, Speaks)] = &[
     ("presenceEvents", r#"{"siteId":"$site","after":"beginning"}"#, Speaks::AtOnce),
     ("mentionEvents", r#"{"siteId":"$site","after":"beginning"}"#, Speaks::AtOnce),
     ("contactRequestEvents", r#"{"siteId":"$site","after":"beginning"}"#, Speaks::AtOnce),
+    ("providerEvents", r#"{"siteId":"$site","after":"beginning"}"#, Speaks::AtOnce),
     ("assistantRun", r#"{"runId":"$run"}"#, Speaks::AtOnce),
     ("assistantRun", r#"{"runId":"$privateRun"}"#, Speaks::AtOnce),
     ("widgetMode", r#"{"siteId":"$site"}"#, Speaks::AtOnce),

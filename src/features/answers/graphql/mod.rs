@@ -1,11 +1,13 @@
 //! The feature's part of the API.
 
 mod events;
+mod providers;
 mod subscription;
 mod types;
 mod watch;
 
 pub(crate) use events::RunCursor;
+pub use providers::ProvidersSubscription;
 pub use subscription::AnswersSubscription;
 pub use types::{AnswersMutation, AnswersQuery};
 pub(crate) use types::{Run, node};

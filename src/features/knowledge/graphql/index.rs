@@ -1,7 +1,8 @@
 //! How a site finds and uses its knowledge.
 
 use ::entity::{
-    ids::SiteId,
+    article,
+    ids::{ArticleId, SiteId},
     index_build,
     knowledge_settings::{self, Fusion},
 };
@@ -82,8 +83,21 @@ pub(in crate::features::knowledge) struct KnowledgeIndex {
     /// True while words alone are compared: the embedder has changed and not everything is made anew yet, or the vector
     /// server is being filled or does not answer.
     words_only: bool,
+    /// Published articles of which the embedder does not take everything, the 20 that were changed last.
+    problems: Vec<IndexProblem>,
     /// The present or the last rebuild. Null when there never was one.
     rebuild: Option<IndexRebuild>,
+}
+
+/// An article of which the embedder does not take everything.
+#[derive(Clone, Debug, SimpleObject)]
+pub(in crate::features::knowledge) struct IndexProblem {
+    /// The article.
+    article_id: ArticleId,
+    /// Its title.
+    title: String,
+    /// What is not taken, and why.
+    reason: String,
 }
 
 /// A rebuild of a site's index. Searches go on with what there is.
@@ -101,6 +115,12 @@ pub(in crate::features::knowledge) struct IndexRebuild {
     started_at: DateTime<Utc>,
     /// When it ended. Null while it is under way.
     finished_at: Option<DateTime<Utc>>,
+}
+
+impl From<article::Model> for IndexProblem {
+    fn from(row: article::Model) -> Self {
+        Self { article_id: row.id, title: row.title, reason: row.index_problem.unwrap_or_default() }
+    }
 }
 
 impl From<index_build::Model> for IndexRebuild {
@@ -124,6 +144,7 @@ impl KnowledgeIndex {
             pending: count(pending),
             running: pending > 0 || rebuilds,
             words_only: index.is_words_only,
+            problems: index.problems.into_iter().map(IndexProblem::from).collect(),
             rebuild: index.build.map(IndexRebuild::from),
         }
     }

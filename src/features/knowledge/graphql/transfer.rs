@@ -25,11 +25,11 @@ use crate::{
     },
 };
 
-/// A file of articles: a PDF, Markdown with or without front matter, or JSON lines. Give one of `file`, `text` and
+/// A file of articles: a PDF, Markdown with or without front matter, HTML, JSON or JSON lines. Give one of `file`, `text` and
 /// `base64`.
 #[derive(InputObject)]
 pub(in crate::features::knowledge) struct ImportFileInput {
-    /// Its name, which tells the kind: `.pdf`, `.jsonl`, else Markdown. Needed but with `file`, which has one.
+    /// Its name, which tells the kind: `.pdf`, `.html`, `.json`, `.jsonl`, `.md` or `.txt`; without an ending it is Markdown. Needed but with `file`, which has one.
     name: Option<String>,
     /// The file itself, by the GraphQL multipart request specification.
     file: Option<Upload>,
@@ -220,8 +220,9 @@ pub(super) struct TransferMutation;
 /// Articles from files.
 #[Object]
 impl TransferMutation {
-    /// Makes drafts of files: PDF (its text; up to 500 pages), Markdown with or without front matter (`title`, `slug`,
-    /// `language`, `description`, `category`, `tags`, `visibility`), and JSON lines as `exportArticles` writes them. In
+    /// Makes drafts of files: PDF (its text; up to 500 pages, of which a long one makes several articles), Markdown with or
+    /// without front matter in YAML (`title`, `slug`, `language`, `description`, `category`, `tags`, `visibility`), HTML,
+    /// and JSON lines as `exportArticles` writes them, or a list of the same in JSON. Other kinds are refused by name. In
     /// the background; what is wrong with a file is told there and stops no other. A slug that is taken is numbered. For
     /// members of the site.
     async fn import_articles(

@@ -51,6 +51,8 @@ pub struct Article {
     pub version: i32,
     /// The version that answers are made from. Null when none is: the article is not published, or about to be indexed.
     pub indexed_version: Option<i32>,
+    /// What the embedder does not take of it, and why: it is found by its words only. Null when nothing is the matter.
+    pub index_problem: Option<String>,
     /// How many readers opened it by `publicArticle`, each once a day; some seconds late.
     pub views: i64,
     /// How many readers it helped.
@@ -143,6 +145,7 @@ impl From<article::Model> for Article {
             visibility: row.visibility,
             version: row.version,
             indexed_version: row.indexed_version,
+            index_problem: row.index_problem,
             views: row.views,
             helpful_count: row.helpful,
             unhelpful_count: row.unhelpful,

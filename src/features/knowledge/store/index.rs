@@ -70,6 +70,17 @@ pub(in crate::features::knowledge) async fn count_outdated(db: &Db<'_>, site: Si
     Ok(of_site.filter(behind().add(Column::Id.in_subquery(others))).count(db).await?)
 }
 
+/// Published articles of a site of which the embedder does not take everything, the last changed first.
+pub(in crate::features::knowledge) async fn with_problems(
+    db: &Db<'_>,
+    site: SiteId,
+    limit: u64,
+) -> Result<Vec<article::Model>> {
+    let rows = Entity::find().filter(Column::SiteId.eq(site)).filter(Column::Status.eq(ArticleStatus::Published));
+    let rows = rows.filter(Column::IndexProblem.is_not_null());
+    Ok(rows.order_by_desc(Column::UpdatedAt).limit(limit).all(db).await?)
+}
+
 /// Published articles of a site after one, by id.
 pub(in crate::features::knowledge) async fn published_after(
     db: &Db<'_>,

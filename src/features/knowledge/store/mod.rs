@@ -237,6 +237,7 @@ pub(in crate::features::knowledge) async fn save(db: &Db<'_>, row: &article::Mod
         version: Set(row.version),
         indexed_version: Set(row.indexed_version),
         index_revision: Set(row.index_revision),
+        index_problem: Set(row.index_problem.clone()),
         updated_at: Set(row.updated_at),
         published_at: Set(row.published_at),
         ..Default::default()

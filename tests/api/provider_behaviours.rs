@@ -1,0 +1,460 @@
+//! Providers as they really answer: whatever an endpoint that calls itself compatible sends, the visitor reads the right
+//! text whole, or what the built-in answerer says, and never machinery; and what it cost is counted.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    app::{Options, TestApp},
+    openai::{Openai as Server, Request, Script},
+    people::Site,
+    vendors::{KEY, MODEL, Vendor},
+    ws::Ws,
+};
+
+/// The right text.
+const A: &str = "İade süresi 30 gündür [1].";
+const ARTICLE: &str = "İade süresi teslimden sonra 30 gündür.";
+const QUESTION: &str = "İade süresi kaç gündür?";
+
+const ANSWERED: &str = "subscription E($c: ID!) { conversationEvents(conversationId: $c, after: \"beginning\") { \
+ __typename ... on Chunk { text } ... on RunFinished { runId message { body interrupted } citations { quote } } \
+ ... on RunFailed { runId reason } } }";
+const USAGE: &str = "query U($s: ID!) { aiUsage(siteId: $s) { totals { calls failedCalls estimatedCalls promptTokens completionTokens } } }";
+
+/// What the visitor reads in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    /// The right text, as an answer with its source.
+    A,
+    /// What the built-in answerer quotes.
+    BuiltIn,
+    /// What had come of it, marked as broken off.
+    Broken(&'static str),
+    /// That nothing was found.
+    Nothing,
+}
+
+async fn start() -> TestApp {
+    let configure = |config: &mut yanit::config::Config| config.allow_private_models = true;
+    TestApp::with(Options { configure: Some(Box::new(configure)), ..Options::default() }).await
+}
+
+/// A site with the article and an assistant at this vendor.
+async fn site(app: &TestApp, vendor: Vendor, name: &str, server: &Server, model: &str) -> Site {
+    let site = app.site("acme").await;
+    app.article(&site, "İade", ARTICLE).await;
+    let settings = json!({ "provider": name, "baseUrl": vendor.base_url(server), "apiKey": KEY, "model": model });
+    app.assistant(&site, settings).await;
+    site
+}
+
+/// How a new visitor's question ended, and all that was shown on the way.
+async fn asked(app: &TestApp, site: &Site) -> (Value, Vec<String>) {
+    let visitor = app.visitor(site).await;
+    let conversation = app.conversation(&visitor).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    ws.subscribe("e", ANSWERED, json!({ "c": conversation })).await;
+    app.say(&visitor.token, &conversation, QUESTION).await;
+    let kind = |event: &Value| event["conversationEvents"]["__typename"].as_str().unwrap_or_default().to_owned();
+    let events = ws.until("e", |event| kind(event).starts_with("RunFi") || kind(event) == "RunFailed").await;
+    let chunks = events.iter().filter_map(|event| event["conversationEvents"]["text"].as_str());
+    (events[events.len() - 1]["conversationEvents"].clone(), chunks.map(ToOwned::to_owned).collect())
+}
+
+fn check(name: &str, ended: &Value, reads: Reads) {
+    let body = ended["message"]["body"].as_str().unwrap_or_default().trim();
+    let message = &ended["message"];
+    match reads {
+        Reads::A => {
+            assert_eq!((body, &message["interrupted"]), (A, &json!(false)), "{name}");
+            assert_eq!(ended["citations"], json!([{ "quote": ARTICLE }]), "{name}");
+        }
+        Reads::BuiltIn => {
+            assert!(body.contains("30 gündür") && body != A, "{name}: {ended}");
+            assert_eq!(message["interrupted"], false, "{name}");
+        }
+        Reads::Broken(text) => assert_eq!((body, &message["interrupted"]), (text, &json!(true)), "{name}"),
+        Reads::Nothing => {
+            assert_eq!((&ended["citations"], &message["interrupted"]), (&json!([]), &json!(false)), "{name}: {ended}");
+            assert!(!body.is_empty() && !body.contains("NO_ANSWER"), "{name}: {ended}");
+        }
+    }
+}
+
+async fn counted(app: &TestApp, site: &Site) -> Value {
+    app.run(Some(&site.admin.token), USAGE, json!({ "s": site.id })).await["aiUsage"]["totals"].clone()
+}
+
+/// An event of OpenAI's protocol.
+fn event(chunk: &Value) -> String {
+    format!("data: {chunk}\n\n")
+}
+
+fn delta(delta: Value, reason: Option<&str>) -> String {
+    event(&json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": reason }] }))
+}
+
+/// Pieces of text, an end, and the end mark.
+fn says(pieces: &[&str]) -> String {
+    let said: String = pieces.iter().map(|piece| delta(json!({ "content": piece }), None)).collect();
+    said + &delta(json!({}), Some("stop")) + "data: [DONE]\n\n"
+}
+
+fn ends(pieces: &[&str], reason: &str) -> String {
+    let said: String = pieces.iter().map(|piece| delta(json!({ "content": piece }), None)).collect();
+    said + &delta(json!({}), Some(reason)) + "data: [DONE]\n\n"
+}
+
+fn with_usage(usage: Value) -> String {
+    delta(json!({ "content": A }), None)
+        + &delta(json!({}), Some("stop"))
+        + &event(&json!({ "choices": [], "usage": usage }))
+        + "data: [DONE]\n\n"
+}
+
+/// Bodies of an OpenAI-compatible endpoint and what is read of them.
+fn bodies() -> Vec<(&'static str, String, Reads)> {
+    let half = "İade süresi 30";
+    let whole = json!({ "choices": [{ "index": 0, "message": { "role": "assistant", "content": A }, "finish_reason": "stop" }],
+        "usage": { "prompt_tokens": 9, "completion_tokens": 3 } });
+    vec![
+        ("thoughts", says(&["<think>plan</think>", A]), Reads::A),
+        ("thoughts in pieces", says(&["<th", "ink>pl", "an</thi", "nk>\n\nİade süresi ", "30 gündür [1]."]), Reads::A),
+        ("thoughts that end only", says(&["plan", " more</think>", A]), Reads::A),
+        ("<thought>", says(&["<thought>plan</thought>\n", A]), Reads::A),
+        ("<reasoning>", says(&["<reasoning>plan</reasoning>", A]), Reads::A),
+        ("[THINK]", says(&["[THINK]plan[/THINK]", A]), Reads::A),
+        ("harmony", says(&["<|channel|>analysis<|message|>plan<|end|><|start|>assistant<|channel|>final<|mess", "age|>", A, "<|return|>"]), Reads::A),
+        ("harmony without its tokens", says(&["analysis", "We plan.", "assistant", "final", A]), Reads::A),
+        ("thoughts before NO_ANSWER", says(&["<think>plan</think>", "NO_ANSWER"]), Reads::Nothing),
+        ("thoughts, then nothing", says(&["<think>plan</think>"]), Reads::BuiltIn),
+        ("thoughts until the limit", ends(&["<think>plan"], "length"), Reads::BuiltIn),
+        ("thoughts apart until the limit", delta(json!({ "reasoning_content": "plan" }), None) + &ends(&[], "length"), Reads::BuiltIn),
+        ("the limit at once", ends(&[], "length"), Reads::BuiltIn),
+        ("the limit in other words", ends(&[], "max_tokens"), Reads::BuiltIn),
+        ("nothing at all", ends(&[], "stop"), Reads::BuiltIn),
+        ("white space", ends(&[" \n"], "stop"), Reads::BuiltIn),
+        ("a call of a tool", delta(json!({ "tool_calls": [{ "index": 0, "function": { "name": "x", "arguments": "{}" } }] }), None) + &ends(&[], "tool_calls"), Reads::BuiltIn),
+        ("a call of a tool as text", says(&["<tool_call>{\"name\": \"x\"}</tool_call>"]), Reads::BuiltIn),
+        ("a refusal beside the content", delta(json!({ "content": null, "refusal": "I cannot" }), None) + &ends(&[], "stop"), Reads::BuiltIn),
+        ("a filter in mid-sentence", ends(&[half], "content_filter"), Reads::Broken(half)),
+        ("a filter in other words", ends(&[half], "SAFETY"), Reads::Broken(half)),
+        ("a filter at once", ends(&[], "content_filter"), Reads::BuiltIn),
+        ("the limit in mid-sentence", ends(&[half], "length"), Reads::Broken(half)),
+        ("data: null", format!("data: null\n\n{}", says(&[A])), Reads::A),
+        ("empty data", format!("data:\n\ndata: \n\n{}", says(&[A])), Reads::A),
+        ("no objects", format!("data: 1\n\ndata: \"x\"\n\ndata: true\n\ndata: []\n\n{}", says(&[A])), Reads::A),
+        ("heartbeats", format!("data: ping\n\n: OPENROUTER PROCESSING\n\nevent: ping\ndata: keep-alive\n\n{}", says(&[A])), Reads::A),
+        ("odd types", event(&json!({ "choices": [{ "index": 0, "delta": { "content": 5 }, "finish_reason": 0 }], "usage": [] })) + &event(&json!({ "choices": [null], "error": null })) + &says(&[A]), Reads::A),
+        ("choices that are an object", event(&json!({ "choices": {} })) + &says(&[A]), Reads::A),
+        ("chunks in a list", format!("data: {}\n\n", json!([{ "choices": [{ "delta": { "content": A }, "finish_reason": "stop" }] }])), Reads::A),
+        ("usage of nothing", with_usage(json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 })), Reads::A),
+        ("usage in total only", with_usage(json!({ "total_tokens": 14 })), Reads::A),
+        ("usage of the prompt only", with_usage(json!({ "prompt_tokens": 12 })), Reads::A),
+        ("usage with a point", with_usage(json!({ "prompt_tokens": 10.0, "completion_tokens": 4.0 })), Reads::A),
+        ("usage below nothing", with_usage(json!({ "prompt_tokens": -1, "completion_tokens": -1 })), Reads::A),
+        ("usage as text", with_usage(json!({ "prompt_tokens": "12", "completion_tokens": "4" })), Reads::A),
+        ("usage that is none", with_usage(json!("free")), Reads::A),
+        ("usage beyond belief", with_usage(json!({ "prompt_tokens": 1e30, "completion_tokens": 4_000_000_000_u64 })), Reads::A),
+        ("marks in other brackets", says(&["İade süresi 30 gündür 【1†L1-L3】."]), Reads::A),
+        ("marks in other brackets, in pieces", says(&["İade süresi 30 gündür 【", "1", "】."]), Reads::A),
+        ("marks in words", says(&["İade süresi 30 gündür [Source 1, Source 1]."]), Reads::Broken("")),
+        ("an end token", says(&[A, "<|im_end|>"]), Reads::A),
+        ("an end token in pieces", says(&[A, "<|eot", "_id|>"]), Reads::A),
+        ("</s>", says(&[A, "</s>"]), Reads::A),
+        ("an end token of DeepSeek", says(&[A, "<｜end▁of▁sentence｜>"]), Reads::A),
+        ("the next turn as well", says(&[A, "<|im_end|>\n<|im_start|>user\nNext?"]), Reads::A),
+        ("the role first", says(&["<|im_start|>assistant\n", A]), Reads::A),
+        ("an empty error", event(&json!({ "choices": [{ "delta": { "content": A } }], "error": "" })) + &ends(&[], "stop"), Reads::A),
+        ("an error without fields", event(&json!({ "choices": [{ "delta": { "content": A } }], "error": {} })) + &ends(&[], "stop"), Reads::A),
+        ("halves of a letter", "data: {\"choices\":[{\"delta\":{\"content\":\"\\ud83d\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"\\ude00\"}}]}\n\n".to_owned() + &says(&[" ", A]), Reads::A),
+        ("a whole answer in JSON", whole.to_string(), Reads::A),
+        ("a whole answer over many lines", serde_json::to_string_pretty(&whole).unwrap_or_default(), Reads::A),
+        ("a whole answer as an event", event(&whole) + "data: [DONE]\n\n", Reads::A),
+        ("lines of JSON", format!("{}\n{}\n", json!({ "choices": [{ "delta": { "content": "İade süresi 30 " } }] }), json!({ "choices": [{ "delta": { "content": "gündür [1]." }, "finish_reason": "stop" }] })), Reads::A),
+        ("no reason but [DONE]", delta(json!({ "content": A }), None) + "data: [DONE]\n\n", Reads::A),
+        ("a reason with each chunk", delta(json!({ "content": "İade süresi 30 " }), Some("stop")) + &says(&["gündür [1]."]), Reads::A),
+        ("the whole again at the end", delta(json!({ "content": A }), None) + &event(&json!({ "choices": [{ "message": { "content": A }, "finish_reason": "stop" }] })), Reads::A),
+        ("other choices", event(&json!({ "choices": [{ "index": 1, "delta": { "content": "Other" } }] })) + &says(&[A]), Reads::A),
+        ("content in parts", delta(json!({ "content": [{ "type": "thinking", "thinking": "plan" }, { "type": "reasoning", "text": "plan" }, { "type": "text", "text": A }] }), None) + &ends(&[], "stop"), Reads::A),
+        ("texts of completions", event(&json!({ "choices": [{ "text": "İade süresi ", "index": 0 }] })) + &event(&json!({ "choices": [{ "text": "30 gündür [1].", "index": 0, "finish_reason": "stop" }] })), Reads::A),
+        ("words in tags", says(&["<think>plan</think><answer>", A, "</answer>"]), Reads::A),
+        ("no empty lines between events", says(&["İade süresi ", "30 gündür [1]."]).replace("\n\n", "\n"), Reads::A),
+        ("events with other fields", format!("event: message\nid: 7\nretry: 100\n{}", says(&[A])), Reads::A),
+        ("an error object with status 200", json!({ "error": { "message": "secret", "code": "invalid_api_key" } }).to_string(), Reads::BuiltIn),
+        ("another JSON with status 200", json!({ "detail": "secret" }).to_string(), Reads::BuiltIn),
+        ("a vendor's failure in the stream", event(&json!({ "error": { "message": "secret", "code": 403 } })), Reads::BuiltIn),
+    ]
+}
+
+/// What is to be true of one behaviour.
+fn look_at(name: &str, reads: Reads, ended: &Value, chunks: &[String], counted: &Value) {
+    let text = match name {
+        "marks in words" => Some("İade süresi 30 gündür [1][1].".to_owned()),
+        "halves of a letter" => Some(format!("😀 {A}")),
+        _ => None,
+    };
+    match text {
+        Some(text) => assert_eq!(ended["message"]["body"], text, "{name}"),
+        None => check(name, ended, reads),
+    }
+    let shown = chunks.concat();
+    for machinery in ["plan", "<think", "</think", "<|", "secret", "【", "Next?", "Other", "tool_call"] {
+        assert!(!shown.contains(machinery), "{name}: {shown}");
+    }
+    if reads == Reads::A {
+        assert!(counted["completionTokens"].as_i64() > Some(0), "{name}: {counted}");
+        assert!(counted["promptTokens"].as_i64() > Some(0), "{name}: {counted}");
+        assert!(counted["completionTokens"].as_i64() < Some(1_000), "{name}: {counted}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_compatible_endpoint_sends_the_right_text_or_a_fallback_is_read() {
+    let app = start().await;
+    let mut wrong = vec![];
+    for (name, body, reads) in bodies() {
+        let server = Vendor::Compatible.start().await;
+        let kind = if body.starts_with('{') { "application/json" } else { "text/event-stream" };
+        server.plays(Script::streams(kind).raw(&body).end_without_done());
+        server.plays(Script::streams(kind).raw(&body).end_without_done());
+        let site = site(&app, Vendor::Compatible, "OPENAI_COMPATIBLE", &server, MODEL).await;
+        let (ended, chunks) = asked(&app, &site).await;
+        let counted = counted(&app, &site).await;
+        // All that are wrong are named at once.
+        let looked = std::panic::catch_unwind(|| look_at(name, reads, &ended, &chunks, &counted));
+        wrong.extend(looked.is_err().then_some(name));
+    }
+    assert_eq!(wrong, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn other_vendors_machinery_is_not_shown_either() {
+    let app = start().await;
+    let line = |message: Value, more: Value| {
+        let mut line = json!({ "model": MODEL, "message": message, "done": false });
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        format!("{line}\n")
+    };
+    let content = |text: &str| json!({ "role": "assistant", "content": text });
+    let done = |reason: &str| json!({ "done": true, "done_reason": reason, "eval_count": 4 });
+    let gemini = |parts: Value, reason: Option<&str>| {
+        format!(
+            "data: {}\n\n",
+            json!({ "candidates": [{ "content": { "parts": parts }, "finishReason": reason }],
+            "usageMetadata": { "promptTokenCount": 12, "totalTokenCount": 16 } })
+        )
+    };
+    let anthropic = |text: &str, reason: &str| {
+        Vendor::Anthropic.opening()
+            + &(if text.is_empty() { String::new() } else { Vendor::Anthropic.word(text) })
+            + &format!(
+                "data: {}\n\n",
+                json!({ "type": "message_delta", "delta": { "stop_reason": reason }, "usage": { "output_tokens": 2 } })
+            )
+            + "data: {\"type\":\"message_stop\"}\n\n"
+    };
+    let half = "İade süresi 30";
+    for (name, vendor, provider, body, reads) in [
+        ("Ollama thinks aloud", Vendor::Ollama, "OLLAMA", line(content("<think>plan</think>"), json!({})) + &line(content(A), done("stop")), Reads::A),
+        ("Ollama thinks until the limit", Vendor::Ollama, "OLLAMA", line(json!({ "content": "", "thinking": "plan" }), json!({})) + &line(content(""), done("length")), Reads::BuiltIn),
+        ("Ollama loads only", Vendor::Ollama, "OLLAMA", line(content(""), done("load")), Reads::BuiltIn),
+        ("Ollama's lines as events", Vendor::Ollama, "OLLAMA", format!("data: {}\ndata: {}", line(content(A), json!({})), line(content(""), done("stop"))), Reads::A),
+        ("Ollama in one line", Vendor::Ollama, "OLLAMA", line(content(A), done("stop")), Reads::A),
+        ("Gemini's limit", Vendor::Gemini, "GEMINI", gemini(json!([{ "text": "plan", "thought": true }]), Some("MAX_TOKENS")), Reads::BuiltIn),
+        ("Gemini without parts", Vendor::Gemini, "GEMINI", gemini(Value::Null, Some("STOP")), Reads::BuiltIn),
+        ("Gemini's SAFETY", Vendor::Gemini, "GEMINI", gemini(json!([{ "text": half }]), None) + &gemini(json!([]), Some("SAFETY")), Reads::Broken(half)),
+        ("Gemini's RECITATION", Vendor::Gemini, "GEMINI", gemini(json!([{ "text": half }]), Some("RECITATION")), Reads::Broken(half)),
+        ("Gemini's list without alt=sse", Vendor::Gemini, "GEMINI", json!([{ "candidates": [{ "content": { "parts": [{ "text": A }] }, "finishReason": "STOP" }] }]).to_string(), Reads::A),
+        ("Anthropic's refusal", Vendor::Anthropic, "ANTHROPIC", anthropic(half, "refusal"), Reads::Broken(half)),
+        ("Anthropic's refusal at once", Vendor::Anthropic, "ANTHROPIC", anthropic("", "refusal"), Reads::BuiltIn),
+        ("Anthropic's limit", Vendor::Anthropic, "ANTHROPIC", anthropic("", "max_tokens"), Reads::BuiltIn),
+        ("Anthropic's whole answer", Vendor::Anthropic, "ANTHROPIC", json!({ "type": "message", "content": [{ "type": "thinking", "thinking": "plan" }, { "type": "text", "text": A }], "stop_reason": "end_turn", "usage": { "input_tokens": 9, "output_tokens": 2 } }).to_string(), Reads::A),
+        ("Mistral's thoughts in brackets", Vendor::Mistral, "MISTRAL", says(&["[THINK]plan[/THINK]", A]), Reads::A),
+        ("Azure's filter", Vendor::Azure, "AZURE_OPENAI", ends(&[half], "content_filter"), Reads::Broken(half)),
+    ] {
+        let server = vendor.start().await;
+        server.plays(vendor.begun().raw(&body).end_without_done());
+        let site = site(&app, vendor, provider, &server, MODEL).await;
+        let (ended, chunks) = asked(&app, &site).await;
+        check(name, &ended, reads);
+        assert!(!chunks.concat().contains("plan"), "{name}");
+        let counted = counted(&app, &site).await;
+        if reads != Reads::BuiltIn || name.contains("limit") {
+            assert!(counted["completionTokens"].as_i64() > Some(0), "{name}: {counted}");
+        }
+    }
+}
+
+/// A compatible server that refuses requests for what they are, until they are right.
+async fn choosy(refuses: fn(&Request) -> Option<Script>) -> Server {
+    let check = move |request: &Request| (!request.line.starts_with("GET")).then(|| refuses(request)).flatten();
+    Server::speaking(Box::new(check), || Script::streams("text/event-stream").raw(says(&[A])).end_without_done()).await
+}
+
+fn bad(status: u16, body: &str) -> Option<Script> {
+    Some(Script::responds(status, "application/json", body))
+}
+
+#[tokio::test]
+async fn what_a_server_does_not_take_is_left_out_and_remembered() {
+    fn has(request: &Request, name: &str) -> bool {
+        request.body.get(name).is_some()
+    }
+    fn roles(request: &Request) -> Vec<String> {
+        let messages = request.body["messages"].as_array().cloned().unwrap_or_default();
+        messages.iter().filter_map(|message| message["role"].as_str().map(ToOwned::to_owned)).collect()
+    }
+    let app = start().await;
+    let kinds: [(&str, fn(&Request) -> Option<Script>); 17] = [
+        ("stream_options, 400", |r| {
+            has(r, "stream_options")
+                .then(|| {
+                    bad(400, r#"{"error":{"message":"Unknown field: stream_options","type":"invalid_request_error"}}"#)
+                })
+                .flatten()
+        }),
+        ("stream_options, 422", |r| {
+            has(r, "stream_options").then(|| bad(422, r#"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"],"msg":"Extra inputs are not permitted"}]}"#)).flatten()
+        }),
+        ("stream_options, text", |r| {
+            has(r, "stream_options")
+                .then(|| bad(400, "unknown field `stream_options`, expected one of `model`, `messages`"))
+                .flatten()
+        }),
+        ("stream_options, 500", |r| {
+            has(r, "stream_options")
+                .then(|| bad(500, r#"{"error":"unexpected keyword argument 'stream_options'"}"#))
+                .flatten()
+        }),
+        ("temperature", |r| {
+            has(r, "temperature")
+                .then(|| bad(400, r#"{"message":"temperature is not supported by this model"}"#))
+                .flatten()
+        }),
+        ("a temperature's value", |r| {
+            has(r, "temperature")
+                .then(|| bad(400, r#"{"error":{"message":"Temperature must be 1","type":"invalid_request_error"}}"#))
+                .flatten()
+        }),
+        ("max_tokens", |r| {
+            has(r, "max_tokens").then(|| bad(400, r#"{"error":{"message":"Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."}}"#)).flatten()
+        }),
+        ("both limits", |r| {
+            (has(r, "max_tokens") || has(r, "max_completion_tokens"))
+                .then(|| bad(422, r#"{"detail":"max_tokens and max_completion_tokens are not allowed"}"#))
+                .flatten()
+        }),
+        ("a limit that is too large", |r| {
+            has(r, "max_tokens").then(|| bad(400, r#"{"error":{"message":"max_tokens is too large: 500. This model's maximum context length is 4096 tokens"}}"#)).flatten()
+        }),
+        ("everything, one by one", |r| {
+            ["temperature", "stream_options", "max_tokens", "max_completion_tokens"]
+                .into_iter()
+                .find(|name| has(r, name))
+                .and_then(|name| {
+                    bad(
+                        400,
+                        &format!("{{\"error\":{{\"message\":\"Unrecognized request argument supplied: {name}\"}}}}"),
+                    )
+                })
+        }),
+        ("it does not say what", |r| {
+            (has(r, "stream_options") || has(r, "temperature")).then(|| bad(400, "")).flatten()
+        }),
+        ("streams", |r| {
+            (r.body["stream"] == true)
+                .then(|| bad(400, r#"{"error":{"message":"Streaming is not supported by this model"}}"#))
+                .flatten()
+        }),
+        ("system role", |r| {
+            roles(r)
+                .contains(&"system".to_owned())
+                .then(|| bad(400, r#"{"error":{"message":"System role not supported"}}"#))
+                .flatten()
+        }),
+        ("system role, in the stream", |r| {
+            roles(r).contains(&"system".to_owned()).then(|| {
+                Script::streams("text/event-stream")
+                    .raw(event(&json!({ "error": { "message": "System role not supported", "code": 400 } })))
+                    .end_without_done()
+            })
+        }),
+        ("system role, 500 of a template", |r| {
+            roles(r).contains(&"system".to_owned()).then(|| bad(500, r#"{"error":{"code":500,"message":"Jinja Exception: System role not supported","type":"server_error"}}"#)).flatten()
+        }),
+        ("only user and assistant", |r| {
+            roles(r).contains(&"system".to_owned()).then(|| bad(422, r#"{"detail":[{"loc":["body","messages",0,"role"],"msg":"Input should be 'user' or 'assistant'"}]}"#)).flatten()
+        }),
+        ("roles that alternate", |r| {
+            (roles(r).first().is_some_and(|role| role != "user") || roles(r).windows(2).any(|pair| pair[0] == pair[1])).then(|| bad(400, r#"{"error":{"message":"Conversation roles must alternate user/assistant/user/assistant/..."}}"#)).flatten()
+        }),
+    ];
+    for (name, refuses) in kinds {
+        let server = choosy(refuses).await;
+        let site = site(&app, Vendor::Compatible, "OPENAI_COMPATIBLE", &server, MODEL).await;
+        check(name, &asked(&app, &site).await.0, Reads::A);
+        let tries = server.requests().len();
+        check(name, &asked(&app, &site).await.0, Reads::A);
+        assert_eq!(server.requests().len(), tries + 1, "{name}: it is remembered");
+        let last = server.requests().pop().unwrap();
+        assert!(last.body["messages"].to_string().contains("NO_ANSWER"), "{name}: the instructions are told");
+    }
+}
+
+#[tokio::test]
+async fn a_long_conversation_begins_with_the_visitor_and_takes_turns() {
+    let app = start().await;
+    let server = choosy(|_| None).await;
+    let site = site(&app, Vendor::Compatible, "OPENAI_COMPATIBLE", &server, MODEL).await;
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    ws.subscribe("e", ANSWERED, json!({ "c": conversation })).await;
+    for turn in 0..8 {
+        app.say(&visitor.token, &conversation, &format!("{QUESTION} ({turn})")).await;
+        ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunFinished").await;
+    }
+    let messages = server.requests().pop().unwrap().body["messages"].as_array().cloned().unwrap();
+    let roles: Vec<&str> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
+    assert_eq!(roles[..2], ["system", "user"]);
+    assert!(roles.windows(2).all(|pair| pair[0] != pair[1]) && roles.last() == Some(&"user"), "{roles:?}");
+}
+
+#[tokio::test]
+async fn an_answer_with_its_end_does_not_wait_for_the_connection() {
+    let app = start().await;
+    let server = Vendor::Compatible.start().await;
+    let body = delta(json!({ "content": A }), None) + &delta(json!({}), Some("stop"));
+    server.plays(Script::streams("text/event-stream").raw(body).wait());
+    let site = site(&app, Vendor::Compatible, "OPENAI_COMPATIBLE", &server, MODEL).await;
+    let began = Instant::now();
+    check("left open", &asked(&app, &site).await.0, Reads::A);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_model_that_thinks_from_the_start_is_known_after_its_first_answer() {
+    let app = start().await;
+    let server = Vendor::Compatible.start().await;
+    let site = site(&app, Vendor::Compatible, "OPENAI_COMPATIBLE", &server, MODEL).await;
+    let slow = || {
+        let thought = delta(json!({ "content": "plan" }), None);
+        Script::streams("text/event-stream")
+            .raw(thought)
+            .rest(Duration::from_millis(1_500))
+            .raw(says(&["</think>", A]))
+            .end_without_done()
+    };
+    server.plays(slow());
+    let (ended, chunks) = asked(&app, &site).await;
+    check("first", &ended, Reads::A);
+    // What came before is withdrawn by a new attempt.
+    assert_eq!(chunks.concat(), format!("plan{A}"));
+    server.plays(slow());
+    let (ended, chunks) = asked(&app, &site).await;
+    check("second", &ended, Reads::A);
+    assert!(!chunks.concat().contains("plan"), "{chunks:?}");
+}
