@@ -350,14 +350,14 @@ fn made(demo: &seed::Demo) -> String {
 fn banner(address: &str, site_key: Option<&str>, has_graphiql: bool) -> String {
     let web_socket = address.replacen("http", "ws", 1);
     let mut lines = vec![format!("\nYanıt {} is ready.\n", env!("CARGO_PKG_VERSION"))];
+    if let Some(key) = site_key {
+        lines.push(format!("  Site key        {key}"));
+    }
     if has_graphiql {
         lines.push(format!("  GraphiQL        {address}/graphql"));
     }
     lines.push(format!("  GraphQL         {address}/graphql (POST), {web_socket}/graphql/ws (WebSocket)"));
     lines.push(format!("  Health          {address}/health"));
-    if let Some(key) = site_key {
-        lines.push(format!("  Demo site key   {key}"));
-    }
     lines.push("  Lost password?  yanit admin reset-password --email ADDRESS\n".to_owned());
     lines.join("\n")
 }

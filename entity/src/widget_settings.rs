@@ -107,6 +107,24 @@ pub struct Features {
     pub ratings: bool,
 }
 
+impl Default for Features {
+    /// Everything is on.
+    fn default() -> Self {
+        Self {
+            live_chat: true,
+            waiting: true,
+            assistant: true,
+            tickets: true,
+            callbacks: true,
+            calls: true,
+            attachments: true,
+            emoji: true,
+            sounds: true,
+            ratings: true,
+        }
+    }
+}
+
 /// What visitors are asked before they write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult, SimpleObject)]
 #[graphql(name = "WidgetPreChatForm")]

@@ -36,6 +36,7 @@ pub(super) fn read_document(text: &str, limits: &Config) -> Result<Read> {
     // A string that may turn out to describe what comes next, and whether a default value may stand here.
     let (mut description, mut after_equals) = (None, false);
     let (mut at, mut depth, mut tokens) = (0, 0_usize, 0_usize);
+    let mut arguments = Arguments::default();
     while let Some(&byte) = bytes.get(at) {
         let length = match byte {
             b' ' | b'\t' | b'\n' | b'\r' => {
@@ -85,6 +86,7 @@ pub(super) fn read_document(text: &str, limits: &Config) -> Result<Read> {
         }
         if !matches!(byte, b',' | b'#') {
             after_equals = byte == b'=';
+            arguments.take(&bytes[at..at + length])?;
         }
         at += length;
         tokens += 1;
@@ -98,6 +100,47 @@ pub(super) fn read_document(text: &str, limits: &Config) -> Result<Read> {
     // Only whole characters were replaced.
     let text = String::from_utf8(plain).unwrap_or_else(|_| text.to_owned());
     Ok(Read { text, tokens })
+}
+
+/// Looks whether each argument, and each field of an object, has a colon behind its name: the parser takes one without for
+/// none at all.
+#[derive(Default)]
+struct Arguments {
+    /// The brackets that are open.
+    open: Vec<u8>,
+    /// How many of them are round.
+    round: usize,
+    /// What the last token began with.
+    last: u8,
+    /// The name behind which a colon must come.
+    named: Option<String>,
+}
+
+impl Arguments {
+    fn take(&mut self, token: &[u8]) -> Result<()> {
+        let byte = token.first().copied().unwrap_or_default();
+        if let Some(name) = self.named.take().filter(|_| byte != b':') {
+            let message =
+                format!("Syntax error: `{name}` stands where an argument may; expected a colon and a value after it.");
+            return Err(Error::new(ErrorCode::GraphqlParseFailed, message));
+        }
+        match byte {
+            b'(' | b'[' | b'{' => {
+                self.open.push(byte);
+                self.round += usize::from(byte == b'(');
+            }
+            b')' | b']' | b'}' => self.round -= usize::from(self.open.pop() == Some(b'(')),
+            _ => {}
+        }
+        // In lists names are values, and so are those behind a colon or an equals sign.
+        let is_key = self.round > 0
+            && self.open.last().is_some_and(|open| *open != b'[')
+            && (byte.is_ascii_alphabetic() || byte == b'_')
+            && !matches!(self.last, b':' | b'=' | b'$' | b'@');
+        self.named = is_key.then(|| String::from_utf8_lossy(token).into_owned());
+        self.last = byte;
+        Ok(())
+    }
 }
 
 /// Takes a string out of a text without moving anything else.
@@ -212,6 +255,21 @@ mod tests {
         assert!(document(&format!("{{ a(b: \"\"\"{deep}\n\\\"\"\" {deep}\"\"\") }}")).is_ok());
         assert!(document(&format!("# {deep}\r{{ a }}")).is_ok());
         assert!(document(&format!("# \" \n{{ a(b: {deep}")).is_err());
+    }
+
+    #[test]
+    fn an_argument_without_a_colon_is_refused() {
+        for wrong in
+            ["{ a(b: \"\" c) }", "{ a(b) { c } }", "{ a(b: {c: 1, d}) }", "query($a: Int = 1 b) { c }", "{a@b(c)}"]
+        {
+            assert!(document(wrong).is_err(), "{wrong}");
+        }
+        for fine in [
+            "query Q($a: [Int!]! = [1] @b(c: D), $e: F = G) { a(b: C d: [E, F] g: {h: I j: [{k: L}]} m: -1.5e3 n: $o) @p { q(r: s) } }",
+            "{ a(b: \"\"\"c d\"\"\" e: null) }",
+        ] {
+            assert!(document(fine).is_ok(), "{fine}");
+        }
     }
 
     #[test]

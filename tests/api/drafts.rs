@@ -32,7 +32,7 @@ struct Talk {
 }
 
 impl Talk {
-    /// A conversation in which the visitor has asked and waits for a person.
+    /// A conversation that an agent has taken.
     async fn new(options: Options, assistant: Value) -> Self {
         let app = TestApp::with(options).await;
         let site = app.site("acme").await;
@@ -41,8 +41,8 @@ impl Talk {
         let agent = app.agent(&site, "Ayşe").await;
         let visitor = app.visitor(&site).await;
         let conversation = app.conversation(&visitor).await;
-        let pause = "mutation P($i: PauseAssistantInput!) { pauseAssistant(input: $i) { conversation { id } } }";
-        app.run(Some(&agent.token), pause, json!({ "i": { "conversationId": conversation } })).await;
+        let take = "mutation T($i: TakeConversationInput!) { takeConversation(input: $i) { conversation { id } } }";
+        app.run(Some(&agent.token), take, json!({ "i": { "conversationId": conversation } })).await;
         Self { app, site, visitor, conversation, agent }
     }
 

@@ -127,10 +127,10 @@ async fn patience_is_over_after_five_minutes_and_something_else_is_offered() {
     pass(&app, 15).await;
     let over = until(&mut places, |at| at["isWaiting"] == false).await;
     assert_eq!(over["outcome"], "TIMED_OUT");
-    let query = "query Q($c: ID!) { conversation(conversationId: $c) { status offers queueOutcome lastMessage { authorKind body } } }";
+    let query = "query Q($c: ID!) { conversation(conversationId: $c) { status offers queueOutcome messages(last: 1) { nodes { authorKind } } } }";
     let now = app.run(Some(&visitor.token), query, json!({ "c": conversation })).await["conversation"].clone();
     assert_eq!((&now["status"], &now["offers"]), (&json!("OPEN"), &json!(["LEAVE_MESSAGE", "REQUEST_CALLBACK"])));
-    assert_eq!(now["lastMessage"]["authorKind"], "SYSTEM");
+    assert_eq!(now["messages"]["nodes"][0]["authorKind"], "SYSTEM");
     // Waiting again is possible.
     app.ask_for_person(&visitor, &conversation).await;
     app.until_place(&site, &conversation, 1).await;

@@ -41,6 +41,7 @@ struct Agent {
 #[derive(Clone, Debug, Default)]
 struct Talk {
     vip: bool,
+    /// Since when the visitor has waited for a person to write.
     since: Option<DateTime<Utc>>,
     waiting: bool,
     offered: bool,
@@ -49,6 +50,8 @@ struct Talk {
     without: Option<String>,
     waits: usize,
     outcomes: usize,
+    /// What was told of it, in order.
+    told: Vec<String>,
 }
 
 impl Talk {
@@ -74,6 +77,10 @@ struct Simulation {
     rng: StdRng,
     site: Site,
     offers: bool,
+    assistant: Option<String>,
+    /// Those who took on more than they may have: by hand, or by writing.
+    willing: HashSet<String>,
+    is_emergency: bool,
     agents: Vec<Agent>,
     department: String,
     inside: HashSet<String>,
@@ -86,6 +93,7 @@ impl Simulation {
     async fn new(nodes: [TestApp; 2], mut rng: StdRng) -> Self {
         let site = nodes[0].site("acme").await;
         let offers = rng.random_bool(0.3);
+        let assistant = if rng.random_bool(0.3) { Some(nodes[0].assistant(&site, json!({})).await) } else { None };
         let mut agents = vec![];
         for number in 0..rng.random_range(2..6) {
             let most = rng.random_range(1..4);
@@ -102,7 +110,22 @@ impl Simulation {
         let assignment = if offers { "OFFER" } else { "AUTOMATIC" };
         nodes[0].rules(&site, json!({ "strategy": strategy, "assignment": assignment })).await;
         let (visitors, talks, read) = (vec![], HashMap::new(), Cursor::BEGINNING);
-        Self { nodes, rng, site, offers, agents, department, inside, visitors, talks, read }
+        let (willing, is_emergency) = (HashSet::new(), false);
+        Self {
+            nodes,
+            rng,
+            site,
+            offers,
+            assistant,
+            willing,
+            is_emergency,
+            agents,
+            department,
+            inside,
+            visitors,
+            talks,
+            read,
+        }
     }
 
     fn node(&mut self) -> usize {
@@ -124,14 +147,21 @@ impl Simulation {
         let node = self.node();
         let roll = self.rng.random_range(0..100);
         match roll {
-            0..34 => self.arrive(node).await,
-            34..46 => self.open_desk(node).await,
-            46..52 => self.close_desk().await,
-            52..58 => self.say(node).await,
-            58..78 => self.end_one(node).await,
-            78..83 => self.leave(node).await,
-            83..88 => self.transfer(node).await,
-            88..92 => self.take(node).await,
+            0..24 => self.arrive(node).await,
+            24..36 => self.open_desk(node).await,
+            36..42 => self.close_desk().await,
+            42..47 => self.say(node).await,
+            47..60 => self.end_one(node).await,
+            60..64 => self.leave(node).await,
+            64..69 => self.transfer(node).await,
+            69..73 => self.take(node).await,
+            73..79 => self.visitor_writes(node).await,
+            79..84 => self.agent_writes(node).await,
+            84..88 => self.assign(node).await,
+            88..92 => self.pause_or_resume(node).await,
+            92..94 => self.reopen(node).await,
+            94..96 => self.ask_again(node).await,
+            96..98 => self.sound_or_end_alarm(node).await,
             _ => {}
         }
         if self.offers {
@@ -149,7 +179,10 @@ impl Simulation {
 
     async fn arrive(&mut self, node: usize) {
         let visitor = self.nodes[node].visitor(&self.site).await;
-        let conversation = self.nodes[node].conversation(&visitor).await;
+        let start = "mutation S($i: StartConversationInput!) { startConversation(input: $i) { conversation { id } } }";
+        let input = json!({ "i": { "assistantId": self.assistant } });
+        let started = self.nodes[node].run(Some(&visitor.token), start, input).await;
+        let conversation = text(&started["startConversation"]["conversation"]["id"]);
         let vip = self.rng.random_bool(0.2);
         if vip {
             let mark = "mutation V($i: SetVisitorVipInput!) { setVisitorVip(input: $i) { visitor { id } } }";
@@ -245,6 +278,73 @@ impl Simulation {
         tokio::join!(first.post(Some(one), take, input.clone()), second.post(Some(two), take, input));
     }
 
+    /// One of all conversations, and a member of the site.
+    fn any(&mut self) -> Option<(Visitor, String, Person)> {
+        let (visitor, conversation) = self.visitors.choose(&mut self.rng)?.clone();
+        let agent = self.agents.choose(&mut self.rng)?.person.clone();
+        Some((visitor, conversation, agent))
+    }
+
+    async fn visitor_writes(&mut self, node: usize) {
+        let Some((visitor, conversation, _)) = self.any() else { return };
+        let words = *["Orada mısınız?", "Siparişim nerede kaldı?", "Teşekkürler!"].choose(&mut self.rng).expect("one");
+        self.nodes[node].say(&visitor.token, &conversation, words).await;
+    }
+
+    async fn agent_writes(&mut self, node: usize) {
+        let Some((_, conversation, agent)) = self.any() else { return };
+        let send = "mutation S($i: SendMessageInput!) { sendMessage(input: $i) { message { id } } }";
+        let input = json!({ "i": { "conversationId": conversation, "body": "Merhaba" } });
+        self.willing.insert(agent.id.clone());
+        self.nodes[node].post(Some(&agent.token), send, input).await;
+    }
+
+    async fn assign(&mut self, node: usize) {
+        let Some((_, conversation, agent)) = self.any() else { return };
+        let somebody = self.rng.random_bool(0.7);
+        let by = self.agents.choose(&mut self.rng).expect("one").person.token.clone();
+        if somebody {
+            self.willing.insert(agent.id.clone());
+        }
+        let give = "mutation A($i: AssignConversationInput!) { assignConversation(input: $i) { conversation { id } } }";
+        let input = json!({ "conversationId": conversation, "assigneeId": somebody.then_some(agent.id) });
+        self.nodes[node].post(Some(&by), give, json!({ "i": input })).await;
+    }
+
+    async fn pause_or_resume(&mut self, node: usize) {
+        let Some((_, conversation, agent)) = self.any() else { return };
+        let what = match self.rng.random_bool(0.5) {
+            true => "mutation P($i: PauseAssistantInput!) { pauseAssistant(input: $i) { conversation { id } } }",
+            false => "mutation R($i: ResumeAssistantInput!) { resumeAssistant(input: $i) { conversation { id } } }",
+        };
+        let input = json!({ "i": { "conversationId": conversation } });
+        self.nodes[node].post(Some(&agent.token), what, input).await;
+    }
+
+    async fn reopen(&mut self, node: usize) {
+        let Some((_, conversation, agent)) = self.any() else { return };
+        // Who had it gets it back, also where they have enough.
+        self.willing.extend(self.agents.iter().map(|agent| agent.person.id.clone()));
+        let open = "mutation R($i: ReopenConversationInput!) { reopenConversation(input: $i) { conversation { id } } }";
+        let input = json!({ "i": { "conversationId": conversation } });
+        self.nodes[node].post(Some(&agent.token), open, input).await;
+    }
+
+    async fn ask_again(&mut self, node: usize) {
+        let Some((visitor, conversation, _)) = self.any() else { return };
+        let ask = "mutation R($i: RequestHumanInput!) { requestHuman(input: $i) { conversation { id } } }";
+        let input = json!({ "i": { "conversationId": conversation } });
+        self.nodes[node].post(Some(&visitor.token), ask, input).await;
+    }
+
+    async fn sound_or_end_alarm(&mut self, node: usize) {
+        self.is_emergency = !self.is_emergency;
+        let set = "mutation E($i: SetEmergencyInput!) { setEmergency(input: $i) { emergency { enabled } } }";
+        let (site, enabled, allow_ai) = (&self.site.id, self.is_emergency, self.rng.random_bool(0.5));
+        let input = json!({ "siteId": site, "enabled": enabled, "allowAi": allow_ai, "allowTickets": true });
+        self.nodes[node].run(Some(&self.site.admin.token), set, json!({ "i": input })).await;
+    }
+
     async fn answer_offers(&mut self, node: usize) {
         for entry in self.entries().await {
             let Some(user) = entry.offered_to.map(|user| user.to_string()) else { continue };
@@ -330,6 +430,7 @@ impl Simulation {
                     "offer.made" => self.talk(&text(&payload["conversation"])).offered = true,
                     "offer.declined" | "offer.expired" => self.talk(&text(&payload["conversation"])).offered = false,
                     kind if kind.starts_with("conversation.") => {
+                        self.talk(&id).told.push(format!("{kind} {}", payload["after"]["attention"]));
                         self.turn(&id, kind, &payload, line.actor.as_deref(), line.at);
                     }
                     _ => {}
@@ -343,12 +444,17 @@ impl Simulation {
     }
 
     fn turn(&mut self, id: &str, kind: &str, payload: &Value, actor: Option<&str>, at: DateTime<Utc>) {
-        let after = payload["after"]["assignee"].as_str().map(str::to_owned);
+        // For whom it is meant is nobody who has it.
+        let is_with_person = payload["after"]["attention"] == "PERSON";
+        let after = payload["after"]["assignee"].as_str().filter(|_| is_with_person).map(str::to_owned);
         match kind {
             "conversation.human_requested" => {
-                let again = payload["reason"] == "AGENT" || payload["reason"] == "AGENT_GONE";
+                self.talk(id).since.get_or_insert(at);
+            }
+            "conversation.human_joined" => {
                 let talk = self.talk(id);
-                talk.since = talk.since.filter(|_| again).or(Some(at));
+                assert!(talk.since.is_some(), "{id} waited for nobody: {talk:?}");
+                (talk.since, talk.assignee) = (None, after);
             }
             "conversation.queue_entered" => {
                 let talk = self.talk(id);
@@ -359,13 +465,25 @@ impl Simulation {
             "conversation.queue_left" => {
                 let talk = self.talk(id);
                 assert!(talk.waiting, "{id} leaves the queue twice: {talk:?}");
-                talk.waiting = false;
+                (talk.waiting, talk.without) = (false, None);
                 talk.outcomes += 1;
             }
             "conversation.assigned" => {
                 let before = self.talk(id).clone();
+                let goes_on_waiting = payload["after"]["attention"] == "WAITING";
+                if goes_on_waiting {
+                    let had = payload["before"]["assignee"].as_str();
+                    let talk = self.talk(id);
+                    if talk.waiting {
+                        (talk.waiting, talk.waits) = (false, talk.waits - 1);
+                    }
+                    talk.without =
+                        had.filter(|had| Some(*had) != payload["after"]["assignee"].as_str()).map(str::to_owned);
+                    talk.assignee = None;
+                    return;
+                }
                 assert!(!before.waiting, "{id} is given away while it waits");
-                if actor.is_none() {
+                if actor.is_none() && after.is_some() {
                     let agent = after.clone().expect("to somebody");
                     assert_eq!(before.assignee, None, "{id} is given to two agents");
                     self.nobody_comes_before(id, &before, &agent, at);
@@ -386,8 +504,14 @@ impl Simulation {
                 talk.department = payload["department"].as_str().map(str::to_owned);
                 talk.without = actor.map(str::to_owned);
             }
-            "conversation.closed" => self.talk(id).assignee = None,
-            "conversation.human_request_cancelled" => self.talk(id).since = None,
+            "conversation.reopened" => {
+                let talk = self.talk(id);
+                (talk.since, talk.assignee) = (None, after);
+            }
+            "conversation.closed" | "conversation.assistant_resumed" => {
+                let talk = self.talk(id);
+                (talk.since, talk.assignee, talk.department) = (None, None, talk.department.take());
+            }
             _ => {}
         }
     }
@@ -411,12 +535,19 @@ impl Simulation {
         let mut load: HashMap<String, usize> = HashMap::new();
         for row in &conversations {
             let id = row.id.to_string();
-            let open = row.status == conversation::Status::Open;
-            let assignee = row.assignee_id.filter(|_| open).map(|user| user.to_string());
+            let is_with_person = row.attention == conversation::Attention::Person;
+            let assignee = row.assignee_id.filter(|_| is_with_person).map(|user| user.to_string());
             let talk = &self.talks[&id];
             assert_eq!(talk.assignee, assignee, "{id}: {talk:?}");
             let waits = entries.iter().any(|entry| entry.conversation_id == row.id);
             assert_eq!(talk.waiting, waits, "{id}: {talk:?}");
+            // Whoever is to have a person and has none is in the queue, and nobody else is.
+            assert_eq!(waits, row.attention == conversation::Attention::Waiting, "{id}: {row:?}");
+            let entry = entries.iter().find(|entry| entry.conversation_id == row.id);
+            assert!(entry.is_none_or(|entry| Some(entry.entered_at) == row.human_requested_at), "{entry:?} {row:?}");
+            let unanswered =
+                row.human_requested_at.filter(|_| row.human_joined_at.is_none() && row.closed_at.is_none());
+            assert_eq!(talk.since, unanswered, "one wait has one beginning: {id} {talk:?}");
             assert!(talk.outcomes + usize::from(talk.waiting) == talk.waits, "{id}: {talk:?}");
             if let Some(user) = assignee {
                 *load.entry(user).or_default() += 1;
@@ -429,7 +560,7 @@ impl Simulation {
         for agent in &self.agents {
             let user = &agent.person.id;
             let has = load.get(user).copied().unwrap_or_default();
-            assert!(has <= agent.most, "{user} has {has} of {}", agent.most);
+            assert!(has <= agent.most || self.willing.contains(user), "{user} has {has} of {}", agent.most);
             let eligible = online.contains(user) && matches!(agent.state, "AVAILABLE" | "BUSY") && has < agent.most;
             for entry in entries.iter().filter(|entry| eligible && entry.offered_to.is_none()) {
                 let inside =

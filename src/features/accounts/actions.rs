@@ -19,7 +19,7 @@ use super::{
     token::{self, Bearer, Claims},
 };
 use crate::{
-    kernel::{Actor, Ctx, Error, Result, Tx, access::SignedIn, quotas, secret},
+    kernel::{Actor, Ctx, Error, ErrorReason, Result, Tx, access::SignedIn, quotas, secret},
     ports::bus::Topic,
 };
 
@@ -185,8 +185,8 @@ pub(super) async fn update_me(cx: &Ctx, name: &str) -> Result<user::Model> {
 /// Gives the caller another password; whoever else is signed in to the account is signed out.
 ///
 /// # Errors
-/// `UNAUTHENTICATED` with `INVALID_CREDENTIALS` for a wrong current one, `RATE_LIMITED` after too many of those,
-/// `BAD_USER_INPUT` for a new one that cannot be used.
+/// `BAD_USER_INPUT` with `INVALID_CREDENTIALS` for a wrong current one, and for a new one that cannot be used;
+/// `RATE_LIMITED` after too many wrong ones.
 pub(super) async fn change_password(cx: &Ctx, current: &str, new: &str) -> Result<(user::Model, i32)> {
     let person = signed_in(&cx.actor)?;
     let user = store::find(&cx.db(), person.user).await?;
@@ -197,7 +197,10 @@ pub(super) async fn change_password(cx: &Ctx, current: &str, new: &str) -> Resul
     if !matches!(judged, Ok(None)) {
         attempt.forgive(cx).await?;
     }
-    let wrong = || model::wrong_credentials().at("input.currentPassword");
+    let wrong = || {
+        let message = "This is not your password; give the one with which you sign in now.";
+        Error::bad_input("input.currentPassword", ErrorReason::InvalidCredentials, message)
+    };
     let user = judged?.ok_or_else(wrong)?;
     let hash = passwords(cx).hash(new.to_owned()).await?;
     let mut tx = cx.begin().await?;

@@ -30,7 +30,7 @@ pub use self::{
 };
 pub(crate) use self::{
     graphql::{Department, Team},
-    presence::{GRACE, is_there},
+    presence::GRACE,
     roster::{RosterAgent, Whom, roster},
     store::{department_of, departments_of, has_department, lock_department_of},
 };

@@ -48,6 +48,8 @@ pub(super) struct Prepared {
     quoted: Said,
     /// Where models are asked, the way of their words.
     polish: Option<Box<Polish>>,
+    /// There is a person to be had.
+    has_staff: bool,
     /// What is said when a model hands over.
     handoff: &'static str,
     /// The visitor asks nothing, which needs no source.
@@ -56,6 +58,16 @@ pub(super) struct Prepared {
     decided: Option<AnswerAction>,
     /// Who answers, and at what cost.
     pub(super) account: Account,
+}
+
+/// To whom an answer speaks.
+#[derive(Clone, Copy)]
+struct Setting {
+    language: Language,
+    /// To an agent, who decides what becomes of it.
+    for_agent: bool,
+    /// There is a person to be had.
+    has_staff: bool,
 }
 
 /// What the server says by itself.
@@ -86,8 +98,10 @@ pub(super) async fn prepare(
     let for_agent = purpose == Purpose::Draft;
     let spoken = spoken(cx, assistant, conversation, history, &question).await?;
     let language = spoken.tag();
-    // In a customer's private space there is nobody else.
-    let has_staff = assistant.owner_id.is_none();
+    // In a customer's private space there is nobody else, and not every site offers its people.
+    let has_staff =
+        assistant.owner_id.is_none() && sites::offered::features(&cx.db(), assistant.site_id).await?.live_chat;
+    let setting = Setting { language: spoken, for_agent, has_staff };
     let handoff = match has_staff && !for_agent && !routing::is_open(cx, assistant.site_id).await? {
         true => attention::noted(language),
         false => attention::announcement(language),
@@ -114,13 +128,13 @@ pub(super) async fn prepare(
         other => other,
     };
     let looked = look(cx, assistant, history, &question, spoken).await?;
-    let (quoted, confidence) = answer(assistant, &looked, spoken, for_agent);
+    let (quoted, confidence) = answer(assistant, &looked, setting);
     if !with_models {
         return Ok(by_server(quoted, confidence, language));
     }
     let found = together(looked);
     if small_talk.is_none() && beyond(assistant, &found, confidence) {
-        return Ok(by_server(Said::nothing(language, for_agent), confidence, language));
+        return Ok(by_server(Said::nothing(setting), confidence, language));
     }
     let quoted = small_answer.unwrap_or(quoted);
     let mut masks = masks(cx, assistant, conversation).await?;
@@ -139,6 +153,7 @@ pub(super) async fn prepare(
         confidence,
         quoted,
         polish: Some(Box::new(polish)),
+        has_staff,
         handoff,
         // A model's "yes" or "no" may go on with what it asked.
         small_talk: small_talk.is_some_and(|said| !matches!(said, SmallTalk::Yes | SmallTalk::No { .. })),
@@ -219,24 +234,24 @@ fn together(looked: Vec<Looked>) -> Retrieved {
     let mut all = looked.into_iter().map(|looked| looked.found);
     let Some(mut first) = all.next() else { return Retrieved::default() };
     for other in all {
+        first.is_too_far &= other.is_too_far;
         for (at, source) in other.passages.into_iter().enumerate() {
             if first.passages.iter().all(|known| known.chunk != source.chunk) {
                 first.passages.insert((2 * at + 1).min(first.passages.len()), source);
             }
         }
-        first.is_too_far = first.passages.is_empty();
+        first.is_too_far &= first.passages.is_empty();
     }
     first
 }
 
 /// The built-in answer to one question, or to each of several.
-fn answer(assistant: &assistant::Model, looked: &[Looked], language: Language, for_agent: bool) -> (Said, f64) {
-    let each: Vec<(Said, f64)> =
-        looked.iter().map(|looked| extractive(assistant, &looked.found, language, for_agent)).collect();
+fn answer(assistant: &assistant::Model, looked: &[Looked], setting: Setting) -> (Said, f64) {
+    let each: Vec<(Said, f64)> = looked.iter().map(|looked| extractive(assistant, &looked.found, setting)).collect();
     let is_answered = |(said, _): &(Said, f64)| said.action == AnswerAction::Answer;
     if each.len() < 2 || !each.iter().any(is_answered) {
         let best = each.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
-        return best.unwrap_or_else(|| (Said::nothing(language.tag(), for_agent), 0.0));
+        return best.unwrap_or_else(|| (Said::nothing(setting), 0.0));
     }
     let (mut parts, mut citations, mut confidence) = (vec![], vec![], 1.0_f64);
     for (looked, (said, sure)) in looked.iter().zip(each) {
@@ -249,7 +264,7 @@ fn answer(assistant: &assistant::Model, looked: &[Looked], language: Language, f
             }
             confidence = confidence.min(sure);
         } else {
-            parts.push(format!("{} **{question}**", texts::no_answer_to(language.tag())));
+            parts.push(format!("{} **{question}**", texts::no_answer_to(setting.language.tag())));
         }
     }
     (Said { text: parts.join("\n\n"), action: AnswerAction::Answer, citations }, confidence)
@@ -260,8 +275,11 @@ fn by_server(quoted: Said, confidence: f64, language: &'static str) -> (Prepared
     let (reply, sources, account) = (quoted.reply(), quoted.citations.clone(), Account::default());
     account.answers_built_in();
     let handoff = attention::announcement(language);
-    let (polish, small_talk, decided) = (None, false, None);
-    (Prepared { sources, language, confidence, quoted, polish, handoff, small_talk, decided, account }, reply)
+    let (polish, small_talk, decided, has_staff) = (None, false, None, false);
+    (
+        Prepared { sources, language, confidence, quoted, polish, has_staff, handoff, small_talk, decided, account },
+        reply,
+    )
 }
 
 impl Said {
@@ -270,10 +288,11 @@ impl Said {
     }
 
     /// That nothing was found. In an agent's name it is asked back.
-    fn nothing(language: &str, for_agent: bool) -> Self {
-        match for_agent {
+    fn nothing(setting: Setting) -> Self {
+        let language = setting.language.tag();
+        match setting.for_agent {
             true => Self::plain(texts::ask_back(language), AnswerAction::Clarify),
-            false => Self::plain(texts::no_answer(language), AnswerAction::Abstain),
+            false => Self::plain(texts::no_answer(language, setting.has_staff), AnswerAction::Abstain),
         }
     }
 
@@ -316,8 +335,8 @@ pub(super) async fn masks(
 
 /// The built-in answerer: quotes, suggests, or says that it does not know; and how sure it is. For an agent, who decides,
 /// what is likely is quoted, too.
-fn extractive(assistant: &assistant::Model, found: &Retrieved, spoken: Language, for_agent: bool) -> (Said, f64) {
-    let language = spoken.tag();
+fn extractive(assistant: &assistant::Model, found: &Retrieved, setting: Setting) -> (Said, f64) {
+    let Setting { language: spoken, for_agent, has_staff } = setting;
     let extract = knowledge::extract(found);
     let confidence = f64::from(extract.confidence);
     let decision = match assistant.confidence_threshold {
@@ -347,11 +366,11 @@ fn extractive(assistant: &assistant::Model, found: &Retrieved, spoken: Language,
         Decision::Suggest => {
             let articles = suggested(found, spoken);
             let titles: String = articles.iter().map(|source| format!("\n- {}", source.title)).collect();
-            let (before, after) = texts::did_you_mean(language);
-            let text = format!("{before}\n{titles}\n\n{after}");
+            let (before, after) = texts::did_you_mean(spoken.tag(), has_staff);
+            let text = format!("{before}\n{titles}\n\n{after}").trim_end().to_owned();
             Said { text, action: AnswerAction::Clarify, citations: numbered(articles) }
         }
-        Decision::Abstain => Said::nothing(language, for_agent),
+        Decision::Abstain => Said::nothing(setting),
     };
     (said, confidence)
 }
@@ -421,13 +440,13 @@ impl Prepared {
         self.decided = Some(self.action(text));
         match signal {
             Some(Signal::Handoff) => Some(self.handoff.to_owned()),
-            Some(Signal::NoAnswer) => Some(texts::no_answer(self.language).to_owned()),
-            None if text.trim().is_empty() => Some(texts::no_answer(self.language).to_owned()),
+            Some(Signal::NoAnswer) => Some(texts::no_answer(self.language, self.has_staff).to_owned()),
+            None if text.trim().is_empty() => Some(texts::no_answer(self.language, self.has_staff).to_owned()),
             None if self.action(text) == AnswerAction::Abstain => {
                 // Some models end with empty lines.
                 let ends = text.len() - text.trim_end_matches('\n').len();
                 let gap = "\n".repeat(2_usize.saturating_sub(ends));
-                Some(format!("{gap}{}", texts::unverified(self.language)))
+                Some(format!("{gap}{}", texts::unverified(self.language, self.has_staff)))
             }
             None => None,
         }

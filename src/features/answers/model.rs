@@ -71,12 +71,11 @@ pub(super) fn silenced(conversation: &conversation::Model) -> Option<FailureReas
     }
 }
 
-/// The question: what the visitor said since anybody but the server itself did, as one text. Several short messages are one turn.
+/// The question: what the visitor said since anybody answered, as one text. Several short messages are one turn.
 pub(super) fn question(history: &[message::Model]) -> String {
     let mut said: Vec<&str> = history
         .iter()
         .rev()
-        .filter(|message| message.author_kind != AuthorKind::System)
         .take_while(|message| message.author_kind == AuthorKind::Visitor)
         .map(|message| message.body.as_str())
         .collect();

@@ -123,8 +123,7 @@ async fn missed(tx: &mut Tx, id: ConversationId, answer_seq: i64) -> Result<Opti
 /// True where the visitor has waited long enough for an answer to all that they go on writing.
 async fn is_due(tx: &Tx, id: ConversationId, question_seq: i64) -> Result<bool> {
     let history = conversations::history(&tx.db(), id, question_seq, model::HISTORY).await?;
-    let answered =
-        history.iter().rev().find(|it| !matches!(it.author_kind, AuthorKind::Visitor | AuthorKind::System));
+    let answered = history.iter().rev().find(|it| !matches!(it.author_kind, AuthorKind::Visitor | AuthorKind::System));
     let since = answered.map_or(0, |message| message.seq);
     Ok(store::restarts(&tx.db(), id, since).await? >= RESTARTS)
 }

@@ -1,8 +1,13 @@
 //! What the server itself says in place of an assistant, in the languages of this product. Others get English.
 
-/// It has no answer and offers a person.
-pub(super) fn no_answer(language: &str) -> &'static str {
+/// It has no answer, and offers a person where there is one to be had.
+pub(super) fn no_answer(language: &str, offers_person: bool) -> &'static str {
     match language {
+        "tr" if !offers_person => "Bunun cevabını bilgi bankamda bulamadım. Başka türlü sorar mısınız?",
+        "de" if !offers_person => {
+            "Darauf habe ich in meiner Wissensbasis keine Antwort gefunden. Können Sie anders fragen?"
+        }
+        _ if !offers_person => "I couldn't find the answer to that in my knowledge base. Could you ask in other words?",
         "tr" => "Bunun cevabını bilgi bankamızda bulamadım. Sizi bir temsilciye bağlayayım mı?",
         "de" => {
             "Darauf habe ich in unserer Wissensbasis keine Antwort gefunden. Soll ich Sie mit einer Person verbinden?"
@@ -12,8 +17,11 @@ pub(super) fn no_answer(language: &str) -> &'static str {
 }
 
 /// What stands before titles of articles that may or may not be meant, and after them.
-pub(super) fn did_you_mean(language: &str) -> (&'static str, &'static str) {
+pub(super) fn did_you_mean(language: &str, offers_person: bool) -> (&'static str, &'static str) {
     match language {
+        "tr" if !offers_person => ("Tam cevabı bulamadım; bunlardan birinde yazıyor olabilir:", ""),
+        "de" if !offers_person => ("Ich bin mir nicht sicher. Vielleicht steht es hier:", ""),
+        _ if !offers_person => ("I'm not sure. It may be in one of these:", ""),
         "tr" => (
             "Tam cevabı bulamadım; bunlardan birinde yazıyor olabilir:",
             "İstediğiniz bunlar değilse sizi bir temsilciye bağlayayım mı?",
@@ -122,8 +130,11 @@ pub(super) fn you_are_welcome(language: &str) -> &'static str {
 }
 
 /// What follows a model's words that rest on no source.
-pub(super) fn unverified(language: &str) -> &'static str {
+pub(super) fn unverified(language: &str, offers_person: bool) -> &'static str {
     match language {
+        "tr" if !offers_person => "Bunu kaynaklarımla doğrulayamadım.",
+        "de" if !offers_person => "Das konnte ich mit meinen Quellen nicht belegen.",
+        _ if !offers_person => "I couldn't verify this with my sources.",
         "tr" => "Bunu kaynaklarımızla doğrulayamadım. Sizi bir temsilciye bağlayayım mı?",
         "de" => "Das konnte ich mit unseren Quellen nicht belegen. Soll ich Sie mit einer Person verbinden?",
         _ => "I couldn't verify this with our sources. Shall I connect you with a person?",

@@ -15,7 +15,7 @@ use crate::{
     features::{
         agents, conversations,
         sites::{self, reach_to},
-        visitors, widgets,
+        visitors,
     },
     kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, quotas, secret, text},
 };
@@ -49,7 +49,7 @@ pub(super) async fn send(
     let draft = draft.tidied()?;
     let sender = sender(cx, &reach, site_key, &draft).await?;
     if draft.kind == Kind::Callback {
-        widgets::switches::check(cx, sender.site, |features| features.callbacks, "callbacks").await?;
+        sites::offered::check(cx, sender.site, |features| features.callbacks, "callbacks").await?;
     }
     let id = match client_id {
         Some(client) => ContactRequestId(secret::id(&[

@@ -19,7 +19,7 @@ use super::{
     live, mentions, model, store, viewing,
 };
 use crate::{
-    features::{accounts, assistants, visitors, widgets},
+    features::{accounts, assistants, sites, visitors},
     kernel::{
         Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, Tx,
         quotas::{self, Expense, Quota},
@@ -49,7 +49,7 @@ pub(super) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model
             return Ok((found, false));
         }
         let about = visitors::lookup(&cx.db(), visitor).await?;
-        widgets::switches::check_pre_chat(&cx.db(), site, about.as_ref()).await?;
+        sites::offered::check_pre_chat(&cx.db(), site, about.as_ref()).await?;
         let assistant = assistants::for_visitor(cx, site, start.assistant).await?;
         fresh.site_id = site;
         fresh.visitor_id = Some(visitor);

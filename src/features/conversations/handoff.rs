@@ -15,7 +15,7 @@ use super::{
     closing, model, store,
 };
 use crate::{
-    features::{agents, sites, widgets},
+    features::sites,
     kernel::{Ctx, Error, ErrorReason, Permission, Result},
 };
 
@@ -36,7 +36,7 @@ pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
     // Before the transaction, which must not wait for another connection while it holds one.
     let seen = store::find(&cx.db(), &reach, id).await?;
     own(cx, &seen)?;
-    widgets::switches::check(cx, seen.site_id, |features| features.live_chat, "liveChat").await?;
+    sites::offered::check(cx, seen.site_id, |features| features.live_chat, "liveChat").await?;
     if sites::find_any(&cx.db(), seen.site_id).await?.owner_id.is_some() {
         let message = "Nobody but you works where this conversation is; there is nobody to ask.";
         return Err(Error::bad_input("input.conversationId", ErrorReason::InvalidCombination, message));
@@ -49,7 +49,7 @@ pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
     };
     let event = match State::of(&open) {
         // Who was given to somebody who is not there has nobody.
-        State::Person { agent, .. } if !agents::is_there(&tx.db(), open.site_id, agent).await? => {
+        State::Person { agent, .. } if !sites::is_there(&tx.db(), open.site_id, agent).await? => {
             Event::Released(Release::AgentNotThere)
         }
         State::Assistant { .. } | State::Waiting { .. } | State::Person { .. } | State::Closed { .. } => {

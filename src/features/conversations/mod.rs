@@ -33,6 +33,7 @@ pub(crate) mod viewing;
 
 pub(crate) use actions::{blank, insert_answer};
 pub use answer::Verdict;
+pub(crate) use attention::note_closed_in;
 pub use closing::graphql::ClosingMutation;
 pub(crate) use facts::{Attributes, ConversationFact};
 pub use feedback::graphql::{FeedbackMutation, FeedbackQuery};

@@ -10,6 +10,7 @@ use ::entity::{
 use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use understanding::{Kind, understand};
 use uuid::Uuid;
 
 use super::lane::Posting;
@@ -156,15 +157,22 @@ fn in_words(time: Duration) -> String {
 }
 
 /// May somebody of this kind post to it as it is? `Ok(true)` when posting reopens it.
-pub(crate) fn may_post(status: Status, author: AuthorKind, audience: Audience) -> Result<bool> {
+///
+/// Thanks and a goodbye after the end reopen nothing: they take nobody's time, and the rating stays open.
+pub(crate) fn may_post(status: Status, author: AuthorKind, audience: Audience, body: &str) -> Result<bool> {
     match (status, audience, author) {
         (Status::Open, _, _) | (Status::Closed, Audience::Staff, _) => Ok(false),
         // What a visitor sends is never refused: it brings the conversation back.
-        (Status::Closed, Audience::Everyone, AuthorKind::Visitor) => Ok(true),
+        (Status::Closed, Audience::Everyone, AuthorKind::Visitor) => Ok(!is_farewell(body)),
         (Status::Closed, Audience::Everyone, AuthorKind::Agent | AuthorKind::Assistant | AuthorKind::System) => {
             Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed; reopen it first."))
         }
     }
+}
+
+/// Words after which nobody waits for an answer.
+fn is_farewell(body: &str) -> bool {
+    matches!(understand(body).kind, Kind::Thanks | Kind::Acknowledgement | Kind::Goodbye)
 }
 
 /// A tag: lower-case, one line.

@@ -314,6 +314,9 @@ pub(super) async fn matching(
 
 /// How many conversations fit each of several filters, in one statement.
 pub(super) async fn counts(db: &Db<'_>, reach: &Reach, site: SiteId, filters: &[Filter]) -> Result<Vec<i64>> {
+    if filters.is_empty() {
+        return Ok(vec![]);
+    }
     let mut all = Query::select();
     for filter in filters {
         let count = filtered(reach, Some(site), filter).select_only().column_as(conversation::Column::Id.count(), "n");
@@ -453,21 +456,31 @@ fn visible(conversation: ConversationId, audiences: &[Audience]) -> Select<messa
         .filter(message::Column::Audience.is_in(audiences.iter().copied()))
 }
 
-/// The newest public messages up to a number, oldest first: what an assistant is told.
+/// The newest messages of people and assistants that everybody may read, up to a number, oldest first: what an assistant
+/// is told. Nothing of before the conversation was last opened, which was another matter; and nothing that was asked and
+/// not answered while an agent had it who gave it back.
 pub(crate) async fn history(
     db: &Db<'_>,
     conversation: ConversationId,
     up_to: i64,
     limit: u64,
 ) -> Result<Vec<message::Model>> {
+    use conversation::Column::{OpenedSeq, ResumedSeq};
+    let from = conversation::Entity::find_by_id(conversation).select_only().columns([OpenedSeq, ResumedSeq]);
+    let (opened, resumed): (i64, i64) = from.into_tuple().one(db).await?.unwrap_or_default();
     let mut rows = visible(conversation, &[Audience::Everyone])
+        .filter(message::Column::Seq.gt(opened))
         .filter(message::Column::Seq.lte(up_to))
+        .filter(message::Column::AuthorKind.ne(AuthorKind::System))
         .filter(message::Column::DeletedAt.is_null())
         .order_by_desc(message::Column::Seq)
         .limit(limit)
         .all(db)
         .await?;
     rows.reverse();
+    let given_back = rows.partition_point(|row| row.seq <= resumed);
+    let unanswered = rows[..given_back].iter().rev().take_while(|row| row.author_kind == AuthorKind::Visitor).count();
+    rows.drain(given_back - unanswered..given_back);
     Ok(rows)
 }
 
@@ -749,6 +762,23 @@ pub(crate) async fn last_written(db: &Db<'_>, id: ConversationId, author: UserId
         .into_tuple()
         .one(db)
         .await?)
+}
+
+/// Writes how waits ended, of conversations that do not wait.
+pub(super) async fn set_outcome(
+    db: &Db<'_>,
+    ids: &[ConversationId],
+    outcome: conversation::QueueOutcome,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let row = conversation::ActiveModel {
+        queue_outcome: Set(Some(outcome)),
+        queue_left_at: Set(Some(now)),
+        ..Default::default()
+    };
+    let these = conversation::Column::Id.is_in(ids.iter().copied());
+    conversation::Entity::update_many().set(row).filter(these).exec(db).await?;
+    Ok(())
 }
 
 /// The number of what a visitor asked and nobody has answered.

@@ -55,6 +55,8 @@ async fn tell(cx: &Ctx, lease: &Lease, TellEmergency { site, after }: TellEmerge
     let locked = conversations::lock_all(&tx.db(), site, ids, conversations::Busy::Wait).await?;
     let talks = |row: &conversation::Model| matches!(row.attention, Attention::Assistant | Attention::Person);
     let rows: Vec<conversation::Model> = locked.into_values().filter(talks).collect();
+    let with_assistant = rows.iter().filter(|row| row.attention == Attention::Assistant);
+    let silenced: Vec<ConversationId> = with_assistant.map(|row| row.id).collect();
     let mut words = Vec::with_capacity(rows.len());
     for row in &rows {
         words.push(match &emergency.message {
@@ -63,6 +65,10 @@ async fn tell(cx: &Ctx, lease: &Lease, TellEmergency { site, after }: TellEmerge
         });
     }
     tell_all_in(&mut tx, site, rows, words).await?;
+    if !emergency.allow_ai {
+        // They know: what they write now is not answered by the same words.
+        conversations::note_closed_in(&tx, &silenced).await?;
+    }
     if lease.end(&tx).await? {
         tx.commit().await?;
     }

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::store;
 use crate::{
     features::{
-        agents::{self, GRACE},
+        agents::GRACE,
         conversations::{
             self,
             attention::{Event, Release, change_in},
         },
+        sites,
     },
     kernel::{
         Ctx, Permission, Result, Tx,
@@ -27,7 +28,7 @@ use crate::{
 /// Conversations were given to agents: those without a dashboard are looked for in a minute.
 pub(super) async fn watch_in(tx: &mut Tx, site: SiteId, given: BTreeMap<ConversationId, UserId>) -> Result<()> {
     for (conversation, agent) in given {
-        if !agents::is_there(&tx.db(), site, agent).await? {
+        if !sites::is_there(&tx.db(), site, agent).await? {
             tx.enqueue(&CheckAttendance { conversation, agent, wait: GRACE }).await?;
         }
     }
@@ -67,7 +68,7 @@ async fn check(cx: &Ctx, id: ConversationId, agent: UserId) -> Result<()> {
     store::lock_turn(&tx.db(), seen.site_id).await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
     let has = found.attention == Attention::Person && found.assignee_id == Some(agent);
-    if !has || agents::is_there(&tx.db(), found.site_id, agent).await? {
+    if !has || sites::is_there(&tx.db(), found.site_id, agent).await? {
         return Ok(());
     }
     let wrote = conversations::last_written(&tx.db(), id, agent).await?;

@@ -60,7 +60,7 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     let demand = Demand { preferred: wishes.preferred.or(found.assignee_id), ..demand };
     let entered_at = found.human_requested_at.unwrap_or(now);
     // Where nobody is to wait, only who is free at once comes.
-    let waiting = widgets::switches::features(&tx.db(), site).await?.waiting;
+    let waiting = sites::offered::features(&tx.db(), site).await?.waiting;
     let patience = TimeDelta::seconds(if waiting { settings.patience_seconds.into() } else { AT_ONCE });
     let line = demand.department.filter(|_| demand.strict);
     let hours = hours::of_line(&tx.db(), &place, line, now).await?;
@@ -130,7 +130,7 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     let (now, site) = (tx.cx().clock.now(), seen.site_id);
     let is_silenced = is_silenced(tx, site).await?;
     let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
-    let features = widgets::switches::features(&tx.db(), site).await?;
+    let features = sites::offered::features(&tx.db(), site).await?;
     let speaker = assistant(tx, &seen).await?.filter(|found| found.enabled && found.deleted_at.is_none());
     let speaker = speaker.filter(|_| !is_silenced);
     let by_assistant = settings.first_responder == FirstResponder::Assistant || !features.live_chat;

@@ -211,7 +211,7 @@ pub(super) async fn assign(cx: &Ctx, id: ConversationId, assignee: Option<UserId
             }
             // Whoever does this is there. A closed conversation is theirs once it is opened again.
             let waits_for_nobody = found.status == Status::Closed || cx.actor.user() == Some(user);
-            match waits_for_nobody || agents::is_there(&tx.db(), found.site_id, user).await? {
+            match waits_for_nobody || sites::is_there(&tx.db(), found.site_id, user).await? {
                 true => Event::Given(user),
                 false => Event::Released(Release::MeantFor(user)),
             }

@@ -18,6 +18,7 @@ mod facts;
 mod graphql;
 mod invitations;
 mod model;
+pub(crate) mod offered;
 mod origin;
 mod store;
 
@@ -94,6 +95,11 @@ pub async fn by_key(db: &Db<'_>, key: &str) -> Result<site::Model> {
 /// True when the person is a member of the site, with whatever role.
 pub async fn is_member(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> {
     Ok(store::lookup_member(db, site, user).await?.is_some())
+}
+
+/// True while a member of a site has an open dashboard, and a minute longer.
+pub async fn is_there(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> {
+    store::has_lease(db, site, user).await
 }
 
 /// A person as a member of a site, if they are one.

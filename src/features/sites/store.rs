@@ -2,6 +2,7 @@
 //! and is not seen here, whoever asks.
 
 use ::entity::{
+    agent_lease,
     ids::{InvitationId, MembershipId, SiteId, UserId},
     invitation, journal_head,
     membership::{self, Role},
@@ -260,4 +261,12 @@ pub(super) async fn delete_invitations_to(db: &Db<'_>, site: SiteId, email: &str
 
 pub(super) async fn delete_invitation(db: &Db<'_>, id: InvitationId) -> Result<bool> {
     Ok(invitation::Entity::delete_by_id(id).exec(db).await?.rows_affected == 1)
+}
+
+/// True while somebody's dashboard holds a lease.
+pub(super) async fn has_lease(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> {
+    let leases = agent_lease::Entity::find()
+        .filter(agent_lease::Column::SiteId.eq(site))
+        .filter(agent_lease::Column::UserId.eq(user));
+    Ok(leases.one(db).await?.is_some())
 }

@@ -22,7 +22,6 @@ mod live;
 mod mode;
 mod settings;
 mod store;
-pub(crate) mod switches;
 mod texts;
 
 pub(crate) use self::emergency::current_emergency;

@@ -144,7 +144,6 @@ pub(super) fn offers(mode: Mode, causes: &Causes, features: &Features, assistant
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::widgets::settings;
 
     fn agents(accepting: usize) -> Agents {
         Agents { online: accepting, available: accepting, accepting, callable: 0 }
@@ -192,7 +191,7 @@ mod tests {
     #[test]
     fn offers_follow_from_mode_features_and_emergency() {
         use Offer::{AiOnly, Call, Callback, Chat, Ticket, Wait};
-        let all = settings::FEATURES;
+        let all = Features::default();
         let of =
             |causes: &Causes, features: &Features, assistant| offers(decide(causes).0, causes, features, assistant);
         let online = causes(false, State::Open, 1);

@@ -111,6 +111,7 @@ pub(super) const RULES: &[Rule] = &[
     ("conversation", r#"{"conversationId":"$conversation"}"#, PARTICIPANTS),
     ("conversation", r#"{"conversationId":"$private"}"#, "U NN N AN NN A"),
     ("conversations", r#"{"siteId":"$site"}"#, MEMBERS),
+    ("inboxCounts", r#"{"siteId":"$site","filters":[{}]}"#, MEMBERS),
     ("currentVisitor", "{}", "U AA F FF FF F"),
     ("emergency", r#"{"siteId":"$site"}"#, MEMBERS),
     ("errorCatalogue", "{}", ANYBODY),
@@ -339,6 +340,8 @@ pub(super) const RULES: &[Rule] = &[
     ("updateVisitor", r#"{"locale":"tr"}"#, "U AA F FF FF F"),
     // Makes members of those who were none, so it comes last.
     ("createSite", r#"{"name":"Neu"}"#, PERSONS),
+    ("updateMe", r#"{"name":"Neu"}"#, PERSONS),
+    ("changePassword", r#"{"currentPassword":"falsch","newPassword":"ganz-neu-und-lang"}"#, PERSONS),
     ("logout", r#"{"allSessions":false}"#, PERSONS),
 ];
 

@@ -5,8 +5,8 @@ use yanit::{config::Config, schema::Api};
 
 use super::{here, introspected, list, name, read, type_named, written};
 
-/// Arguments that are ids of any kind of thing.
-const OF_ANY_KIND: &[&str] = &["Query.node.id", "Query.nodes.ids"];
+/// Arguments that are ids of any kind of thing, or whose field says of what.
+const OF_ANY_KIND: &[&str] = &["Query.node.id", "Query.nodes.ids", "Conversation.messages.around"];
 
 /// All types but those of introspection itself.
 fn of_this_api(schema: &Value) -> impl Iterator<Item = &Value> {

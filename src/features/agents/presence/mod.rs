@@ -22,7 +22,6 @@ use super::facts::AgentFact;
 use crate::{
     features::{accounts, sites},
     kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, text},
-    ports::db::Db,
 };
 
 /// An agent whose dashboards are gone so long is offline.
@@ -35,11 +34,6 @@ const AGAIN: Duration = Duration::from_secs(2);
 const TEXT: usize = 140;
 /// Nobody is away for longer than this by themselves.
 const LONGEST: TimeDelta = TimeDelta::days(90);
-
-/// True while somebody has an open dashboard of a site, and a minute longer.
-pub(crate) async fn is_there(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> {
-    Ok(store::online(db, site).await?.contains(&user))
-}
 
 /// Whether an agent is there, and what they said.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -154,7 +154,9 @@ fn facts(
                 }
                 Release::AgentNotThere | Release::Unassigned | Release::MeantFor(_) => assigned(),
             };
-            vec![first, requested(reason)]
+            let mut facts = vec![first];
+            facts.extend(matches!(next, State::Waiting { .. }).then(|| requested(reason)));
+            facts
         }
         Event::Given(_) => vec![assigned()],
         Event::Replied(_) if state.unanswered_since().is_some() => {
@@ -193,6 +195,11 @@ fn facts(
 /// Ends a wait in the queue. False where nobody waits there, or not yet.
 async fn leave_in(tx: &Tx, id: ConversationId) -> Result<bool> {
     Ok(queue_entry::Entity::delete_by_id(id).exec(&tx.db()).await?.rows_affected > 0)
+}
+
+/// Remembers that the visitors of these conversations were told that nobody is there.
+pub(crate) async fn note_closed_in(tx: &Tx, ids: &[ConversationId]) -> Result<()> {
+    store::set_outcome(&tx.db(), ids, QueueOutcome::SiteClosed, tx.cx().clock.now()).await
 }
 
 /// Somebody's name, as visitors read it.

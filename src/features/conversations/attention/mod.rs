@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 
 pub(super) use self::change::replied_in;
 pub(crate) use self::{
-    change::{change_all_in, change_in},
+    change::{change_all_in, change_in, note_closed_in},
     texts::{announcement, language, noted},
 };
 

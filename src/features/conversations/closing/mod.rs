@@ -18,7 +18,7 @@ use super::{
     model, store as conversations,
 };
 use crate::{
-    features::agents,
+    features::sites,
     kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, error::ErrorCode, text},
 };
 
@@ -80,7 +80,10 @@ async fn reopen(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
         return Err(Error::conflict(ErrorReason::ConversationOpen, "The conversation is open already."));
     }
     let by_staff = match (actions::sees_internals(&cx.actor, &found), found.assignee_id) {
-        (true, Some(agent)) => Some(agents::is_there(&tx.db(), found.site_id, agent).await?),
+        (true, Some(agent)) => {
+            let by_them = cx.actor.user() == Some(agent);
+            Some(by_them || sites::is_there(&tx.db(), found.site_id, agent).await?)
+        }
         (true, None) => Some(false),
         (false, _) => None,
     };

@@ -248,7 +248,9 @@ impl Conversation {
         #[graphql(desc = "Only messages after this `cursor` of an edge.")] after: Option<String>,
         #[graphql(desc = "How many of the last messages, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only messages before this `cursor` of an edge.")] before: Option<String>,
-        #[graphql(desc = "The messages around this one, for example one that a search found. Alone, or with `first`.")]
+        #[graphql(
+            desc = "The messages around this message, for example one that a search found. Alone, or with `first`."
+        )]
         around: Option<MessageId>,
     ) -> Result<List<Message>> {
         let cx = ctx.cx();

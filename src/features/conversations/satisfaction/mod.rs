@@ -13,7 +13,7 @@ use ::entity::{
 
 use super::{closing::store as closings, facts::ConversationFact, handoff, store as conversations};
 use crate::{
-    features::widgets,
+    features::sites,
     kernel::{Ctx, Error, ErrorReason, Permission, Result, text},
 };
 
@@ -28,7 +28,7 @@ async fn rate(cx: &Ctx, id: ConversationId, score: i32, comment: Option<&str>) -
         Some(comment) => Some(text::longer("input.comment", comment, COMMENT_MAX)?),
     };
     let seen = conversations::find(&cx.db(), &reach, id).await?;
-    widgets::switches::check(cx, seen.site_id, |features| features.ratings, "ratings").await?;
+    sites::offered::check(cx, seen.site_id, |features| features.ratings, "ratings").await?;
     let mut tx = cx.begin().await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
     handoff::own(cx, &found)?;

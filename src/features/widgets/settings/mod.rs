@@ -16,20 +16,6 @@ use crate::{
     kernel::{Ctx, Error, Permission, Result},
 };
 
-/// Everything is on.
-pub(super) const FEATURES: Features = Features {
-    live_chat: true,
-    waiting: true,
-    assistant: true,
-    tickets: true,
-    callbacks: true,
-    calls: true,
-    attachments: true,
-    emoji: true,
-    sounds: true,
-    ratings: true,
-};
-
 /// The settings of a site that nobody changed.
 pub(super) fn usual(site: SiteId, now: DateTime<Utc>) -> widget_settings::Model {
     widget_settings::Model {
@@ -42,7 +28,7 @@ pub(super) fn usual(site: SiteId, now: DateTime<Utc>) -> widget_settings::Model 
             avatar_url: None,
         },
         translations: Translations::default(),
-        features: FEATURES,
+        features: Features::default(),
         pre_chat: PreChat {
             enabled: false,
             fields: vec![PreChatField::Name, PreChatField::Email],

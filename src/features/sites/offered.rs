@@ -3,18 +3,23 @@
 use ::entity::{
     ids::SiteId,
     visitor,
-    widget_settings::{Features, PreChatField},
+    widget_settings::{self, Features, PreChatField},
 };
 
-use super::{settings, store};
+use sea_orm::EntityTrait;
+
 use crate::{
     kernel::{Actor, Ctx, Error, ErrorReason, Result},
     ports::db::Db,
 };
 
+async fn settings(db: &Db<'_>, site: SiteId) -> Result<Option<widget_settings::Model>> {
+    Ok(widget_settings::Entity::find_by_id(site).one(db).await?)
+}
+
 /// What the widget of a site offers.
 pub(crate) async fn features(db: &Db<'_>, site: SiteId) -> Result<Features> {
-    Ok(store::settings(db, site).await?.map_or(settings::FEATURES, |row| row.features))
+    Ok(settings(db, site).await?.map(|row| row.features).unwrap_or_default())
 }
 
 /// Refuses a visitor what their site's widget does not offer. Others are not bound by a widget.
@@ -35,7 +40,7 @@ pub(crate) async fn check(cx: &Ctx, site: SiteId, is_on: fn(&Features) -> bool, 
 /// # Errors
 /// `BAD_USER_INPUT` with `PROFILE_INCOMPLETE`, naming what is missing.
 pub(crate) async fn check_pre_chat(db: &Db<'_>, site: SiteId, visitor: Option<&visitor::Model>) -> Result<()> {
-    let Some(form) = store::settings(db, site).await?.map(|row| row.pre_chat).filter(|form| form.enabled) else {
+    let Some(form) = settings(db, site).await?.map(|row| row.pre_chat).filter(|form| form.enabled) else {
         return Ok(());
     };
     let is_told = |field: &PreChatField| {
