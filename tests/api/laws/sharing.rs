@@ -181,15 +181,20 @@ impl World {
             Speaks::AtOnce => return,
         };
         let conversation = &self.things[conversation];
-        if let Some(token) = writes {
-            let note = "mutation($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
+        let note = async |token: &str, conversation: &str| {
+            let add = "mutation($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
             let input = json!({ "i": { "conversationId": conversation, "body": format!("{NOTE} {fence}-note") } });
-            self.app.run(Some(token), note, input).await;
+            self.app.run(Some(token), add, input).await;
+        };
+        if let Some(token) = writes {
+            note(token, conversation).await;
         }
         let mark = if speaks == Speaks::Private { PRIVATE } else { SAID };
         self.app.say(who, conversation, &format!("{mark} {fence}.")).await;
         if speaks == Speaks::Private {
-            // What ends the waiting of those who follow the site's inbox, in which this never shows.
+            // What ends the waiting of those who follow the site's inbox, in which this never shows. The note is among the
+            // newest messages there, as it is where something else happens.
+            note(&self.site.admin.token, &self.things["visitor"]).await;
             self.app.say(&self.visitor.token, &self.things["visitor"], &format!("{SAID} {fence}.")).await;
         }
     }
@@ -230,7 +235,9 @@ impl Follower {
             let marks = MARKS.into_iter().filter(|mark| all.contains(mark)).collect();
             let data = &message["payload"]["data"];
             let kind = data.as_object().and_then(|data| data.values().next()).map(|event| text(&event["__typename"]));
-            if self.field == "inboxEvents" && std::env::var_os("DBG").is_some() { eprintln!("{} {:?} {}", self.actor, until, all.chars().take(6000).collect::<String>()); }
+            if self.field == "inboxEvents" && std::env::var_os("DBG").is_some() {
+                eprintln!("{} {:?} {}", self.actor, until, all.chars().take(6000).collect::<String>());
+            }
             self.seen.insert((kind.unwrap_or_default(), marks));
             if until.is_none_or(|fence| all.contains(&format!("{fence}."))) {
                 return true;
