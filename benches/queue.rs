@@ -22,7 +22,7 @@ use std::{
 
 use ::entity::{
     agent_lease, agent_profile,
-    conversation::{self, HandoffReason, Status},
+    conversation::{self, Attention, HandoffReason, Status},
     ids::{AssistantId, ConversationId, LeaseId, MembershipId, SiteId, UserId, VisitorId},
     membership::{self, Role},
     queue_entry::{self, Demand, Users},
@@ -163,7 +163,8 @@ async fn agents(cx: &Ctx, site: SiteId, count: usize) -> Result<()> {
                 .into_active_model(),
             );
             let talk = talk(cx, site, None);
-            talks.push(conversation::Model { assignee_id: Some(id), ..talk }.into_active_model());
+            let (assignee_id, assigned_at) = (Some(id), Some(cx.clock.now()));
+            talks.push(conversation::Model { assignee_id, assigned_at, ..talk }.into_active_model());
         }
         user::Entity::insert_many(users).exec_without_returning(&cx.db()).await?;
         membership::Entity::insert_many(members).exec_without_returning(&cx.db()).await?;
@@ -240,13 +241,15 @@ fn talk(cx: &Ctx, site: SiteId, visitor: Option<VisitorId>) -> conversation::Mod
         visitor_id: visitor,
         customer_id: None,
         status: Status::Open,
+        attention: if visitor.is_some() { Attention::Waiting } else { Attention::Person },
         title: None,
+        title_folded: String::new(),
         description: None,
         assignee_id: None,
         assigned_at: None,
         department_id: None,
         queue_outcome: None,
-        assistant_paused: true,
+        queue_left_at: None,
         human_requested_at: None,
         handoff_reason: visitor.map(|_| HandoffReason::Visitor),
         human_joined_at: None,
@@ -261,6 +264,8 @@ fn talk(cx: &Ctx, site: SiteId, visitor: Option<VisitorId>) -> conversation::Mod
         unread_by_visitor: 0,
         created_at: now,
         closed_at: None,
+        opened_seq: 0,
+        resumed_seq: 0,
     }
 }
 

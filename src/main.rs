@@ -281,7 +281,7 @@ async fn reset_password(config: Config, email: &str) -> Result<ExitCode> {
 async fn evaluation(config: Config, asked: Evaluation) -> ExitCode {
     let Evaluation { folder, embedder, embedder_model, provider, min_recall3, max_false } = asked;
     let wanted = Wanted { folder, embedder, embedder_model, provider, min_recall3, max_false };
-    match evaluate::run(config, &wanted).await {
+    match Box::pin(evaluate::run(config, &wanted)).await {
         Ok(report) => {
             say(&report.text);
             if report.is_good_enough { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -307,8 +307,10 @@ async fn what_a_server_does_not_take_is_left_out_and_remembered() {
         let messages = request.body["messages"].as_array().cloned().unwrap_or_default();
         messages.iter().filter_map(|message| message["role"].as_str().map(ToOwned::to_owned)).collect()
     }
+    /// What is said instead of an answer, to a request that the server does not take.
+    type Refusal = fn(&Request) -> Option<Script>;
     let app = start().await;
-    let kinds: [(&str, fn(&Request) -> Option<Script>); 17] = [
+    let kinds: [(&str, Refusal); 17] = [
         ("stream_options, 400", |r| {
             has(r, "stream_options")
                 .then(|| {

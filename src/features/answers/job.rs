@@ -67,7 +67,7 @@ impl Job for AnswerQuestion {
     }
 
     async fn run(self, cx: Ctx, lease: Lease) -> Result<(), Failure> {
-        match answer(&cx, &lease, self.run).await {
+        match Box::pin(answer(&cx, &lease, self.run)).await {
             // The conversation was deleted meanwhile, and the run with it.
             Err(error) if error.code == ErrorCode::NotFound => Ok(()),
             other => other.map_err(Failure::from),

@@ -250,10 +250,7 @@ fn list_of(text: &str) -> Read {
     let text = text.trim_start_matches('\u{feff}');
     let parsed: serde_json::Value =
         serde_json::from_str(text).map_err(|error| FileError::new(format!("The file is no JSON: {error}.")))?;
-    let items = match parsed {
-        serde_json::Value::Array(items) => items,
-        other => vec![other],
-    };
+    let items = if let serde_json::Value::Array(items) = parsed { items } else { vec![parsed] };
     let read = |(number, item)| {
         let article = serde_json::from_value(item);
         (Some(number), article.map_err(|error: serde_json::Error| format!("The entry is no article: {error}.")))

@@ -306,7 +306,7 @@ fn list(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().flat_map(one).collect(),
         Value::String(text) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Into::into).collect(),
-        other => one(other).into_iter().collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => one(value).into_iter().collect(),
     }
 }
 

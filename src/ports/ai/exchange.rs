@@ -172,12 +172,15 @@ impl Endpoint {
     }
 }
 
+/// Reads one event of an answer and returns its text, if it has any.
+type ReadEvent = fn(&mut Answer, &Map<String, Value>) -> Result<Option<String>, ModelError>;
+
 /// How a vendor's answers are written.
 pub(super) struct Wire {
     /// How events stand in the body.
     pub(super) framing: Framing,
     /// Reads one event and returns its text, if it has any.
-    pub(super) read: fn(&mut Answer, &Map<String, Value>) -> Result<Option<String>, ModelError>,
+    pub(super) read: ReadEvent,
     /// The mark without which an answer is not complete.
     pub(super) end: &'static str,
     /// How models of this vendor are asked at first.
@@ -445,7 +448,7 @@ fn attempt(endpoint: Endpoint, wire: &'static Wire, asking: Arc<Asking>) -> Repl
     let (manners, url, model) = (endpoint.manners.clone(), endpoint.base_url.clone(), asking.model.clone());
     let begins = match manners.of(&url, &model).begins {
         Begins::Unknown => Begins::of_name(&model),
-        known => known,
+        known @ (Begins::Plainly | Begins::Thinking) => known,
     };
     let (moment, most) = (endpoint.patience.moment, asking.prompt.max_tokens);
     let learn = move |begins| manners.learn(&url, &model, |known| known.begins = begins);

@@ -190,7 +190,7 @@ impl ConversationsQuery {
         Ok(page.connect(
             |row| store::place(&row.conversation),
             move |row| Conversation {
-                matched: matched.get(&row.conversation.id).cloned(),
+                matched: matched.get(&row.conversation.id).cloned().map(Box::new),
                 cursor: None,
                 visitor: row.visitor.map(Into::into),
                 assignee: row.assignee.map(|user| Agent { id: user.id, name: user.name }),

@@ -47,7 +47,7 @@ pub(crate) struct Conversation {
     /// Read before the row: events after it may already be in the row, none before it is missing.
     pub(crate) cursor: Option<Cursor>,
     /// The newest message that a search found.
-    pub(super) matched: Option<message::Model>,
+    pub(super) matched: Option<Box<message::Model>>,
     pub(super) visitor: Option<visitors::Visitor>,
     pub(super) assignee: Option<Agent>,
 }
@@ -190,7 +190,7 @@ impl Conversation {
     /// The newest message in which all words of the list's `filter.text` stand; null without that filter, and where they
     /// stand in several messages or in a name.
     async fn matched_message(&self) -> Option<Message> {
-        let row = self.matched.clone()?;
+        let row = *self.matched.clone()?;
         Some(Message { row, conversation: self.row.clone() })
     }
 

@@ -165,7 +165,8 @@ impl HandoverMutation {
             TransferTarget::DepartmentId(department) => Target::Department(department),
             TransferTarget::Queue(_) => Target::Queue,
         };
-        let row = handover::transfer(ctx.cx(), input.conversation_id, target, input.note.as_deref()).await?;
+        let note = input.note.as_deref();
+        let row = Box::pin(handover::transfer(ctx.cx(), input.conversation_id, target, note)).await?;
         Ok(TransferConversationPayload { conversation: row.into() })
     }
 }
