@@ -29,7 +29,7 @@ pub struct Model {
     pub title: Option<String>,
     /// The title folded for search.
     pub title_folded: String,
-    /// The first 45 characters of the first message.
+    /// The first 45 characters of the first message of a person.
     pub description: Option<String>,
     /// With a person, who; while it waits, for whom it is meant, if for somebody; closed, who had it.
     pub assignee_id: Option<UserId>,

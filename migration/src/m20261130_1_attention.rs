@@ -9,7 +9,7 @@ pub(crate) struct Migration;
 
 /// The values that the columns can have together.
 const CHECK: &str = "(status = 'CLOSED') = (attention = 'CLOSED') \
-    AND (attention <> 'ASSISTANT' OR (assignee_id IS NULL AND human_requested_at IS NULL)) \
+    AND (attention <> 'ASSISTANT' OR (assignee_id IS NULL AND (human_requested_at IS NULL OR human_joined_at IS NOT NULL))) \
     AND (attention <> 'WAITING' OR (human_requested_at IS NOT NULL AND human_joined_at IS NULL AND queue_outcome IS NULL)) \
     AND (attention <> 'PERSON' OR assignee_id IS NOT NULL) \
     AND ((assigned_at IS NOT NULL) = (assignee_id IS NOT NULL AND attention IN ('PERSON', 'CLOSED'))) \
@@ -23,8 +23,9 @@ const VALUES: [&str; 5] = [
     "UPDATE conversation SET attention = CASE WHEN status = 'CLOSED' THEN 'CLOSED' \
      WHEN EXISTS (SELECT 1 FROM queue_entry AS entry WHERE entry.conversation_id = conversation.id) THEN 'WAITING' \
      WHEN assignee_id IS NOT NULL THEN 'PERSON' ELSE 'ASSISTANT' END",
-    "UPDATE conversation SET assignee_id = NULL, assigned_at = NULL, human_requested_at = NULL, handoff_reason = NULL, \
-     human_joined_at = NULL WHERE attention = 'ASSISTANT'",
+    "UPDATE conversation SET assignee_id = NULL, assigned_at = NULL, \
+     human_requested_at = CASE WHEN human_joined_at IS NULL THEN NULL ELSE human_requested_at END \
+     WHERE attention = 'ASSISTANT'",
     "UPDATE conversation SET assignee_id = NULL, assigned_at = NULL, human_joined_at = NULL, queue_outcome = NULL, \
      human_requested_at = COALESCE(human_requested_at, created_at) WHERE attention = 'WAITING'",
     "UPDATE conversation SET person_offered_at = NULL WHERE attention <> 'ASSISTANT'",

@@ -314,3 +314,74 @@ async fn what_the_widget_does_not_offer_visitors_cannot_have() {
     app.run(Some(&stranger.token), tell, json!({ "i": { "email": "ada@ornek.com" } })).await;
     app.run(Some(&stranger.token), start, begin).await;
 }
+
+/// C2: thanks after the end take nobody's time.
+#[tokio::test]
+async fn thanks_after_the_end_reopen_nothing() {
+    let place = Place::new().await;
+    let (visitor, conversation) = place.answered().await;
+    place.app.close(&place.site.admin, &conversation).await;
+    for words in ["Teşekkürler!", "ok thanks 👍", "İyi günler"] {
+        place.app.say(&visitor.token, &conversation, words).await;
+        assert_eq!(place.read(&conversation).await["status"], "CLOSED", "{words}");
+    }
+    let rate = "mutation R($i: RateConversationInput!) { rateConversation(input: $i) { conversation { id } } }";
+    let score = json!({ "i": { "conversationId": conversation, "score": 5 } });
+    place.app.run(Some(&visitor.token), rate, score).await;
+    place.app.say(&visitor.token, &conversation, "Kargo ne zaman verilir?").await;
+    assert_eq!(place.read(&conversation).await["status"], "OPEN");
+}
+
+/// C7: what was taken back before it was answered is not answered.
+#[tokio::test]
+async fn a_question_that_was_taken_back_is_not_answered() {
+    let place = Place::new().await;
+    let visitor = place.app.visitor(&place.site).await;
+    let conversation = place.app.conversation(&visitor).await;
+    let asked = place.app.say(&visitor.token, &conversation, "iade süresi").await;
+    let delete = "mutation D($i: DeleteMessageInput!) { deleteMessage(input: $i) { message { id } } }";
+    place.app.run(Some(&visitor.token), delete, json!({ "i": { "messageId": asked["id"] } })).await;
+    place.app.app.drain().await.unwrap();
+    place.app.clock.advance(MINUTE);
+    place.app.app.drain().await.unwrap();
+    assert_eq!(said(&place.read(&conversation).await, "ASSISTANT"), 0);
+}
+
+/// C9: names and words are found in any order and however they are typed; wildcards mean themselves.
+#[tokio::test]
+async fn an_inbox_is_searched_as_people_type() {
+    let place = Place::new().await;
+    let (visitor, conversation) = place.answered().await;
+    let tell = "mutation U($i: UpdateVisitorInput!) { updateVisitor(input: $i) { visitor { id } } }";
+    place.app.run(Some(&visitor.token), tell, json!({ "i": { "name": "IŞIL ÖZTÜRK" } })).await;
+    let query = "query I($s: ID!, $t: String!) { conversations(siteId: $s, filter: { text: $t }) { nodes { id matchedMessage { body } } } }";
+    let find = async |text: &str| {
+        let found = place.app.run(Some(&place.site.admin.token), query, json!({ "s": place.site.id, "t": text })).await;
+        found["conversations"]["nodes"].as_array().cloned().unwrap_or_default()
+    };
+    for text in ["ışıl", "isil", "ozturk isil", "edebilirim iade", "IADE öztürk"] {
+        assert_eq!(find(text).await.len(), 1, "{text}");
+    }
+    for text in ["%%", "__", "isil kargo"] {
+        assert_eq!(find(text).await.len(), 0, "{text}");
+    }
+    let found = find("iade ürünü").await;
+    assert_eq!(
+        (&found[0]["id"], text(&found[0]["matchedMessage"]["body"]).contains("iade")),
+        (&json!(conversation), true)
+    );
+}
+
+/// C14: what an agent saw and did not answer is not the assistant's.
+#[tokio::test]
+async fn the_assistant_answers_from_the_next_message_on() {
+    let place = Place::new().await;
+    let (visitor, conversation) = place.answered().await;
+    let agent = place.app.agent(&place.site, "Ayşe").await;
+    place.change(&agent, TAKE, &conversation, json!({})).await;
+    place.app.say(&visitor.token, &conversation, "Siparişler ne zaman kargoya verilir?").await;
+    place.change(&agent, RESUME, &conversation, json!({})).await;
+    place.app.say(&visitor.token, &conversation, "Ürünleri kaç gün içinde iade edebilirim?").await;
+    let now = place.until(&conversation, |now| said(now, "ASSISTANT") == 2).await;
+    assert!(!now.to_string().contains("iki iş günü"), "{now}");
+}

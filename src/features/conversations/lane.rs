@@ -373,7 +373,7 @@ fn number(
             AuthorKind::Agent | AuthorKind::Assistant => conversation.unread_by_visitor += 1,
             AuthorKind::System => {}
         }
-        if conversation.description.is_none() {
+        if conversation.description.is_none() && posting.author.kind != AuthorKind::Assistant {
             conversation.description = Some(text::first(&posting.body, model::DESCRIPTION).to_owned());
         }
     }

@@ -172,7 +172,13 @@ pub(crate) fn may_post(status: Status, author: AuthorKind, audience: Audience, b
 
 /// Words after which nobody waits for an answer.
 fn is_farewell(body: &str) -> bool {
-    matches!(understand(body).kind, Kind::Thanks | Kind::Acknowledgement | Kind::Goodbye)
+    let understood = understand(body);
+    match understood.kind {
+        Kind::Thanks | Kind::Acknowledgement | Kind::Goodbye => true,
+        // "Good day", which is said at the end as well.
+        Kind::Greeting => understood.is_open,
+        Kind::Yes | Kind::No | Kind::Robot | Kind::Person | Kind::Question => false,
+    }
 }
 
 /// A tag: lower-case, one line.

@@ -740,10 +740,10 @@ pub(super) async fn save_attention(db: &Db<'_>, row: &conversation::Model) -> Re
     Ok(())
 }
 
-/// The first message that everybody may read and that is not of the server itself.
+/// The first message of a person that everybody may read.
 pub(super) async fn first_words(db: &Db<'_>, id: ConversationId) -> Result<Option<String>> {
     let rows = visible(id, &[Audience::Everyone])
-        .filter(message::Column::AuthorKind.ne(AuthorKind::System))
+        .filter(message::Column::AuthorKind.is_in([AuthorKind::Visitor, AuthorKind::Agent]))
         .filter(message::Column::DeletedAt.is_null())
         .order_by_asc(message::Column::Seq)
         .select_only()

@@ -103,7 +103,7 @@ impl Conversation {
         self.row.title.as_deref()
     }
 
-    /// The first 45 characters of the first message; null before it.
+    /// The first 45 characters of the first message of a person that is still there; null before it.
     async fn description(&self) -> Option<&str> {
         self.row.description.as_deref()
     }
