@@ -24,8 +24,17 @@ use crate::kernel::{
 
 /// The pattern of a text that holds another one, whatever characters that has.
 pub fn containing(text: &str) -> LikeExpr {
-    let literal = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    LikeExpr::new(format!("%{literal}%")).escape('\\')
+    LikeExpr::new(format!("%{}%", literal(text))).escape('\\')
+}
+
+/// The pattern of a text that begins with another one.
+pub fn beginning(text: &str) -> LikeExpr {
+    LikeExpr::new(format!("{}%", literal(text))).escape('\\')
+}
+
+/// A text as a part of a pattern that means itself.
+fn literal(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 /// What queries run on: the pool or an open transaction.

@@ -16,7 +16,7 @@ use crate::{
         Error, Reach, Result,
         page::{Page, Paging},
     },
-    ports::db::{Db, for_update},
+    ports::db::{Db, beginning, containing, for_update},
 };
 
 fn seen(reach: &Reach, user: UserId) -> Select<Entity> {
@@ -24,21 +24,16 @@ fn seen(reach: &Reach, user: UserId) -> Select<Entity> {
     Entity::find().filter(reach.site_rows(Column::SiteId)).filter(own_or_shared)
 }
 
-/// `text` as a pattern that means itself.
-fn literal(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-}
-
-fn like(column: Column, pattern: String) -> Expr {
-    Expr::col((Entity, column)).like(LikeExpr::new(pattern).escape('\\'))
+fn like(column: Column, pattern: LikeExpr) -> Expr {
+    Expr::col((Entity, column)).like(pattern)
 }
 
 fn wanted(reach: &Reach, user: UserId, site: SiteId, search: Option<&Search>) -> Select<Entity> {
-    let begins = |text: &str| like(Column::ShortcutFolded, format!("{}%", literal(text)));
+    let begins = |text: &str| like(Column::ShortcutFolded, beginning(text));
     let found = search.map(|search| match search {
         Search::Shortcut(text) => Condition::all().add(begins(text)),
         Search::Words { begins: text, words } => {
-            let has = |word: &String| like(Column::Folded, format!("%{}%", literal(word)));
+            let has = |word: &String| like(Column::Folded, containing(word));
             let all = words.iter().fold(Condition::all(), |all, word| all.add(has(word)));
             Condition::any().add(begins(text)).add(all)
         }

@@ -6,6 +6,7 @@ use ::entity::{
     message::{self, Audience, AuthorKind},
     message_revision, reaction,
 };
+use chrono::{DateTime, Utc};
 use exact_index::text::fold;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::OnConflict,
@@ -124,9 +125,13 @@ async fn existing(cx: &Ctx, reach: &Reach, fresh: &conversation::Model) -> Resul
 
 /// A conversation that is not there yet.
 pub(crate) fn blank(cx: &Ctx) -> conversation::Model {
-    let now = cx.clock.now();
+    blank_at(cx.id(ConversationId), cx.clock.now())
+}
+
+/// The same, with an id and a time.
+pub(super) fn blank_at(id: ConversationId, now: DateTime<Utc>) -> conversation::Model {
     conversation::Model {
-        id: cx.id(ConversationId),
+        id,
         site_id: ::entity::ids::SiteId(Uuid::nil()),
         assistant_id: None,
         visitor_id: None,

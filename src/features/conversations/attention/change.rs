@@ -8,7 +8,10 @@ use ::entity::{
 };
 use sea_orm::EntityTrait;
 
-use super::{Event, Release, State, next, texts};
+use super::{
+    Event, Release, State, next,
+    texts::{self, Told},
+};
 use crate::{
     features::conversations::{
         actions,
@@ -80,12 +83,12 @@ async fn write_in(
     }
     let (site, id) = (row.site_id, row.id);
     let earlier = actions::attributes(tx, row).await?;
-    if row.attention == Attention::Waiting && leave_in(tx, id).await? {
-        let outcome = outcome(event, &after);
-        if let Some(outcome) = outcome {
-            (row.queue_outcome, row.queue_left_at) = (Some(outcome), Some(now));
-            tx.record_by(actor.clone(), site, id.0, &ConversationFact::QueueLeft { outcome })?;
-        }
+    if row.attention == Attention::Waiting
+        && leave_in(tx, id).await?
+        && let Some(outcome) = outcome(event, &after)
+    {
+        (row.queue_outcome, row.queue_left_at) = (Some(outcome), Some(now));
+        tx.record_by(actor.clone(), site, id.0, &ConversationFact::QueueLeft { outcome })?;
     }
     after.put(row);
     if let Some(department) = department {
@@ -111,11 +114,11 @@ async fn write_in(
     for fact in facts(&before, event, &after, earlier, later, actor.is_some()) {
         tx.record_by(actor.clone(), site, id.0, &fact)?;
     }
-    let joined = if let State::Person { agent, .. } = after { name(tx, agent).await? } else { String::new() };
-    let language = texts::language(tx, row).await?;
-    let message = texts::told(&before, event, &after, &language, &joined);
+    let Some(told) = texts::told(&before, event, &after) else { return Ok(None) };
+    let name = if let Told::Joined(agent) = told { name(tx, agent).await? } else { String::new() };
+    let body = told.words(&texts::language(tx, row).await?, &name);
     let author = Author { kind: AuthorKind::System, id: None };
-    Ok(message.map(|body| Posting { actor, ..Posting::by(author, id, Audience::Everyone, body) }))
+    Ok(Some(Posting { actor, ..Posting::by(author, id, Audience::Everyone, body) }))
 }
 
 /// How a wait ended.

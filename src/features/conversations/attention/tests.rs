@@ -1,9 +1,10 @@
-use ::entity::conversation::QueueOutcome;
+use ::entity::{conversation::QueueOutcome, ids::ConversationId};
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::features::conversations::actions::blank_at;
 
 fn agent() -> impl Strategy<Value = UserId> {
     (1_u128..4).prop_map(|number| UserId(Uuid::from_u128(number)))
@@ -68,7 +69,7 @@ proptest! {
     /// Each value comes back from a row as it was.
     #[test]
     fn rows_hold_each_value(events in prop::collection::vec(event(), 0..30)) {
-        let mut row = blank();
+        let mut row = blank_at(ConversationId(Uuid::nil()), at(0));
         let mut state = State::of(&row);
         for (second, event) in (1..).zip(events) {
             state = next(&state, event, at(second));
@@ -76,44 +77,6 @@ proptest! {
             prop_assert_eq!(&State::of(&row), &state);
             prop_assert_eq!(row.status == Status::Closed, matches!(state, State::Closed { .. }));
         }
-    }
-}
-
-/// A conversation that has just begun.
-fn blank() -> conversation::Model {
-    use ::entity::ids::{ConversationId, SiteId};
-    conversation::Model {
-        id: ConversationId(Uuid::nil()),
-        site_id: SiteId(Uuid::nil()),
-        assistant_id: None,
-        visitor_id: None,
-        customer_id: None,
-        status: Status::Open,
-        attention: Attention::Assistant,
-        title: None,
-        title_folded: String::new(),
-        description: None,
-        assignee_id: None,
-        assigned_at: None,
-        department_id: None,
-        queue_outcome: None,
-        queue_left_at: None,
-        human_requested_at: None,
-        handoff_reason: None,
-        human_joined_at: None,
-        person_offered_at: None,
-        open_key: None,
-        last_seq: 0,
-        last_message_id: None,
-        last_message_author: None,
-        last_message_preview: None,
-        last_activity: 0,
-        unread_by_staff: 0,
-        unread_by_visitor: 0,
-        created_at: at(0),
-        closed_at: None,
-        opened_seq: 0,
-        resumed_seq: 0,
     }
 }
 

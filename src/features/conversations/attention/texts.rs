@@ -1,7 +1,10 @@
 //! What visitors are told when somebody else attends their conversation, in the languages of this product. Others get
 //! English.
 
-use ::entity::conversation;
+use ::entity::{
+    conversation::{self, QueueOutcome},
+    ids::UserId,
+};
 
 use super::{Event, Release, State};
 use crate::{
@@ -69,31 +72,51 @@ fn base(language: &str) -> &str {
     language.split(['-', '_']).next().unwrap_or_default()
 }
 
+/// What a visitor is told of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// This person has it now.
+    Joined(UserId),
+    AgentGone,
+    HandedOver,
+    Announced,
+    AssistantGoesOn,
+}
+
+impl Told {
+    /// The words. `name` is that of the person who has it now.
+    pub(super) fn words(self, language: &str, name: &str) -> String {
+        match self {
+            Self::Joined(_) => joined(language, name),
+            Self::AgentGone => agent_gone(language).to_owned(),
+            Self::HandedOver => handed_over(language).to_owned(),
+            Self::Announced => announcement(language).to_owned(),
+            Self::AssistantGoesOn => assistant_goes_on(language).to_owned(),
+        }
+    }
+}
+
 /// What a visitor is told of a change that they do not see by a message of the person or the assistant, and have not made
-/// themselves. `name` is that of the person who has it now.
-pub(super) fn told(before: &State, event: Event, after: &State, language: &str, name: &str) -> Option<String> {
+/// themselves.
+pub(super) fn told(before: &State, event: Event, after: &State) -> Option<Told> {
     if before == after {
         return None;
     }
     match (event, before, after) {
-        (Event::Given(_), _, State::Person { .. }) => Some(joined(language, name)),
+        (Event::Given(_) | Event::Reopened { by_staff: Some(_) }, _, State::Person { agent, .. }) => {
+            Some(Told::Joined(*agent))
+        }
         (Event::Released(Release::AgentGone | Release::AgentNotThere), State::Person { .. }, _) => {
-            Some(agent_gone(language).to_owned())
+            Some(Told::AgentGone)
         }
-        (Event::Released(_), State::Person { .. }, _) => Some(handed_over(language).to_owned()),
-        (Event::Released(_), State::Assistant { .. }, _) => Some(announcement(language).to_owned()),
-        (Event::Resumed(outcome), _, _) => {
-            use ::entity::conversation::QueueOutcome::*;
-            match outcome {
-                Assistant => Some(assistant_goes_on(language).to_owned()),
-                // Whoever ends these waits says why; the visitor knows that they left.
-                Assigned | Left | Abandoned | TimedOut | SiteClosed | Closed => None,
-            }
-        }
-        (Event::Reopened { by_staff: Some(_) }, _, State::Person { .. }) => Some(joined(language, name)),
+        (Event::Released(_), State::Person { .. }, _) => Some(Told::HandedOver),
+        (Event::Released(_), State::Assistant { .. }, _) => Some(Told::Announced),
+        // Whoever ends other waits says why, and the visitor knows that they left.
+        (Event::Resumed(QueueOutcome::Assistant), _, _) => Some(Told::AssistantGoesOn),
         (
             Event::Given(_)
             | Event::Released(_)
+            | Event::Resumed(_)
             | Event::Requested { .. }
             | Event::Replied(_)
             | Event::Closed(_)
