@@ -253,6 +253,8 @@ fn talk(cx: &Ctx, site: SiteId, visitor: Option<VisitorId>) -> conversation::Mod
         human_requested_at: None,
         handoff_reason: visitor.map(|_| HandoffReason::Visitor),
         human_joined_at: None,
+        reply_awaited_at: None,
+        replied_at: None,
         person_offered_at: None,
         open_key: None,
         last_seq: 0,

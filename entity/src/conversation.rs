@@ -47,6 +47,9 @@ pub struct Model {
     pub handoff_reason: Option<HandoffReason>,
     /// When an agent first wrote after that.
     pub human_joined_at: Option<DateTimeUtc>,
+    /// When the visitor began to wait for the last reply of a person that they had to wait for, and when it came.
+    pub reply_awaited_at: Option<DateTimeUtc>,
+    pub replied_at: Option<DateTimeUtc>,
     /// When the visitor was offered a person beside the assistant.
     pub person_offered_at: Option<DateTimeUtc>,
     /// Visitor and assistant while open, null when closed. Unique: there is one open conversation for both.

@@ -9,7 +9,7 @@ pub(crate) struct Migration;
 
 /// The values that the columns can have together.
 const CHECK: &str = "(status = 'CLOSED') = (attention = 'CLOSED') \
-    AND (attention <> 'ASSISTANT' OR (assignee_id IS NULL AND (human_requested_at IS NULL OR human_joined_at IS NOT NULL))) \
+    AND (attention <> 'ASSISTANT' OR (assignee_id IS NULL AND human_requested_at IS NULL)) \
     AND (attention <> 'WAITING' OR (human_requested_at IS NOT NULL AND human_joined_at IS NULL AND queue_outcome IS NULL)) \
     AND (attention <> 'PERSON' OR assignee_id IS NOT NULL) \
     AND ((assigned_at IS NOT NULL) = (assignee_id IS NOT NULL AND attention IN ('PERSON', 'CLOSED'))) \
@@ -17,14 +17,18 @@ const CHECK: &str = "(status = 'CLOSED') = (attention = 'CLOSED') \
     AND (human_requested_at IS NOT NULL OR human_joined_at IS NULL) \
     AND (attention = 'ASSISTANT' OR person_offered_at IS NULL)";
 
+/// The last reply of a person that somebody waited for: since when, and when it came.
+const REPLY: [&str; 2] = ["reply_awaited_at", "replied_at"];
+
 /// Conversations get the value that comes next to what they were. Who was silenced and is with nobody, and waits nowhere,
 /// has the assistant again.
-const VALUES: [&str; 5] = [
+const VALUES: [&str; 6] = [
+    "UPDATE conversation SET reply_awaited_at = human_requested_at, replied_at = human_joined_at \
+     WHERE human_requested_at IS NOT NULL AND human_joined_at IS NOT NULL",
     "UPDATE conversation SET attention = CASE WHEN status = 'CLOSED' THEN 'CLOSED' \
      WHEN EXISTS (SELECT 1 FROM queue_entry AS entry WHERE entry.conversation_id = conversation.id) THEN 'WAITING' \
      WHEN assignee_id IS NOT NULL THEN 'PERSON' ELSE 'ASSISTANT' END",
-    "UPDATE conversation SET assignee_id = NULL, assigned_at = NULL, \
-     human_requested_at = CASE WHEN human_joined_at IS NULL THEN NULL ELSE human_requested_at END \
+    "UPDATE conversation SET assignee_id = NULL, assigned_at = NULL, human_requested_at = NULL \
      WHERE attention = 'ASSISTANT'",
     "UPDATE conversation SET assignee_id = NULL, assigned_at = NULL, human_joined_at = NULL, queue_outcome = NULL, \
      human_requested_at = COALESCE(human_requested_at, created_at) WHERE attention = 'WAITING'",
@@ -41,6 +45,9 @@ impl MigrationTrait for Migration {
         db.alter_table(add("conversation", choice("attention").default("ASSISTANT").take())).await?;
         db.alter_table(add("conversation", number("opened_seq").default(0).take())).await?;
         db.alter_table(add("conversation", number("resumed_seq").default(0).take())).await?;
+        for column in REPLY {
+            db.alter_table(add("conversation", maybe_time(column))).await?;
+        }
         let connection = db.get_connection();
         for value in VALUES {
             connection.execute_unprepared(value).await?;
@@ -67,7 +74,7 @@ impl MigrationTrait for Migration {
         db.alter_table(add("conversation", flag("assistant_paused").default(false).take())).await?;
         let paused = "UPDATE conversation SET assistant_paused = TRUE WHERE attention IN ('WAITING', 'PERSON')";
         db.get_connection().execute_unprepared(paused).await?;
-        for column in ["attention", "opened_seq", "resumed_seq"] {
+        for column in ["attention", "opened_seq", "resumed_seq"].into_iter().chain(REPLY) {
             db.alter_table(drop("conversation", column)).await?;
         }
         Ok(())

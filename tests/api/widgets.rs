@@ -411,6 +411,7 @@ async fn m25_visitors_are_told_how_fast_people_reply() {
     app.clock.advance(Duration::from_secs(5));
     app.say(&agent.token, &conversation, "Orada mısınız?").await;
     assert_eq!(bootstrap(&app, &site).await["medianReplySeconds"], 45);
+    let first = conversation;
     // Nobody wished for one, and one wrote; it counts from the first message. Not before the minute is over.
     let visitor = app.visitor(&site).await;
     let conversation = app.conversation(&visitor).await;
@@ -421,6 +422,13 @@ async fn m25_visitors_are_told_how_fast_people_reply() {
     assert_eq!(bootstrap(&app, &site).await["medianReplySeconds"], 45);
     app.clock.advance(Duration::from_secs(30));
     assert_eq!(bootstrap(&app, &site).await["medianReplySeconds"], 33, "between 20 and 45");
+    // Whoever replied is gone and the assistant takes over: what is known of the replies stays.
+    app.clock.advance(Duration::from_secs(60));
+    for one in [&first, &conversation] {
+        app.until_position(&site, one, |at| at["outcome"] == "ASSISTANT").await;
+    }
+    app.clock.advance(Duration::from_secs(60));
+    assert_eq!(bootstrap(&app, &site).await["medianReplySeconds"], 33);
     // After 30 days it is forgotten.
     app.clock.advance(Duration::from_secs(30 * 86_400));
     assert_eq!(bootstrap(&app, &site).await["medianReplySeconds"], Value::Null);

@@ -149,6 +149,8 @@ pub(super) fn blank_at(id: ConversationId, now: DateTime<Utc>) -> conversation::
         human_requested_at: None,
         handoff_reason: None,
         human_joined_at: None,
+        reply_awaited_at: None,
+        replied_at: None,
         person_offered_at: None,
         open_key: None,
         last_seq: 0,

@@ -740,6 +740,28 @@ pub(super) async fn save_attention(db: &Db<'_>, row: &conversation::Model) -> Re
     Ok(())
 }
 
+/// Writes how long the visitor waited for a person's reply.
+pub(super) async fn save_reply(db: &Db<'_>, row: &conversation::Model) -> Result<()> {
+    let changed = conversation::ActiveModel {
+        id: sea_orm::ActiveValue::Unchanged(row.id),
+        reply_awaited_at: Set(row.reply_awaited_at),
+        replied_at: Set(row.replied_at),
+        ..Default::default()
+    };
+    conversation::Entity::update(changed).exec(db).await?;
+    Ok(())
+}
+
+/// When the visitor first wrote.
+pub(super) async fn first_asked(db: &Db<'_>, id: ConversationId) -> Result<Option<DateTime<Utc>>> {
+    let rows = visible(id, &[Audience::Everyone])
+        .filter(message::Column::AuthorKind.eq(AuthorKind::Visitor))
+        .order_by_asc(message::Column::Seq)
+        .select_only()
+        .column(message::Column::CreatedAt);
+    Ok(rows.into_tuple().one(db).await?)
+}
+
 /// The first message of a person that everybody may read.
 pub(super) async fn first_words(db: &Db<'_>, id: ConversationId) -> Result<Option<String>> {
     let rows = visible(id, &[Audience::Everyone])

@@ -63,6 +63,16 @@ pub(in crate::features::conversations) async fn replied_in(
     agent: UserId,
     actor: Option<String>,
 ) -> Result<()> {
+    let awaited = match State::of(row).unanswered_since() {
+        Some(since) => Some(since),
+        // Nobody wished for a person, and one writes for the first time: what was written first tells.
+        None if row.replied_at.is_none() => store::first_asked(&tx.db(), row.id).await?,
+        None => None,
+    };
+    if awaited.is_some() {
+        (row.reply_awaited_at, row.replied_at) = (awaited, Some(tx.cx().clock.now()));
+        store::save_reply(&tx.db(), row).await?;
+    }
     write_in(tx, row, Event::Replied(agent), actor).await.map(drop)
 }
 

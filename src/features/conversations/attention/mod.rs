@@ -46,8 +46,6 @@ pub(crate) enum State {
     Assistant {
         /// When the visitor was offered a person beside it.
         offered_at: Option<DateTime<Utc>>,
-        /// How the last person who wrote had come to it, for figures.
-        past: Option<Handoff>,
     },
     /// Nobody yet.
     Waiting {
@@ -133,9 +131,7 @@ impl Release {
 /// What becomes of a conversation. The same when the event changes nothing.
 pub(crate) fn next(state: &State, event: Event, now: DateTime<Utc>) -> State {
     match (state, event) {
-        (State::Closed { agent, handoff }, Event::Reopened { by_staff }) => {
-            reopened(*agent, handoff.as_ref(), by_staff, now)
-        }
+        (State::Closed { agent, .. }, Event::Reopened { by_staff }) => reopened(*agent, by_staff, now),
         // Who has a closed conversation is who gets it when it is opened again; nothing else happens to it before.
         (State::Closed { agent: Some((had, _)), .. }, Event::Given(agent)) if *had == agent => state.clone(),
         (State::Closed { handoff, .. }, Event::Given(agent)) => {
@@ -145,7 +141,6 @@ pub(crate) fn next(state: &State, event: Event, now: DateTime<Utc>) -> State {
             State::Closed { agent: None, handoff: handoff.clone() }
         }
         (State::Closed { .. }, _) | (_, Event::Reopened { .. }) => state.clone(),
-        (State::Assistant { past, .. }, Event::Closed(_)) => State::Closed { agent: None, handoff: past.clone() },
         (_, Event::Closed(_)) => State::Closed { agent: state.person(), handoff: state.handoff() },
 
         (State::Assistant { .. }, Event::Requested { reason, since }) => {
@@ -173,12 +168,10 @@ pub(crate) fn next(state: &State, event: Event, now: DateTime<Utc>) -> State {
 
         (State::Assistant { .. }, Event::Resumed(_)) => state.clone(),
         (State::Waiting { .. } | State::Person { .. }, Event::Resumed(_)) => {
-            State::Assistant { offered_at: None, past: past(state.handoff().as_ref()) }
+            State::Assistant { offered_at: None }
         }
 
-        (State::Assistant { offered_at: None, past }, Event::Offered) => {
-            State::Assistant { offered_at: Some(now), past: past.clone() }
-        }
+        (State::Assistant { offered_at: None }, Event::Offered) => State::Assistant { offered_at: Some(now) },
         (State::Assistant { .. } | State::Waiting { .. } | State::Person { .. }, Event::Offered) => state.clone(),
     }
 }
@@ -186,12 +179,11 @@ pub(crate) fn next(state: &State, event: Event, now: DateTime<Utc>) -> State {
 /// Whoever had it gets it back: at once where a member of the site knows that they are there, else before others.
 fn reopened(
     had: Option<(UserId, DateTime<Utc>)>,
-    handoff: Option<&Handoff>,
     by_staff: Option<bool>,
     now: DateTime<Utc>,
 ) -> State {
     match (had, by_staff) {
-        (None, _) => State::Assistant { offered_at: None, past: past(handoff) },
+        (None, _) => State::Assistant { offered_at: None },
         (Some((agent, _)), Some(true)) => State::Person { agent, since: now, handoff: None },
         (Some((agent, _)), Some(false)) => {
             State::Waiting { since: now, reason: HandoffReason::Agent, meant_for: Some(agent) }
@@ -199,11 +191,6 @@ fn reopened(
         // Whether it goes back to them is decided like for everybody who waits: they may be gone, or have no room.
         (Some(_), None) => State::Waiting { since: now, reason: HandoffReason::Visitor, meant_for: None },
     }
-}
-
-/// What of a handoff stays when it is over: that somebody came.
-fn past(handoff: Option<&Handoff>) -> Option<Handoff> {
-    handoff.filter(|handoff| handoff.joined_at.is_some()).cloned()
 }
 
 fn joined(handoff: Option<Handoff>, now: DateTime<Utc>) -> Option<Handoff> {
@@ -226,10 +213,8 @@ impl State {
             (Attention::Person, Some((agent, since)), handoff) => Self::Person { agent, since, handoff },
             (Attention::Closed, agent, handoff) => Self::Closed { agent, handoff },
             // The last two are no values, and the database holds none of them.
-            (Attention::Assistant, _, handoff)
-            | (Attention::Waiting, _, handoff @ None)
-            | (Attention::Person, None, handoff) => {
-                Self::Assistant { offered_at: row.person_offered_at, past: past(handoff.as_ref()) }
+            (Attention::Assistant, ..) | (Attention::Waiting, _, None) | (Attention::Person, None, _) => {
+                Self::Assistant { offered_at: row.person_offered_at }
             }
         }
     }
@@ -237,7 +222,7 @@ impl State {
     /// Makes a row hold this value.
     fn put(&self, row: &mut conversation::Model) {
         let (attention, agent, assigned_at, handoff, offered_at) = match self.clone() {
-            Self::Assistant { offered_at, past } => (Attention::Assistant, None, None, past, offered_at),
+            Self::Assistant { offered_at } => (Attention::Assistant, None, None, None, offered_at),
             Self::Waiting { since, reason, meant_for } => {
                 let handoff = Handoff { requested_at: since, reason, joined_at: None };
                 (Attention::Waiting, meant_for, None, Some(handoff), None)

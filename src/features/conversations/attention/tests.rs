@@ -37,7 +37,7 @@ proptest! {
     /// Whatever happens in whatever order, what holds of an end and a beginning holds.
     #[test]
     fn whatever_happens_a_wait_has_one_beginning_and_one_end(events in prop::collection::vec(event(), 1..60)) {
-        let mut state = State::Assistant { offered_at: None, past: None };
+        let mut state = State::Assistant { offered_at: None };
         for (second, event) in (1..).zip(events) {
             let now = at(second);
             let after = next(&state, event, now);
@@ -84,7 +84,7 @@ proptest! {
 fn who_is_handed_on_after_an_hour_of_service_has_not_waited_for_an_hour() {
     let ada = UserId(Uuid::from_u128(1));
     let asked = next(
-        &State::Assistant { offered_at: None, past: None },
+        &State::Assistant { offered_at: None },
         Event::Requested { reason: HandoffReason::Visitor, since: None },
         at(0),
     );
@@ -98,6 +98,6 @@ fn who_is_handed_on_after_an_hour_of_service_has_not_waited_for_an_hour() {
 #[test]
 fn who_writes_to_a_visitor_has_the_conversation() {
     let ada = UserId(Uuid::from_u128(1));
-    let state = next(&State::Assistant { offered_at: None, past: None }, Event::Replied(ada), at(3));
+    let state = next(&State::Assistant { offered_at: None }, Event::Replied(ada), at(3));
     assert_eq!(state, State::Person { agent: ada, since: at(3), handoff: None });
 }
