@@ -20,7 +20,7 @@ use super::{
 use crate::{
     features::{
         assistants::{self, Account, Asked, Question},
-        conversations::{Citation, Verdict, attention},
+        conversations::{self, Citation, Verdict},
         knowledge::{self, Decision, RetrieveOptions, Retrieved, Source, language::Language},
         routing, sites, visitors,
     },
@@ -103,8 +103,8 @@ pub(super) async fn prepare(
         assistant.owner_id.is_none() && sites::offered::features(&cx.db(), assistant.site_id).await?.live_chat;
     let setting = Setting { language: spoken, for_agent, has_staff };
     let handoff = match has_staff && !for_agent && !routing::is_open(cx, assistant.site_id).await? {
-        true => attention::noted(language),
-        false => attention::announcement(language),
+        true => conversations::noted(language),
+        false => conversations::announcement(language),
     };
     let meaning = turn::meaning(&question, history);
     let (small_talk, with_models) = match meaning {
@@ -274,7 +274,7 @@ fn answer(assistant: &assistant::Model, looked: &[Looked], setting: Setting) -> 
 fn by_server(quoted: Said, confidence: f64, language: &'static str) -> (Prepared, Reply) {
     let (reply, sources, account) = (quoted.reply(), quoted.citations.clone(), Account::default());
     account.answers_built_in();
-    let handoff = attention::announcement(language);
+    let handoff = conversations::announcement(language);
     let (polish, small_talk, decided, has_staff) = (None, false, None, false);
     (
         Prepared { sources, language, confidence, quoted, polish, has_staff, handoff, small_talk, decided, account },

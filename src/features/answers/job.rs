@@ -27,11 +27,7 @@ use super::{
 use crate::{
     features::{
         assistants::{self, Account},
-        conversations::{
-            self, Author, Posting,
-            attention::{Event, change_in},
-            live::{self, Passing},
-        },
+        conversations::{self, Author, Event, Passing, Posting, change_in},
     },
     kernel::{
         Ctx, Error, Permission, Result, Tx,
@@ -225,7 +221,7 @@ async fn write(
             return;
         }
         let index = writing.add(&text);
-        live::pass(cx, subject, &Passing::Chunk { run: run.id, attempt: run.attempt, index, text });
+        conversations::pass(cx, subject, &Passing::Chunk { run: run.id, attempt: run.attempt, index, text });
     };
     // What came after a text that was there at once.
     let mut next = None;

@@ -6,10 +6,7 @@ use ::entity::ids::ConversationId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    features::{
-        conversations::{self, handoff},
-        routing,
-    },
+    features::{conversations, routing},
     kernel::{
         Ctx, Permission, Result,
         error::ErrorCode,
@@ -51,5 +48,5 @@ impl Job for OfferPerson {
 async fn offer(cx: &Ctx, id: ConversationId) -> Result<()> {
     let reach = cx.reach(Permission::ConversationsRead)?;
     let found = conversations::find(&cx.db(), &reach, id).await?;
-    if routing::is_open(cx, found.site_id).await? { handoff::offer(cx, id).await } else { Ok(()) }
+    if routing::is_open(cx, found.site_id).await? { conversations::offer_person(cx, id).await } else { Ok(()) }
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     features::{
         assistants,
-        conversations::{self, ConversationFact, attention},
+        conversations::{self, ConversationFact},
         routing,
     },
     kernel::{Permission, Result, Tx, journal::Line, readers::Reader},
@@ -132,7 +132,7 @@ async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(conversation) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(()) };
     let Some(assistant) = conversation.assistant_id else { return Ok(()) };
-    if !attention::assistant_speaks(&conversation) || routing::is_silenced(tx, conversation.site_id).await? {
+    if !conversations::assistant_speaks(&conversation) || routing::is_silenced(tx, conversation.site_id).await? {
         return Ok(());
     }
     let found = assistants::find_any(&tx.db(), assistant).await?;

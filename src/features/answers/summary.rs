@@ -159,7 +159,7 @@ async fn by_model(
     account.book(&tx).await?;
     tx.commit().await?;
     summary.push_str(&restore.finish());
-    let summary = text::first(summary.trim(), conversations::model::MESSAGE_MAX).to_owned();
+    let summary = text::first(summary.trim(), conversations::MESSAGE_MAX).to_owned();
     Ok((!summary.is_empty()).then_some(summary))
 }
 

@@ -143,7 +143,7 @@ pub(super) async fn render(
     let response = store::find(&cx.db(), &reach, user, id).await?;
     let read = cx.reach(Permission::ConversationsRead)?;
     let conversation = conversations::find(&cx.db(), &read, conversation).await?;
-    conversations::model::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
+    conversations::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
     if conversation.site_id != response.site_id {
         let message = "The response and the conversation are of different sites; take a response of that site.";
         return Err(Error::bad_input("input.cannedResponseId", ErrorReason::InvalidCombination, message));

@@ -114,7 +114,7 @@ async fn sender(cx: &Ctx, reach: &Reach, site_key: Option<&str>, draft: &Draft) 
 async fn sent_before(cx: &Ctx, id: ContactRequestId, hash: &[u8]) -> Result<Option<contact_request::Model>> {
     match store::lookup_sent(&cx.db(), id).await? {
         Some(found) if found.content_hash == hash => Ok(Some(found)),
-        Some(_) => Err(conversations::model::mismatch()),
+        Some(_) => Err(conversations::mismatch()),
         None => Ok(None),
     }
 }

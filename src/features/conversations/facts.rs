@@ -9,7 +9,7 @@ use ::entity::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::attention;
+use super::state::State;
 use crate::kernel::tx::Fact;
 
 /// What an inbox filters by, as it was at a moment.
@@ -39,7 +39,7 @@ impl Attributes {
             assignee: conversation.assignee_id,
             assistant: conversation.assistant_id,
             tags,
-            waiting: attention::State::of(conversation).unanswered_since().is_some(),
+            waiting: State::of(conversation).unanswered_since().is_some(),
             attention: conversation.attention,
             department: conversation.department_id,
             outcome: conversation.queue_outcome,

@@ -4,15 +4,17 @@
 //! visitor would rather go on with the assistant.
 
 use ::entity::{
-    conversation::{self, HandoffReason, QueueOutcome, Status},
+    conversation::{self, Attention, HandoffReason, QueueOutcome, Status},
     ids::ConversationId,
     message::AuthorKind,
 };
 
 use super::{
     answer::{LATER, OFFERS, Offer},
-    attention::{self, Event, Release, State, change_in},
-    closing, model, store,
+    attention::change_in,
+    closing, model,
+    state::{self, Event, Release, State},
+    store,
 };
 use crate::{
     features::sites,
@@ -21,17 +23,17 @@ use crate::{
 
 /// What the visitor is offered at the moment.
 pub(crate) fn offers(conversation: &conversation::Model) -> &'static [Offer] {
-    let silent = !attention::assistant_speaks(conversation);
+    let silent = !state::assistant_speaks(conversation);
     match conversation.queue_outcome {
         // Nobody came: waiting again is worth less than a message that is read later.
-        Some(QueueOutcome::TimedOut | QueueOutcome::SiteClosed) if !attention::waits(conversation) => &LATER,
+        Some(QueueOutcome::TimedOut | QueueOutcome::SiteClosed) if !state::waits(conversation) => &LATER,
         _ if conversation.person_offered_at.is_some() && !silent => &OFFERS,
         _ => &[],
     }
 }
 
 /// The visitor or customer asks for a person. Asking again changes nothing.
-pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
+pub(crate) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
     // Before the transaction, which must not wait for another connection while it holds one.
     let seen = store::find(&cx.db(), &reach, id).await?;
@@ -62,7 +64,7 @@ pub(super) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
 }
 
 /// The visitor goes on with the assistant instead of waiting. Where nobody waits, nothing changes.
-pub(super) async fn cancel(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
+pub(crate) async fn cancel(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
@@ -87,9 +89,29 @@ pub(crate) async fn offer(cx: &Ctx, id: ConversationId) -> Result<()> {
 }
 
 /// Only who asks in a conversation may wish for a person there, or rate it; members of the site assign it.
-pub(super) fn own(cx: &Ctx, conversation: &conversation::Model) -> Result<()> {
+pub(crate) fn own(cx: &Ctx, conversation: &conversation::Model) -> Result<()> {
     match model::speaker(&cx.actor, conversation)? {
         (AuthorKind::Visitor, _) => Ok(()),
         (AuthorKind::Agent | AuthorKind::Assistant | AuthorKind::System, _) => Err(Error::forbidden()),
     }
+}
+
+/// Silences the assistant in this conversation, which then waits for a person, or lets it speak again.
+pub(crate) async fn set_paused(cx: &Ctx, id: ConversationId, paused: bool) -> Result<conversation::Model> {
+    let reach = cx.reach(Permission::ConversationsRead)?;
+    let mut tx = cx.begin().await?;
+    let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    model::may(&cx.actor, Permission::ConversationsWork, &found)?;
+    let event = match (paused, found.attention) {
+        (true, Attention::Assistant) => Event::Released(Release::Unassigned),
+        (false, Attention::Waiting | Attention::Person) => Event::Resumed(QueueOutcome::Assistant),
+        (_, Attention::Closed) => {
+            let message = "The conversation is closed; reopen it first.";
+            return Err(Error::conflict(ErrorReason::ConversationClosed, message));
+        }
+        (true, Attention::Waiting | Attention::Person) | (false, Attention::Assistant) => return Ok(found),
+    };
+    let changed = change_in(&mut tx, found, event, cx.actor.id()).await?;
+    tx.commit().await?;
+    Ok(changed)
 }

@@ -12,40 +12,61 @@
 //! - Which of the staff have a conversation open is known on all nodes and kept nowhere (`viewing`); visitors never learn
 //!   of it.
 //! - Every change leaves a journal line about the conversation; followers and readers see it in that order.
+//!
+//! The parts, in the order in which one may use another:
+//! - `state`: who attends a conversation, and what becomes of that when something happens. Pure.
+//! - `model`, `facts`, `answer`, `store`, `live`: what a conversation is, what is told of it, and its rows.
+//! - `messages`: messages as they are stored and numbered.
+//! - `attention`: what becomes of it, written with all that belongs to it.
+//! - `closing`: the end of a conversation, and its return.
+//! - `mentions`: who is mentioned in a note.
+//! - `reading`: inboxes, receipts, and who looks at what.
+//! - `posting`: saying something, with what it brings about.
+//! - `handoff`, `starting`, `details`, `feedback`, `satisfaction`: single things that somebody does.
+//! - `graphql`: all of that in the API.
+//!
+//! Other features use what stands below, and nothing else.
 
-pub(crate) mod actions;
-pub(crate) mod answer;
-pub(crate) mod attention;
-pub(crate) mod closing;
+mod answer;
+mod attention;
+mod closing;
+mod details;
 mod facts;
-pub(crate) mod feedback;
+mod feedback;
 pub(crate) mod graphql;
-pub(crate) mod handoff;
-mod lane;
-pub(crate) mod live;
-pub(crate) mod mentions;
-pub(crate) mod model;
-mod receipts;
-mod reply_times;
-pub(crate) mod satisfaction;
+mod handoff;
+mod live;
+mod mentions;
+mod messages;
+mod model;
+mod posting;
+mod reading;
+mod satisfaction;
+mod starting;
+mod state;
 mod store;
-pub(crate) mod viewing;
 
-pub(crate) use actions::{blank, insert_answer};
-pub use answer::Verdict;
-pub(crate) use attention::note_closed_in;
-pub use closing::graphql::ClosingMutation;
-pub(crate) use facts::{Attributes, ConversationFact};
-pub use feedback::graphql::{FeedbackMutation, FeedbackQuery};
-pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
-pub use lane::{Author, Posting};
-pub(crate) use lane::{post_in, tell_all_in};
-pub use mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscription};
-pub use model::Citation;
-pub(crate) use reply_times::reply_times;
-pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
-pub(crate) use store::{
-    Busy, answered_twice, count_waiting, find, find_for_update, had_another, history, last_written, lock_all, lookup,
-    message, names_of, of_assignee, open_by_assignee, place_of, replies, tags, talking, unanswered,
+pub use self::{
+    answer::Verdict,
+    closing::graphql::ClosingMutation,
+    feedback::graphql::{FeedbackMutation, FeedbackQuery},
+    graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription},
+    mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscription},
+    messages::{Author, Posting},
+    model::Citation,
+    reading::viewing::keep_viewers,
+    satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery},
 };
-pub use viewing::keep_viewers;
+pub(crate) use self::{
+    attention::{announcement, change_all_in, change_in, language, note_closed_in, noted},
+    facts::{Attributes, ConversationFact},
+    handoff::offer as offer_person,
+    live::{Passing, pass, read as passing},
+    messages::{answered_twice, history, last_written, message, place_of, replies, tell_all_in, unanswered},
+    model::{MESSAGE_MAX, audiences, blank, may, mismatch},
+    posting::{insert_answer, post_in},
+    reading::viewing::{Viewer, Viewing},
+    reading::{count_waiting, had_another, names_of, of_assignee, open_by_assignee, reply_times, talking},
+    state::{Event, Release, State, assistant_speaks, waits},
+    store::{Busy, find, find_for_update, lock_all, lookup, tags},
+};

@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use understanding::{Kind, understand};
 use uuid::Uuid;
 
-use super::lane::Posting;
-use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, secret, text};
+use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, text};
 
 /// Most characters of a message.
 pub(crate) const MESSAGE_MAX: usize = 10_000;
@@ -56,6 +55,50 @@ pub struct Citation {
     pub end: i32,
     /// How well the passage fits the question; comparable within one answer only.
     pub score: f64,
+}
+
+/// A conversation that is not there yet.
+pub(crate) fn blank(cx: &Ctx) -> conversation::Model {
+    blank_at(cx.id(ConversationId), cx.clock.now())
+}
+
+/// The same, with an id and a time.
+pub(crate) fn blank_at(id: ConversationId, now: DateTime<Utc>) -> conversation::Model {
+    conversation::Model {
+        id,
+        site_id: ::entity::ids::SiteId(Uuid::nil()),
+        assistant_id: None,
+        visitor_id: None,
+        customer_id: None,
+        status: Status::Open,
+        attention: Attention::Assistant,
+        title: None,
+        title_folded: String::new(),
+        description: None,
+        assignee_id: None,
+        assigned_at: None,
+        department_id: None,
+        queue_outcome: None,
+        queue_left_at: None,
+        human_requested_at: None,
+        handoff_reason: None,
+        human_joined_at: None,
+        reply_awaited_at: None,
+        replied_at: None,
+        person_offered_at: None,
+        open_key: None,
+        last_seq: 0,
+        last_message_id: None,
+        last_message_author: None,
+        last_message_preview: None,
+        last_activity: now.timestamp_micros(),
+        unread_by_staff: 0,
+        unread_by_visitor: 0,
+        created_at: now,
+        closed_at: None,
+        opened_seq: 0,
+        resumed_seq: 0,
+    }
 }
 
 /// The text that makes a visitor's open conversation with an assistant unique.
@@ -100,15 +143,9 @@ pub(crate) fn may(actor: &Actor, permission: Permission, conversation: &conversa
     if within { Ok(()) } else { Err(Error::forbidden()) }
 }
 
-/// What a repetition of a client id is compared by.
-pub(super) fn content_hash(conversation: &conversation::Model, posting: &Posting) -> Vec<u8> {
-    let audience: &[u8] = match posting.audience {
-        Audience::Everyone => b"everyone",
-        Audience::Staff => b"staff",
-    };
-    let mut parts: Vec<&[u8]> = vec![conversation.id.0.as_bytes(), audience, posting.body.as_bytes()];
-    parts.extend(posting.mentions.iter().map(|id| id.0.as_bytes().as_slice()));
-    secret::hash(&parts)
+/// True when the caller is staff where this conversation is.
+pub(crate) fn sees_internals(actor: &Actor, conversation: &conversation::Model) -> bool {
+    audiences(actor, conversation).contains(&Audience::Staff)
 }
 
 /// The error for a client id that comes again with other content.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::enter::closed;
 use crate::{
     features::{
-        conversations::{self, attention, tell_all_in},
+        conversations::{self, tell_all_in},
         widgets,
     },
     kernel::{
@@ -54,17 +54,17 @@ async fn tell(cx: &Ctx, lease: &Lease, TellEmergency { site, after }: TellEmerge
     }
     let locked = conversations::lock_all(&tx.db(), site, ids, conversations::Busy::Wait).await?;
     let talks = |row: &conversation::Model| matches!(row.attention, Attention::Assistant | Attention::Person);
-    let rows: Vec<conversation::Model> = locked.into_values().filter(talks).collect();
+    let mut rows: Vec<conversation::Model> = locked.into_values().filter(talks).collect();
     let with_assistant = rows.iter().filter(|row| row.attention == Attention::Assistant);
     let silenced: Vec<ConversationId> = with_assistant.map(|row| row.id).collect();
     let mut words = Vec::with_capacity(rows.len());
     for row in &rows {
         words.push(match &emergency.message {
             Some(message) => message.clone(),
-            None => closed(&attention::language(&tx, row).await?).to_owned(),
+            None => closed(&conversations::language(&tx, row).await?).to_owned(),
         });
     }
-    tell_all_in(&mut tx, site, rows, words).await?;
+    tell_all_in(&mut tx, &mut rows, words).await?;
     if !emergency.allow_ai {
         // They know: what they write now is not answered by the same words.
         conversations::note_closed_in(&tx, &silenced).await?;

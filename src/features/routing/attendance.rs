@@ -12,10 +12,7 @@ use super::store;
 use crate::{
     features::{
         agents::GRACE,
-        conversations::{
-            self,
-            attention::{Event, Release, change_in},
-        },
+        conversations::{self, Event, Release, change_in},
         sites,
     },
     kernel::{

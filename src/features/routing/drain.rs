@@ -25,10 +25,7 @@ use super::{
 use crate::{
     features::{
         agents::Whom,
-        conversations::{
-            self, Busy,
-            attention::{self, Event, change_all_in},
-        },
+        conversations::{self, Busy, Event, change_all_in},
         sites,
     },
     kernel::{Error, Result, Tx},
@@ -170,7 +167,7 @@ async fn write(
     for Pick { entry, agent, key, explanation } in picks {
         let id = entry.conversation_id;
         let Some(conversation) = locked.remove(&id) else { continue };
-        if !attention::waits(&conversation) || !waiting.contains_key(&id) {
+        if !conversations::waits(&conversation) || !waiting.contains_key(&id) {
             continue;
         }
         match offered_until {

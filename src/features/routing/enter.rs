@@ -22,10 +22,7 @@ use crate::{
     features::{
         agents::{self, Whom},
         assistants,
-        conversations::{
-            self, Author, ConversationFact, Posting,
-            attention::{self, Event, change_in},
-        },
+        conversations::{self, Author, ConversationFact, Event, Posting, change_in},
         sites, visitors, widgets,
     },
     kernel::{Ctx, Permission, Result, Tx},
@@ -49,7 +46,7 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     // Before the conversation's lock, as everywhere.
     store::lock_turn(&tx.db(), seen.site_id).await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-    if !attention::waits(&found) || store::entry(&tx.db(), id).await?.is_some() {
+    if !conversations::waits(&found) || store::entry(&tx.db(), id).await?.is_some() {
         return Ok(false);
     }
     let (now, site) = (tx.cx().clock.now(), found.site_id);
@@ -85,7 +82,7 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
         return Ok(false);
     }
     if found.handoff_reason == Some(HandoffReason::Visitor) {
-        tell_in(tx, site, id, attention::announcement(&who.language)).await?;
+        tell_in(tx, site, id, conversations::announcement(&who.language)).await?;
     }
     Ok(true)
 }
@@ -124,7 +121,7 @@ pub(super) fn without_department(demand: Demand) -> Demand {
 pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(seen) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(false) };
-    if !attention::assistant_speaks(&seen) {
+    if !conversations::assistant_speaks(&seen) {
         return Ok(false);
     }
     let (now, site) = (tx.cx().clock.now(), seen.site_id);
@@ -196,10 +193,10 @@ pub(crate) async fn is_open(cx: &Ctx, site: SiteId) -> Result<bool> {
 pub(super) async fn give_up_in(tx: &mut Tx, found: conversation::Model, outcome: QueueOutcome) -> Result<()> {
     let (site, id, now) = (found.site_id, found.id, tx.cx().clock.now());
     // Whoever came in the last moment ended the wait.
-    if !attention::waits(&found) {
+    if !conversations::waits(&found) {
         return Ok(());
     }
-    let language = attention::language(tx, &found).await?;
+    let language = conversations::language(tx, &found).await?;
     change_in(tx, found, Event::Resumed(outcome), None).await?;
     match outcome {
         QueueOutcome::TimedOut => tell_in(tx, site, id, nobody_free(&language)).await,
@@ -261,7 +258,7 @@ pub(super) async fn who(tx: &Tx, conversation: &conversation::Model) -> Result<W
         Some(id) => visitors::lookup(&tx.db(), id).await?,
         None => None,
     };
-    Ok(Who { visitor, language: attention::language(tx, conversation).await? })
+    Ok(Who { visitor, language: conversations::language(tx, conversation).await? })
 }
 
 async fn assistant(tx: &Tx, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {

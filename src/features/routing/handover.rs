@@ -18,11 +18,7 @@ use crate::{
     features::{
         accounts,
         agents::{self, Whom},
-        conversations::{
-            self, Author, Posting,
-            attention::{Event, Release, State, change_in},
-            model,
-        },
+        conversations::{self, Author, Event, Posting, Release, State, change_in},
         sites,
     },
     kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, text},
@@ -32,7 +28,7 @@ use crate::{
 async fn locked(cx: &Ctx, tx: &Tx, id: ConversationId) -> Result<(conversation::Model, UserId)> {
     let reach = cx.reach(Permission::ConversationsRead)?;
     let seen = conversations::find(&tx.db(), &reach, id).await?;
-    model::may(&cx.actor, Permission::ConversationsWork, &seen)?;
+    conversations::may(&cx.actor, Permission::ConversationsWork, &seen)?;
     let user = accounts::signed_in(&cx.actor)?.user;
     store::lock_turn(&tx.db(), seen.site_id).await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
@@ -200,7 +196,7 @@ pub(super) async fn assign(cx: &Ctx, id: ConversationId, assignee: Option<UserId
     let reach = cx.reach(Permission::ConversationsRead)?;
     let mut tx = cx.begin().await?;
     let seen = conversations::find(&tx.db(), &reach, id).await?;
-    model::may(&cx.actor, Permission::ConversationsWork, &seen)?;
+    conversations::may(&cx.actor, Permission::ConversationsWork, &seen)?;
     store::lock_turn(&tx.db(), seen.site_id).await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
     let event = match assignee {

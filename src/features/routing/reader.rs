@@ -24,10 +24,7 @@ use crate::{
         agents::{self, AgentFact, Whom},
         assistants,
         calendars::CalendarFact,
-        conversations::{
-            self, Busy, ConversationFact,
-            attention::{Event, Release, change_in},
-        },
+        conversations::{self, Busy, ConversationFact, Event, Release, change_in},
         sites::{self, SiteFact},
         visitors::VisitorFact,
         widgets::WidgetFact,

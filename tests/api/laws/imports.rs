@@ -28,6 +28,28 @@ const FEATURES: &[&str] = &[
     "nodes",
 ];
 
+/// The parts of conversations, in the order in which one may use another; each is its folder but for its `graphql`.
+const CONVERSATIONS: &[&str] = &[
+    "model",
+    "state",
+    "facts",
+    "answer",
+    "store",
+    "live",
+    "messages",
+    "attention",
+    "closing",
+    "mentions",
+    "reading",
+    "posting",
+    "handoff",
+    "starting",
+    "details",
+    "feedback",
+    "satisfaction",
+    "graphql",
+];
+
 /// What of the kernel the ports may use; the kernel's context in turn carries the ports.
 const KERNEL_FOR_PORTS: &[&str] = &["error", "clock", "task", "Error", "ErrorReason", "Result"];
 
@@ -161,7 +183,7 @@ fn complaint(module: &[&str], used: &[String]) -> Option<String> {
     }
     let own = if from == "features" { module.get(1).copied().unwrap_or_default() } else { "" };
     if own == second {
-        return None;
+        return if own == "conversations" { backwards(module, used) } else { None };
     }
     if used.get(2).is_some_and(|part| part == "store") {
         return Some(format!("the store of {second} is its own"));
@@ -171,6 +193,23 @@ fn complaint(module: &[&str], used: &[String]) -> Option<String> {
         (None, _) => Some(format!("{second} has no place in the order of features")),
         (Some(_), None) if from == "features" => Some(format!("{own} has no place in the order of features")),
         (Some(used), Some(user)) if used > user => Some(format!("{own} comes before {second} and must not know it")),
+        (Some(_), _) => None,
+    }
+}
+
+/// Why a part of conversations may not use another one.
+fn backwards(module: &[&str], used: &[String]) -> Option<String> {
+    fn part<'a>(mut path: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        let first = path.next()?;
+        if path.any(|inner| inner == "graphql") { Some("graphql") } else { Some(first) }
+    }
+    let from = part(module.iter().copied().skip(2))?;
+    let to = part(used.iter().map(String::as_str).skip(2))?;
+    let place = |part: &str| CONVERSATIONS.iter().position(|known| *known == part);
+    match (place(from), place(to)) {
+        (None, _) => Some(format!("{from} has no place in the order of the parts of conversations")),
+        (Some(own), Some(used)) if used > own => Some(format!("{from} comes before {to} and must not know it")),
+        // What the feature gives is none of its parts.
         (Some(_), _) => None,
     }
 }
@@ -242,6 +281,18 @@ fn wrong_arrows_are_found_however_they_are_written() {
         ("features/sites/mod.rs", "use crate::features::rockets;", "rockets has no place"),
         ("ports/db.rs", "use crate::kernel::{error::Error, Ctx};", "ports may use of the kernel only"),
         ("ports/db.rs", "use crate::rockets;", "rockets is no part"),
+        ("features/conversations/state/mod.rs", "use super::store;", "state comes before store"),
+        (
+            "features/conversations/mentions/mod.rs",
+            "use super::graphql::types::Message;",
+            "mentions comes before graphql",
+        ),
+        (
+            "features/conversations/closing/mod.rs",
+            "use super::mentions::graphql::Mention;",
+            "closing comes before graphql",
+        ),
+        ("features/conversations/rockets.rs", "use super::store;", "rockets has no place"),
     ];
     for (file, source, why) in wrong {
         let found = complaints(file, source);

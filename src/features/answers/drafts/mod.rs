@@ -36,7 +36,7 @@ use crate::{
 async fn suggest(cx: &Ctx, id: ConversationId) -> Result<run::Model> {
     let reach = cx.reach(Permission::ConversationsRead)?;
     let conversation = conversations::find(&cx.db(), &reach, id).await?;
-    conversations::model::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
+    conversations::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
     let agent = accounts::signed_in(&cx.actor)?.user;
     quotas::spend(cx, &[quotas::DRAFTS_OF_PERSON.of(agent)]).await?;
     let mut tx = cx.begin().await?;
@@ -97,7 +97,7 @@ async fn find(cx: &Ctx, id: RunId) -> Result<run::Model> {
     }
     let found = conversations::lookup(&cx.db(), &reach, run.conversation_id).await?;
     let conversation = found.ok_or_else(|| Error::not_found("run"))?;
-    conversations::model::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
+    conversations::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
     if run.requested_by.is_none() {
         let what = "This run is an answer to the visitor, not a draft; `suggestReply` makes drafts.";
         return Err(Error::conflict(ErrorReason::DraftNotReady, what).at("input.runId"));
@@ -108,7 +108,7 @@ async fn find(cx: &Ctx, id: RunId) -> Result<run::Model> {
 /// Sends a draft as a message of the agent, once: a repetition finds the message.
 async fn send(cx: &Ctx, id: RunId, body: Option<&str>) -> Result<(message::Model, conversation::Model, run::Model)> {
     let found = find(cx, id).await?;
-    let body = body.map(|body| text::body("input.body", body, conversations::model::MESSAGE_MAX)).transpose()?;
+    let body = body.map(|body| text::body("input.body", body, conversations::MESSAGE_MAX)).transpose()?;
     let agent = accounts::signed_in(&cx.actor)?.user;
     let reach = cx.reach(Permission::ConversationsRead)?;
     let mut tx = cx.begin().await?;
@@ -132,7 +132,7 @@ async fn send(cx: &Ctx, id: RunId, body: Option<&str>) -> Result<(message::Model
     }
     let body = match body {
         Some(body) => body,
-        None => text::body("input.body", &written, conversations::model::MESSAGE_MAX)?,
+        None => text::body("input.body", &written, conversations::MESSAGE_MAX)?,
     };
     let outcome = if body == written { DraftOutcome::Sent } else { DraftOutcome::Edited };
     let posting = Posting {

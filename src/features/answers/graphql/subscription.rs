@@ -24,16 +24,13 @@ use super::{
 };
 use crate::{
     features::conversations::{
-        self, ConversationFact,
+        self, ConversationFact, Passing, Viewer, Viewing,
         graphql::{
             answer::AssistantAnswer,
             subscription::{gap, messages_of, rows_of},
             types::{Conversation, Message, Receipt, participant_id},
             viewers::ViewersChanged,
         },
-        live::{self, Passing},
-        model,
-        viewing::{Viewer, Viewing},
     },
     kernel::{
         Ctx, CtxExt, Permission, Result, heads,
@@ -156,7 +153,7 @@ impl AnswersSubscription {
                 }
                 // Pieces as they pass; anything else is a reason to look at the row again.
                 while let Heard::Passed(payload) = hints.next().await {
-                    let Some(Passing::Chunk { run, attempt, index, text }) = live::read(&payload) else { continue };
+                    let Some(Passing::Chunk { run, attempt, index, text }) = conversations::passing(&payload) else { continue };
                     if run != run_id {
                         continue;
                     }
@@ -261,7 +258,7 @@ async fn passed(
     watches: &mut HashMap<RunId, Watch>,
     payload: &Bytes,
 ) -> Result<Option<ConversationEvent>> {
-    Ok(match live::read(payload) {
+    Ok(match conversations::passing(payload) {
         None => None,
         Some(Passing::Typing { kind, author, name, is_typing, preview }) => {
             Some(ConversationEvent::TypingChanged(TypingChanged {
@@ -307,7 +304,7 @@ async fn events_of(
     watches: &mut HashMap<RunId, Watch>,
     lines: &[Line],
 ) -> Result<Vec<ConversationEvent>> {
-    let staff = model::audiences(&cx.actor, conversation).len() > 1;
+    let staff = conversations::audiences(&cx.actor, conversation).len() > 1;
     let mut messages: HashMap<Cursor, _> =
         messages_of(cx, conversation, lines).await?.into_iter().map(|changed| (changed.cursor, changed)).collect();
     let reach = cx.reach(Permission::ConversationsRead)?;

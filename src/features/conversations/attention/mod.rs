@@ -1,291 +1,220 @@
-//! Who attends a conversation: the assistant, nobody yet, a person, or nobody any more.
-//!
-//! One value (`State`) that a row holds, and one function (`next`) that says what becomes of it when something happens.
-//! `change_in` writes it with all that belongs to it: the row, the end of a wait in the queue, the facts, and the message
-//! that tells the visitor. Nothing else writes these columns, and the database refuses what is no value.
-//!
-//! What always holds:
-//! - A wait has one beginning. Only a person's reply ends it, or that nobody came, or that the visitor would rather not
-//!   wait: who is handed on before anybody wrote goes on waiting since they asked.
-//! - While a conversation waits or a person has it, its assistant is silent; otherwise it speaks.
-//! - Each conversation that is with a person counts towards what that person may have at a time; one that waits and is meant
-//!   for somebody does not.
+//! Writing what becomes of a conversation: its row, the end of its wait, the facts, and what the visitor is told.
 
-mod change;
 mod texts;
 
 use ::entity::{
-    conversation::{self, Attention, HandoffReason, QueueOutcome, Status},
-    conversation_closing::CloseReason,
-    ids::{DepartmentId, UserId},
+    conversation::{self, Attention, QueueOutcome},
+    ids::{ConversationId, UserId},
+    message::{Audience, AuthorKind},
+    queue_entry, user,
 };
-use async_graphql::SimpleObject;
-use chrono::{DateTime, Utc};
+use sea_orm::EntityTrait;
 
-pub(super) use self::change::replied_in;
-pub(crate) use self::{
-    change::{change_all_in, change_in, note_closed_in},
-    texts::{announcement, language, noted},
+use self::texts::{Told, told};
+pub(crate) use self::texts::{announcement, language, noted};
+use super::{
+    facts::{Attributes, ConversationFact},
+    messages::{self, Author, Posting},
+    model,
+    state::{Event, Release, State, next},
+    store,
 };
+use crate::kernel::{Error, Result, Tx};
 
-/// How a conversation came to a person, or waits for one.
-#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
-pub(crate) struct Handoff {
-    /// Since when it waits, or waited.
-    requested_at: DateTime<Utc>,
-    /// Who wished for it.
-    reason: HandoffReason,
-    /// When an agent first wrote to the visitor after that; null while nobody has.
-    joined_at: Option<DateTime<Utc>>,
+/// Something happens to a conversation that is locked. Returns it as it is then.
+///
+/// `actor` is who did it, for the journal.
+pub(crate) async fn change_in(
+    tx: &mut Tx,
+    found: conversation::Model,
+    event: Event,
+    actor: Option<String>,
+) -> Result<conversation::Model> {
+    let id = found.id;
+    let mut changed = change_all_in(tx, vec![(found, event)], actor).await?;
+    changed.pop().ok_or_else(|| Error::internal(format!("{id} is changed and gone")))
 }
 
-/// Who attends a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// The assistant; where there is none, nobody until the visitor writes.
-    Assistant {
-        /// When the visitor was offered a person beside it.
-        offered_at: Option<DateTime<Utc>>,
-    },
-    /// Nobody yet.
-    Waiting {
-        /// When the wait began.
-        since: DateTime<Utc>,
-        /// Who wished for the person.
-        reason: HandoffReason,
-        /// Who gets it if they can: it was assigned to them while they were not there.
-        meant_for: Option<UserId>,
-    },
-    /// A person.
-    Person {
-        /// Who.
-        agent: UserId,
-        /// When it was given to them.
-        since: DateTime<Utc>,
-        /// The wait that led to it, if there was one.
-        handoff: Option<Handoff>,
-    },
-    /// Nobody: it is closed.
-    Closed {
-        /// Who had it, and since when.
-        agent: Option<(UserId, DateTime<Utc>)>,
-        /// How it had come to them.
-        handoff: Option<Handoff>,
-    },
+/// Something happens to several conversations of a site, which are locked. What their visitors are told is posted at once.
+pub(crate) async fn change_all_in(
+    tx: &mut Tx,
+    all: Vec<(conversation::Model, Event)>,
+    actor: Option<String>,
+) -> Result<Vec<conversation::Model>> {
+    let mut rows = Vec::with_capacity(all.len());
+    let mut told = vec![];
+    for (mut row, event) in all {
+        told.extend(write_in(tx, &mut row, event, actor.clone()).await?);
+        rows.push(row);
+    }
+    if !told.is_empty() {
+        // Closed ones are told nothing, so none of these is put off.
+        messages::post_all_in(tx, &told, &mut rows).await?;
+    }
+    Ok(rows)
 }
 
-/// What happens to a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// Somebody asks for a person.
-    Requested {
-        /// Who.
-        reason: HandoffReason,
-        /// When the visitor began to wait for an answer, where that was before.
-        since: Option<DateTime<Utc>>,
-    },
-    /// It goes to whoever is free, and the visitor waits.
-    Released(Release),
-    /// It is given to an agent: by themselves, by another one, or as the next who has room.
-    Given(UserId),
-    /// An agent writes to the visitor.
-    Replied(UserId),
-    /// The assistant takes over, because a wait has ended in this way, or an agent wants it to.
-    Resumed(QueueOutcome),
-    /// It is closed, for this reason if somebody said one.
-    Closed(Option<CloseReason>),
-    /// It is opened again.
-    Reopened {
-        /// By a member of the site; whether the agent who had it is there.
-        by_staff: Option<bool>,
-    },
-    /// The visitor is offered a person beside the assistant.
-    Offered,
+/// The same within the transaction that posts messages: the row is changed in place, and the visitor is told by them.
+pub(crate) async fn replied_in(
+    tx: &mut Tx,
+    row: &mut conversation::Model,
+    agent: UserId,
+    actor: Option<String>,
+) -> Result<()> {
+    let awaited = match State::of(row).unanswered_since() {
+        Some(since) => Some(since),
+        // Nobody wished for a person, and one writes for the first time: what was written first tells.
+        None if row.replied_at.is_none() => messages::first_asked(&tx.db(), row.id).await?,
+        None => None,
+    };
+    if awaited.is_some() {
+        (row.reply_awaited_at, row.replied_at) = (awaited, Some(tx.cx().clock.now()));
+        store::save_reply(&tx.db(), row).await?;
+    }
+    write_in(tx, row, Event::Replied(agent), actor).await.map(drop)
 }
 
-/// Why nobody has a conversation any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Release {
-    /// Its agent has been gone for a minute.
-    AgentGone,
-    /// The visitor asks for a person, and its agent is not there.
-    AgentNotThere,
-    /// An agent handed it to a department or to the queue.
-    Transferred(Option<DepartmentId>),
-    /// An agent took it from its assignee, or silenced the assistant.
-    Unassigned,
-    /// It was assigned to somebody who is not there.
-    MeantFor(UserId),
-}
-
-impl Release {
-    fn reason(self) -> HandoffReason {
-        match self {
-            Self::AgentGone => HandoffReason::AgentGone,
-            Self::AgentNotThere => HandoffReason::Visitor,
-            Self::Transferred(_) | Self::Unassigned | Self::MeantFor(_) => HandoffReason::Agent,
+/// Writes everything but the message, which it returns.
+async fn write_in(
+    tx: &mut Tx,
+    row: &mut conversation::Model,
+    event: Event,
+    actor: Option<String>,
+) -> Result<Option<Posting>> {
+    let now = tx.cx().clock.now();
+    let before = State::of(row);
+    let after = next(&before, event, now);
+    let department =
+        if let Event::Released(Release::Transferred(department)) = event { Some(department) } else { None };
+    if before == after && department.is_none_or(|department| department == row.department_id) {
+        return Ok(None);
+    }
+    let (site, id) = (row.site_id, row.id);
+    let earlier = store::attributes(tx, row).await?;
+    if row.attention == Attention::Waiting
+        && leave_in(tx, id).await?
+        && let Some(outcome) = outcome(event, &after)
+    {
+        (row.queue_outcome, row.queue_left_at) = (Some(outcome), Some(now));
+        tx.record_by(actor.clone(), site, id.0, &ConversationFact::QueueLeft { outcome })?;
+    }
+    after.put(row);
+    if let Some(department) = department {
+        row.department_id = department;
+    }
+    match event {
+        Event::Reopened { .. } => {
+            (row.opened_seq, row.closed_at) = (row.last_seq, None);
+            row.open_key = row.visitor_id.map(|visitor| model::open_key(visitor, row.assistant_id));
         }
+        Event::Closed(_) => (row.open_key, row.closed_at) = (None, Some(now)),
+        // An agent has read what was asked until now.
+        Event::Resumed(QueueOutcome::Assistant) if actor.is_some() => row.resumed_seq = row.last_seq,
+        Event::Requested { .. }
+        | Event::Released(_)
+        | Event::Given(_)
+        | Event::Replied(_)
+        | Event::Resumed(_)
+        | Event::Offered => {}
+    }
+    store::save_attention(&tx.db(), row).await?;
+    let later = Attributes { tags: earlier.tags.clone(), ..Attributes::of(row, vec![]) };
+    for fact in facts(&before, event, &after, earlier, later, actor.is_some()) {
+        tx.record_by(actor.clone(), site, id.0, &fact)?;
+    }
+    let Some(told) = told(&before, event, &after) else { return Ok(None) };
+    let name = if let Told::Joined(agent) = told { name(tx, agent).await? } else { String::new() };
+    let body = told.words(&language(tx, row).await?, &name);
+    let author = Author { kind: AuthorKind::System, id: None };
+    Ok(Some(Posting { actor, ..Posting::by(author, id, Audience::Everyone, body) }))
+}
+
+/// How a wait ended.
+fn outcome(event: Event, after: &State) -> Option<QueueOutcome> {
+    match (event, after) {
+        // It goes on, elsewhere.
+        (_, State::Waiting { .. }) => None,
+        (Event::Resumed(outcome), _) => Some(outcome),
+        (_, State::Person { .. }) => Some(QueueOutcome::Assigned),
+        (_, State::Closed { .. }) => Some(QueueOutcome::Closed),
+        (_, State::Assistant { .. }) => Some(QueueOutcome::Assistant),
     }
 }
 
-/// What becomes of a conversation. The same when the event changes nothing.
-pub(crate) fn next(state: &State, event: Event, now: DateTime<Utc>) -> State {
-    match (state, event) {
-        (State::Closed { agent, .. }, Event::Reopened { by_staff }) => reopened(*agent, by_staff, now),
-        // Who has a closed conversation is who gets it when it is opened again; nothing else happens to it before.
-        (State::Closed { agent: Some((had, _)), .. }, Event::Given(agent)) if *had == agent => state.clone(),
-        (State::Closed { handoff, .. }, Event::Given(agent)) => {
-            State::Closed { agent: Some((agent, now)), handoff: handoff.clone() }
+/// What there is to tell of a change, in order.
+fn facts(
+    state: &State,
+    event: Event,
+    next: &State,
+    before: Attributes,
+    after: Attributes,
+    by_somebody: bool,
+) -> Vec<ConversationFact> {
+    let spoke = matches!(state, State::Assistant { .. });
+    let silenced = spoke && !matches!(next, State::Assistant { .. } | State::Closed { .. });
+    let requested = |reason| ConversationFact::HumanRequested { reason, before: before.clone(), after: after.clone() };
+    let assigned = || ConversationFact::Assigned { before: before.clone(), after: after.clone() };
+    let mut facts = match event {
+        Event::Requested { reason, .. } => vec![requested(reason)],
+        Event::Released(release) => {
+            let reason = release.reason();
+            let first = match release {
+                Release::AgentGone => ConversationFact::AgentGone { before: before.clone(), after: after.clone() },
+                Release::Transferred(department) => {
+                    ConversationFact::Transferred { department, before: before.clone(), after: after.clone() }
+                }
+                Release::AgentNotThere | Release::Unassigned | Release::MeantFor(_) => assigned(),
+            };
+            let mut facts = vec![first];
+            facts.extend(matches!(next, State::Waiting { .. }).then(|| requested(reason)));
+            facts
         }
-        (State::Closed { handoff, .. }, Event::Released(Release::Unassigned)) => {
-            State::Closed { agent: None, handoff: handoff.clone() }
+        Event::Given(_) => vec![assigned()],
+        Event::Replied(_) if state.unanswered_since().is_some() => {
+            vec![ConversationFact::HumanJoined { before: before.clone(), after: after.clone() }]
         }
-        (State::Closed { .. }, _) | (_, Event::Reopened { .. }) => state.clone(),
-        (_, Event::Closed(_)) => State::Closed { agent: state.person(), handoff: state.handoff() },
-
-        (State::Assistant { .. }, Event::Requested { reason, since }) => {
-            let since = since.filter(|since| *since < now).unwrap_or(now);
-            State::Waiting { since, reason, meant_for: None }
-        }
-        // Nobody waits twice, and who has a person has what they ask for.
-        (State::Waiting { .. } | State::Person { .. }, Event::Requested { .. }) => state.clone(),
-
-        (_, Event::Released(release)) => State::Waiting {
-            since: state.unanswered_since().unwrap_or(now),
-            reason: release.reason(),
-            meant_for: if let Release::MeantFor(agent) = release { Some(agent) } else { None },
-        },
-
-        (State::Person { agent, .. }, Event::Given(to)) if *agent == to => state.clone(),
-        (_, Event::Given(agent)) => State::Person { agent, since: now, handoff: state.handoff() },
-
-        (State::Person { agent, since, handoff }, Event::Replied(_)) => {
-            State::Person { agent: *agent, since: *since, handoff: joined(handoff.clone(), now) }
-        }
-        (State::Assistant { .. } | State::Waiting { .. }, Event::Replied(agent)) => {
-            State::Person { agent, since: now, handoff: joined(state.handoff(), now) }
-        }
-
-        (State::Assistant { .. }, Event::Resumed(_)) => state.clone(),
-        (State::Waiting { .. } | State::Person { .. }, Event::Resumed(_)) => {
-            State::Assistant { offered_at: None }
-        }
-
-        (State::Assistant { offered_at: None }, Event::Offered) => State::Assistant { offered_at: Some(now) },
-        (State::Assistant { .. } | State::Waiting { .. } | State::Person { .. }, Event::Offered) => state.clone(),
-    }
-}
-
-/// Whoever had it gets it back: at once where a member of the site knows that they are there, else before others.
-fn reopened(
-    had: Option<(UserId, DateTime<Utc>)>,
-    by_staff: Option<bool>,
-    now: DateTime<Utc>,
-) -> State {
-    match (had, by_staff) {
-        (None, _) => State::Assistant { offered_at: None },
-        (Some((agent, _)), Some(true)) => State::Person { agent, since: now, handoff: None },
-        (Some((agent, _)), Some(false)) => {
-            State::Waiting { since: now, reason: HandoffReason::Agent, meant_for: Some(agent) }
-        }
-        // Whether it goes back to them is decided like for everybody who waits: they may be gone, or have no room.
-        (Some(_), None) => State::Waiting { since: now, reason: HandoffReason::Visitor, meant_for: None },
-    }
-}
-
-fn joined(handoff: Option<Handoff>, now: DateTime<Utc>) -> Option<Handoff> {
-    handoff.map(|handoff| Handoff { joined_at: handoff.joined_at.or(Some(now)), ..handoff })
-}
-
-impl State {
-    /// The value that a row holds.
-    pub(crate) fn of(row: &conversation::Model) -> Self {
-        let handoff = row.human_requested_at.map(|requested_at| Handoff {
-            requested_at,
-            reason: row.handoff_reason.unwrap_or(HandoffReason::Visitor),
-            joined_at: row.human_joined_at,
-        });
-        let agent = row.assignee_id.map(|agent| (agent, row.assigned_at.unwrap_or(row.created_at)));
-        match (row.attention, agent, handoff) {
-            (Attention::Waiting, agent, Some(Handoff { requested_at: since, reason, .. })) => {
-                Self::Waiting { since, reason, meant_for: agent.map(|(agent, _)| agent) }
+        Event::Replied(_) => vec![assigned()],
+        Event::Resumed(outcome) => {
+            let mut facts = vec![];
+            if state.unanswered_since().is_some() {
+                facts.push(ConversationFact::HumanRequestCancelled { before: before.clone(), after: after.clone() });
+            } else {
+                facts.push(assigned());
             }
-            (Attention::Person, Some((agent, since)), handoff) => Self::Person { agent, since, handoff },
-            (Attention::Closed, agent, handoff) => Self::Closed { agent, handoff },
-            // The last two are no values, and the database holds none of them.
-            (Attention::Assistant, ..) | (Attention::Waiting, _, None) | (Attention::Person, None, _) => {
-                Self::Assistant { offered_at: row.person_offered_at }
-            }
+            // What a person has seen is theirs; what nobody has seen yet is the assistant's now.
+            let answers_pending = outcome != QueueOutcome::Assistant || !by_somebody;
+            facts.push(ConversationFact::AssistantResumed { answers_pending });
+            facts
         }
-    }
-
-    /// Makes a row hold this value.
-    fn put(&self, row: &mut conversation::Model) {
-        let (attention, agent, assigned_at, handoff, offered_at) = match self.clone() {
-            Self::Assistant { offered_at } => (Attention::Assistant, None, None, None, offered_at),
-            Self::Waiting { since, reason, meant_for } => {
-                let handoff = Handoff { requested_at: since, reason, joined_at: None };
-                (Attention::Waiting, meant_for, None, Some(handoff), None)
-            }
-            Self::Person { agent, since, handoff } => (Attention::Person, Some(agent), Some(since), handoff, None),
-            Self::Closed { agent, handoff } => {
-                (Attention::Closed, agent.map(|it| it.0), agent.map(|it| it.1), handoff, None)
-            }
-        };
-        row.attention = attention;
-        row.status = if attention == Attention::Closed { Status::Closed } else { Status::Open };
-        row.assignee_id = agent;
-        row.assigned_at = assigned_at;
-        row.human_requested_at = handoff.as_ref().map(|handoff| handoff.requested_at);
-        row.handoff_reason = handoff.as_ref().map(|handoff| handoff.reason);
-        row.human_joined_at = handoff.and_then(|handoff| handoff.joined_at);
-        row.person_offered_at = offered_at;
-        if attention == Attention::Waiting {
-            row.queue_outcome = None;
-            row.queue_left_at = None;
+        Event::Closed(reason) => {
+            vec![ConversationFact::Closed { before: before.clone(), after: after.clone(), reason }]
         }
-    }
-
-    /// Whose it is, or is to be, and since when.
-    fn person(&self) -> Option<(UserId, DateTime<Utc>)> {
-        match self {
-            Self::Person { agent, since, .. } => Some((*agent, *since)),
-            Self::Closed { agent, .. } => *agent,
-            Self::Waiting { since, meant_for, .. } => meant_for.map(|agent| (agent, *since)),
-            Self::Assistant { .. } => None,
+        Event::Reopened { .. } => {
+            vec![ConversationFact::Reopened { before: before.clone(), after: after.clone() }]
         }
+        Event::Offered => vec![ConversationFact::PersonOffered],
+    };
+    if let (Event::Reopened { .. }, State::Waiting { reason, .. }) = (event, next) {
+        facts.push(requested(*reason));
     }
-
-    /// How it came to a person, or waits for one.
-    pub(crate) fn handoff(&self) -> Option<Handoff> {
-        match self {
-            Self::Waiting { since, reason, .. } => {
-                Some(Handoff { requested_at: *since, reason: *reason, joined_at: None })
-            }
-            Self::Person { handoff, .. } | Self::Closed { handoff, .. } => handoff.clone(),
-            Self::Assistant { .. } => None,
-        }
+    if silenced {
+        facts.push(ConversationFact::AssistantPaused);
     }
-
-    /// Since when the visitor has waited for a person to write; `None` where one has, and where they wait for nobody.
-    pub(crate) fn unanswered_since(&self) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Waiting { since, .. } => Some(*since),
-            Self::Person { handoff: Some(handoff), .. } if handoff.joined_at.is_none() => Some(handoff.requested_at),
-            Self::Person { .. } | Self::Assistant { .. } | Self::Closed { .. } => None,
-        }
-    }
+    facts
 }
 
-/// True while the assistant of a conversation may speak in it.
-pub(crate) fn assistant_speaks(conversation: &conversation::Model) -> bool {
-    conversation.attention == Attention::Assistant
+/// Ends a wait in the queue. False where nobody waits there, or not yet.
+async fn leave_in(tx: &Tx, id: ConversationId) -> Result<bool> {
+    Ok(queue_entry::Entity::delete_by_id(id).exec(&tx.db()).await?.rows_affected > 0)
 }
 
-/// True while a conversation is to be in the queue.
-pub(crate) fn waits(conversation: &conversation::Model) -> bool {
-    conversation.attention == Attention::Waiting
+/// Remembers that the visitors of these conversations were told that nobody is there.
+pub(crate) async fn note_closed_in(tx: &Tx, ids: &[ConversationId]) -> Result<()> {
+    store::set_outcome(&tx.db(), ids, QueueOutcome::SiteClosed, tx.cx().clock.now()).await
 }
 
-#[cfg(test)]
-mod tests;
+/// Somebody's name, as visitors read it.
+async fn name(tx: &Tx, agent: UserId) -> Result<String> {
+    let found = user::Entity::find_by_id(agent).one(&tx.db()).await?;
+    Ok(found.map(|user| user.name).unwrap_or_default())
+}

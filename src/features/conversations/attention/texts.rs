@@ -6,7 +6,7 @@ use ::entity::{
     ids::UserId,
 };
 
-use super::{Event, Release, State};
+use super::super::state::{Event, Release, State};
 use crate::{
     features::{assistants, visitors},
     kernel::{Result, Tx},
@@ -74,7 +74,7 @@ fn base(language: &str) -> &str {
 
 /// What a visitor is told of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     /// This person has it now.
     Joined(UserId),
     AgentGone,
@@ -85,7 +85,7 @@ pub(super) enum Told {
 
 impl Told {
     /// The words. `name` is that of the person who has it now.
-    pub(super) fn words(self, language: &str, name: &str) -> String {
+    pub(crate) fn words(self, language: &str, name: &str) -> String {
         match self {
             Self::Joined(_) => joined(language, name),
             Self::AgentGone => agent_gone(language).to_owned(),
@@ -98,7 +98,7 @@ impl Told {
 
 /// What a visitor is told of a change that they do not see by a message of the person or the assistant, and have not made
 /// themselves.
-pub(super) fn told(before: &State, event: Event, after: &State) -> Option<Told> {
+pub(crate) fn told(before: &State, event: Event, after: &State) -> Option<Told> {
     if before == after {
         return None;
     }

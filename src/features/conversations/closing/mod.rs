@@ -12,11 +12,7 @@ use ::entity::{
     ids::ConversationId,
 };
 
-use super::{
-    actions,
-    attention::{Event, change_in},
-    model, store as conversations,
-};
+use super::{attention::change_in, model, state::Event, store as conversations};
 use crate::{
     features::sites,
     kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, error::ErrorCode, text},
@@ -39,7 +35,7 @@ async fn close(
     };
     let mut tx = cx.begin().await?;
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-    if (reason.is_some() || note.is_some()) && !actions::sees_internals(&cx.actor, &found) {
+    if (reason.is_some() || note.is_some()) && !model::sees_internals(&cx.actor, &found) {
         let message = "Members of the site say why a conversation is closed; leave `reason` and `note` out.";
         return Err(Error::new(ErrorCode::Forbidden, message).at("input.reason"));
     }
@@ -79,7 +75,7 @@ async fn reopen(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     if found.status == Status::Open {
         return Err(Error::conflict(ErrorReason::ConversationOpen, "The conversation is open already."));
     }
-    let by_staff = match (actions::sees_internals(&cx.actor, &found), found.assignee_id) {
+    let by_staff = match (model::sees_internals(&cx.actor, &found), found.assignee_id) {
         (true, Some(agent)) => {
             let by_them = cx.actor.user() == Some(agent);
             Some(by_them || sites::is_there(&tx.db(), found.site_id, agent).await?)

@@ -9,7 +9,7 @@ use ::entity::{
     message::{self, AuthorKind},
 };
 
-use super::{facts::ConversationFact, model, store as conversations};
+use super::{facts::ConversationFact, messages, model, store as conversations};
 use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, error::ErrorCode, text};
 
 /// Most characters of a comment.
@@ -28,10 +28,10 @@ async fn rate(
         Some(comment) => Some(text::longer("input.comment", comment, COMMENT_MAX)?),
     };
     let mut tx = cx.begin().await?;
-    let (message, _) = conversations::find_message(&tx.db(), &reach, id).await?;
+    let (message, _) = messages::find_message(&tx.db(), &reach, id).await?;
     let conversation = conversations::find_for_update(&tx.db(), &reach, message.conversation_id).await?;
     // Again, now that nobody else can change it.
-    let (message, _) = conversations::find_message(&tx.db(), &reach, id).await?;
+    let (message, _) = messages::find_message(&tx.db(), &reach, id).await?;
     if !model::audiences(&cx.actor, &conversation).contains(&message.audience) {
         return Err(Error::not_found("message"));
     }

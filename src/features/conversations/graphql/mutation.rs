@@ -10,7 +10,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use uuid::Uuid;
 
 use super::{
-    super::{actions, handoff, receipts, store},
+    super::{details, handoff, posting, reading::receipts, starting, store},
     types::{Conversation, Message},
 };
 use crate::kernel::{Ctx, CtxExt, Permission, Result, journal};
@@ -282,8 +282,8 @@ impl ConversationsMutation {
         #[graphql(desc = "With whom to talk.")] input: StartConversationInput,
     ) -> Result<StartConversationPayload> {
         let cx = ctx.cx();
-        let start = actions::Start { assistant: input.assistant_id, title: input.title, client_id: input.client_id };
-        let (row, started) = actions::start(cx, start).await?;
+        let start = starting::Start { assistant: input.assistant_id, title: input.title, client_id: input.client_id };
+        let (row, started) = starting::start(cx, start).await?;
         Ok(StartConversationPayload { conversation: with_cursor(cx, row).await?, started })
     }
 
@@ -295,7 +295,7 @@ impl ConversationsMutation {
     ) -> Result<SendMessagePayload> {
         let cx = ctx.cx();
         let (id, client) = (input.conversation_id, input.client_id);
-        let row = actions::send(cx, id, &input.body, Audience::Everyone, vec![], client).await?;
+        let row = posting::send(cx, id, &input.body, Audience::Everyone, vec![], client).await?;
         Ok(SendMessagePayload { message: message(cx, row).await? })
     }
 
@@ -308,7 +308,7 @@ impl ConversationsMutation {
     ) -> Result<AddNotePayload> {
         let cx = ctx.cx();
         let (id, client) = (input.conversation_id, input.client_id);
-        let row = actions::send(cx, id, &input.body, Audience::Staff, input.mention_ids, client).await?;
+        let row = posting::send(cx, id, &input.body, Audience::Staff, input.mention_ids, client).await?;
         Ok(AddNotePayload { message: message(cx, row).await? })
     }
 
@@ -319,7 +319,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which message, and its new text.")] input: EditMessageInput,
     ) -> Result<EditMessagePayload> {
-        let row = actions::edit_message(ctx.cx(), input.message_id, &input.body).await?;
+        let row = posting::edit_message(ctx.cx(), input.message_id, &input.body).await?;
         Ok(EditMessagePayload { message: message(ctx.cx(), row).await? })
     }
 
@@ -330,7 +330,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which message.")] input: DeleteMessageInput,
     ) -> Result<DeleteMessagePayload> {
-        let row = actions::delete_message(ctx.cx(), input.message_id).await?;
+        let row = posting::delete_message(ctx.cx(), input.message_id).await?;
         Ok(DeleteMessagePayload { message: message(ctx.cx(), row).await? })
     }
 
@@ -340,7 +340,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which message and emoji.")] input: ReactionInput<of::AddReaction>,
     ) -> Result<ReactionPayload<of::AddReaction>> {
-        let row = actions::react(ctx.cx(), input.message_id, &input.emoji, true).await?;
+        let row = posting::react(ctx.cx(), input.message_id, &input.emoji, true).await?;
         Ok(ReactionPayload { of: PhantomData, message: message(ctx.cx(), row).await? })
     }
 
@@ -350,7 +350,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which message and emoji.")] input: ReactionInput<of::RemoveReaction>,
     ) -> Result<ReactionPayload<of::RemoveReaction>> {
-        let row = actions::react(ctx.cx(), input.message_id, &input.emoji, false).await?;
+        let row = posting::react(ctx.cx(), input.message_id, &input.emoji, false).await?;
         Ok(ReactionPayload { of: PhantomData, message: message(ctx.cx(), row).await? })
     }
 
@@ -381,7 +381,7 @@ impl ConversationsMutation {
         #[graphql(desc = "Where, and whether you type.")] input: SetTypingInput,
     ) -> Result<SetTypingPayload> {
         let preview = input.preview.as_deref();
-        actions::typing(ctx.cx(), input.conversation_id, input.is_typing, preview).await?;
+        posting::typing(ctx.cx(), input.conversation_id, input.is_typing, preview).await?;
         Ok(SetTypingPayload { conversation_id: input.conversation_id })
     }
 
@@ -391,7 +391,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation, which tags.")] input: TagConversationInput,
     ) -> Result<ConversationPayload<of::TagConversation>> {
-        Ok(payload(actions::tag(ctx.cx(), input.conversation_id, &input.add, &input.remove).await?))
+        Ok(payload(details::tag(ctx.cx(), input.conversation_id, &input.add, &input.remove).await?))
     }
 
     /// Gives a conversation a title.
@@ -400,7 +400,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation, which title.")] input: RenameConversationInput,
     ) -> Result<ConversationPayload<of::RenameConversation>> {
-        Ok(payload(actions::rename(ctx.cx(), input.conversation_id, input.title.as_deref()).await?))
+        Ok(payload(details::rename(ctx.cx(), input.conversation_id, input.title.as_deref()).await?))
     }
 
     /// Asks for a person: the assistant falls silent, the visitor is told so, and the conversation waits in the queue until
@@ -432,7 +432,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation.")] input: ConversationInput<of::PauseAssistant>,
     ) -> Result<ConversationPayload<of::PauseAssistant>> {
-        Ok(payload(actions::set_paused(ctx.cx(), input.conversation_id, true).await?))
+        Ok(payload(handoff::set_paused(ctx.cx(), input.conversation_id, true).await?))
     }
 
     /// Lets the assistant answer again, in place of the agent or the wait; it answers from the next message on. For members
@@ -442,7 +442,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation.")] input: ConversationInput<of::ResumeAssistant>,
     ) -> Result<ConversationPayload<of::ResumeAssistant>> {
-        Ok(payload(actions::set_paused(ctx.cx(), input.conversation_id, false).await?))
+        Ok(payload(handoff::set_paused(ctx.cx(), input.conversation_id, false).await?))
     }
 
     /// Deletes a conversation with everything in it, for good: a customer their own, an admin any of the site.
@@ -451,7 +451,7 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation.")] input: ConversationInput<of::DeleteConversation>,
     ) -> Result<DeleteConversationPayload> {
-        Ok(DeleteConversationPayload { conversation_id: actions::delete(ctx.cx(), input.conversation_id).await? })
+        Ok(DeleteConversationPayload { conversation_id: details::delete(ctx.cx(), input.conversation_id).await? })
     }
 }
 

@@ -10,7 +10,7 @@ use exact_index::text::fold;
 use futures_util::FutureExt;
 
 use super::{
-    super::{model, store},
+    super::{model, reading::inbox, store},
     types::{Agent, Conversation},
 };
 use crate::{
@@ -79,7 +79,7 @@ pub(crate) enum TagMatch {
 
 impl ConversationFilter {
     /// Checks the conditions.
-    pub(crate) fn check(self, reader: &Actor) -> Result<store::Filter> {
+    pub(crate) fn check(self, reader: &Actor) -> Result<inbox::Filter> {
         if self.assignee_id.is_some() && self.unassigned == Some(true) {
             return Err(Error::bad_input(
                 "filter.unassigned",
@@ -111,7 +111,7 @@ impl ConversationFilter {
             let message = format!("`{field}` must be after the moment from which the filter looks.");
             return Err(Error::bad_input(*field, ErrorReason::InvalidCombination, message));
         }
-        Ok(store::Filter {
+        Ok(inbox::Filter {
             status: self.status,
             assignee: self.assignee_id,
             unassigned: self.unassigned == Some(true),
@@ -179,16 +179,16 @@ impl ConversationsQuery {
         let reach = sites::reach_in(cx, Permission::ConversationsWork, site_id)?;
         let paging = Paging::new(first, after, last, before)?;
         let filter = filter.unwrap_or_default().check(&cx.actor)?;
-        let page = store::list(&cx.db(), &reach, Some(site_id), &filter, &paging).await?;
+        let page = inbox::list(&cx.db(), &reach, Some(site_id), &filter, &paging).await?;
         let ids = page.rows.iter().map(|row| row.conversation.id).collect();
-        let matched = store::matching(&cx.db(), ids, &filter.words).await?;
+        let matched = inbox::matching(&cx.db(), ids, &filter.words).await?;
         let counter = cx.clone();
         let count = move || {
             let (cx, reach, filter) = (counter.clone(), reach.clone(), filter.clone());
-            async move { store::count(&cx.db(), &reach, Some(site_id), &filter).await }.boxed()
+            async move { inbox::count(&cx.db(), &reach, Some(site_id), &filter).await }.boxed()
         };
         Ok(page.connect(
-            |row| store::place(&row.conversation),
+            |row| inbox::place(&row.conversation),
             move |row| Conversation {
                 matched: matched.get(&row.conversation.id).cloned().map(Box::new),
                 cursor: None,
@@ -216,7 +216,7 @@ impl ConversationsQuery {
             return Err(Error::bad_input("filters", ErrorReason::TooLong, message));
         }
         let filters = filters.into_iter().map(|filter| filter.check(&cx.actor)).collect::<Result<Vec<_>>>()?;
-        store::counts(&cx.db(), &reach, site_id, &filters).await
+        inbox::counts(&cx.db(), &reach, site_id, &filters).await
     }
 
     /// The place of a site's newest event. Ask for it before you read an inbox, then subscribe with
@@ -246,12 +246,12 @@ impl ConversationsQuery {
         let cx = ctx.cx();
         let reach = cx.reach(Permission::ConversationsRead)?;
         let paging = Paging::new(first, after, last, before)?;
-        let page = store::list_own(&cx.db(), &reach, assistant_id, &paging).await?;
+        let page = inbox::list_own(&cx.db(), &reach, assistant_id, &paging).await?;
         let counter = cx.clone();
         let count = move || {
             let (cx, reach) = (counter.clone(), reach.clone());
-            async move { store::count_own(&cx.db(), &reach, assistant_id).await }.boxed()
+            async move { inbox::count_own(&cx.db(), &reach, assistant_id).await }.boxed()
         };
-        Ok(page.connect(store::place, Conversation::from, count))
+        Ok(page.connect(inbox::place, Conversation::from, count))
     }
 }

@@ -13,9 +13,10 @@ use futures_util::{Stream, StreamExt, future::Either};
 
 use super::{
     super::{
-        actions,
         facts::{Attributes, ConversationFact},
-        model, store, viewing,
+        messages, model,
+        reading::{inbox, viewing},
+        store,
     },
     query::ConversationFilter,
     types::{Conversation, Message},
@@ -262,7 +263,7 @@ pub(crate) async fn rows_of(
     conversation: &conversation::Model,
     ids: Vec<MessageId>,
 ) -> Result<HashMap<MessageId, message::Model>> {
-    store::messages_by_ids(&cx.db(), conversation.id, ids).await
+    messages::messages_by_ids(&cx.db(), conversation.id, ids).await
 }
 
 /// Which message a fact is about, if it is about one that the audience may see.
@@ -299,7 +300,7 @@ pub(crate) fn message_change(fact: &ConversationFact, audiences: &[Audience]) ->
 }
 
 /// How the conversations of a batch of lines moved in a filtered inbox.
-async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<Vec<InboxEntry>> {
+async fn entries_of(cx: &Ctx, filter: &inbox::Filter, lines: &[Line]) -> Result<Vec<InboxEntry>> {
     let facts: Vec<(Cursor, ConversationId, ConversationFact)> = lines
         .iter()
         .filter_map(|line| Some((line.cursor(), ConversationId(line.subject), ConversationFact::read(line)?)))
@@ -346,17 +347,17 @@ async fn entries_of(cx: &Ctx, filter: &store::Filter, lines: &[Line]) -> Result<
 }
 
 /// Is a conversation in the inbox at the moment?
-async fn shows(cx: &Ctx, filter: &store::Filter, id: ConversationId) -> Result<bool> {
+async fn shows(cx: &Ctx, filter: &inbox::Filter, id: ConversationId) -> Result<bool> {
     let reach = cx.reach(Permission::ConversationsWork)?;
     let row = store::by_ids(&cx.db(), &reach, vec![id]).await?.remove(&id);
     // In a conversation of their own members are customers, who do not learn who reads along.
-    let Some(row) = row.filter(|row| actions::sees_internals(&cx.actor, row)) else { return Ok(false) };
+    let Some(row) = row.filter(|row| model::sees_internals(&cx.actor, row)) else { return Ok(false) };
     let tags = if !filter.tags.is_empty() { store::tags(&cx.db(), vec![id]).await? } else { HashMap::new() };
     Ok(matches(filter, &Attributes::of(&row, tags.into_values().next().unwrap_or_default())))
 }
 
 /// Does a conversation with these attributes belong into the inbox?
-fn matches(filter: &store::Filter, attributes: &Attributes) -> bool {
+fn matches(filter: &inbox::Filter, attributes: &Attributes) -> bool {
     filter.status.is_none_or(|status| status == attributes.status)
         && filter.assignee.is_none_or(|assignee| Some(assignee) == attributes.assignee)
         && (!filter.unassigned || attributes.assignee.is_none())

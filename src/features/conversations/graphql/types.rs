@@ -15,17 +15,17 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        actions,
         answer::Offer,
-        attention::{Handoff, State},
         closing::graphql::{Closing, ClosingsKey},
         feedback::graphql::{AnswerFeedback, FeedbackKey},
         handoff,
         mentions::graphql::MentionedKey,
-        model,
+        messages, model,
         model::Citation,
+        reading::{self, viewing},
         satisfaction::graphql::ConversationRating,
-        store, viewing,
+        state::{Handoff, State},
+        store,
     },
     answer::AssistantAnswer,
     viewers::Viewer,
@@ -203,17 +203,13 @@ impl Conversation {
     /// visitor what agents and assistants wrote.
     async fn unread_count(&self, ctx: &Context<'_>) -> i32 {
         let cx = ctx.cx();
-        if actions::sees_internals(&cx.actor, &self.row) {
-            self.row.unread_by_staff
-        } else {
-            self.row.unread_by_visitor
-        }
+        if model::sees_internals(&cx.actor, &self.row) { self.row.unread_by_staff } else { self.row.unread_by_visitor }
     }
 
     /// Its tags, sorted. Members of the site only; empty for others.
     async fn tags(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
         let cx = ctx.cx();
-        if !actions::sees_internals(&cx.actor, &self.row) {
+        if !model::sees_internals(&cx.actor, &self.row) {
             return Ok(vec![]);
         }
         Ok(cx.load(TagsKey(self.row.id)).await?.unwrap_or_default())
@@ -223,7 +219,7 @@ impl Conversation {
     /// only; empty for others.
     async fn viewers(&self, ctx: &Context<'_>) -> Vec<Viewer> {
         let cx = ctx.cx();
-        if !actions::sees_internals(&cx.actor, &self.row) {
+        if !model::sees_internals(&cx.actor, &self.row) {
             return vec![];
         }
         viewing::viewers(cx, self.row.id).into_iter().map(Viewer::from).collect()
@@ -264,13 +260,13 @@ impl Conversation {
         };
         let audiences = model::audiences(&cx.actor, &self.row);
         let page = match around {
-            Some(id) => store::messages_around(&cx.db(), self.row.id, audiences, id, paging.limit).await?,
-            None => store::messages(&cx.db(), self.row.id, audiences, &paging).await?,
+            Some(id) => messages::messages_around(&cx.db(), self.row.id, audiences, id, paging.limit).await?,
+            None => messages::messages(&cx.db(), self.row.id, audiences, &paging).await?,
         };
         let (counter, id) = (cx.clone(), self.row.id);
         let count = move || {
             let cx = counter.clone();
-            async move { store::count_messages(&cx.db(), id, audiences).await }.boxed()
+            async move { messages::count_messages(&cx.db(), id, audiences).await }.boxed()
         };
         let conversation = self.row.clone();
         Ok(page.connect(
@@ -299,7 +295,7 @@ impl Conversation {
     /// Why it was closed, and to whom it was given then. Members of the site only; null while open, and for others.
     async fn closing(&self, ctx: &Context<'_>) -> Result<Option<Closing>> {
         let cx = ctx.cx();
-        if self.row.status == Status::Open || !actions::sees_internals(&cx.actor, &self.row) {
+        if self.row.status == Status::Open || !model::sees_internals(&cx.actor, &self.row) {
             return Ok(None);
         }
         let closings = cx.load(ClosingsKey(self.row.id)).await?.unwrap_or_default();
@@ -419,7 +415,7 @@ impl Message {
 
     /// The run that wrote it, for an assistant's message.
     async fn run_id(&self) -> Option<RunId> {
-        actions::run_of(&self.row)
+        self.row.run_id
     }
 
     /// The answer was stopped half-way; what is here is what had been written.
@@ -479,10 +475,10 @@ impl Message {
     /// What it said before it was edited or deleted, oldest first. Members of the site only; empty for others.
     async fn revisions(&self, ctx: &Context<'_>) -> Result<Vec<MessageRevision>> {
         let cx = ctx.cx();
-        if !actions::sees_internals(&cx.actor, &self.conversation) {
+        if !model::sees_internals(&cx.actor, &self.conversation) {
             return Ok(vec![]);
         }
-        let rows = store::revisions(&cx.db(), self.row.id).await?;
+        let rows = messages::revisions(&cx.db(), self.row.id).await?;
         Ok(rows.into_iter().map(|row| MessageRevision { body: row.body, replaced_at: row.replaced_at }).collect())
     }
 
@@ -620,7 +616,7 @@ impl Loader<ParticipantsKey> for Batch {
     type Value = Vec<participant::Model>;
     type Error = Error;
     async fn load(&self, keys: &[ParticipantsKey]) -> Result<HashMap<ParticipantsKey, Vec<participant::Model>>> {
-        let found = store::participants(&self.0.db(), keys.iter().map(|key| key.0).collect()).await?;
+        let found = reading::participants(&self.0.db(), keys.iter().map(|key| key.0).collect()).await?;
         Ok(found.into_iter().map(|(id, rows)| (ParticipantsKey(id), rows)).collect())
     }
 }
@@ -629,7 +625,7 @@ impl Loader<ReactionsKey> for Batch {
     type Value = Vec<reaction::Model>;
     type Error = Error;
     async fn load(&self, keys: &[ReactionsKey]) -> Result<HashMap<ReactionsKey, Vec<reaction::Model>>> {
-        let found = store::reactions(&self.0.db(), keys.iter().map(|key| key.0).collect()).await?;
+        let found = messages::reactions(&self.0.db(), keys.iter().map(|key| key.0).collect()).await?;
         Ok(found.into_iter().map(|(id, rows)| (ReactionsKey(id), rows)).collect())
     }
 }
@@ -653,7 +649,7 @@ pub(crate) async fn node(cx: &Ctx, id: ConversationId) -> Result<Option<Conversa
 /// A message that the caller may see, for `node(id:)`.
 pub(crate) async fn message_node(cx: &Ctx, id: MessageId) -> Result<Option<Message>> {
     let Ok(reach) = cx.reach(Permission::ConversationsRead) else { return Ok(None) };
-    match store::find_message(&cx.db(), &reach, id).await {
+    match messages::find_message(&cx.db(), &reach, id).await {
         Ok((row, conversation)) => {
             let visible = model::audiences(&cx.actor, &conversation).contains(&row.audience);
             Ok(visible.then_some(Message { row, conversation }))

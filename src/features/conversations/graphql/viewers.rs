@@ -5,7 +5,7 @@ use async_graphql::{ComplexObject, Context, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
-    super::viewing,
+    super::reading::viewing,
     types::{Agent, AgentKey},
 };
 use crate::kernel::{CtxExt, Result};

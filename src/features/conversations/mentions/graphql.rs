@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ::entity::{
     ids::{MessageId, SiteId, UserId},
-    mention,
+    mention, message,
 };
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject, Subscription, Union, dataloader::Loader};
 use async_stream::try_stream;
@@ -12,9 +12,12 @@ use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::{
-    super::graphql::{
-        subscription::{Gap, gap},
-        types::{Agent, Conversation, Message},
+    super::{
+        graphql::{
+            subscription::{Gap, gap},
+            types::{Agent, Conversation, Message},
+        },
+        model, store as conversations,
     },
     facts::MentionFact,
     store::{self, Wanted},
@@ -224,7 +227,7 @@ impl MentionsSubscription {
 
 /// Mentions with their notes; without those whose note is gone.
 async fn shown(cx: &Ctx, rows: Vec<mention::Model>) -> Result<Vec<Mention>> {
-    let notes = super::notes(cx, &rows).await?;
+    let notes = notes(cx, &rows).await?;
     let with_note = |row: mention::Model| Some(Mention { note: notes.get(&row.message_id)?.clone(), row });
     Ok(rows.into_iter().filter_map(with_note).collect())
 }
@@ -253,4 +256,23 @@ async fn changes(cx: &Ctx, user: UserId, lines: &[Line]) -> Result<Vec<MentionCh
         Some(MentionChanged { cursor, change, mention })
     };
     Ok(facts.into_iter().filter_map(changed).collect())
+}
+
+/// The notes of mentions, as far as the caller may see them.
+async fn notes(cx: &Ctx, rows: &[mention::Model]) -> Result<HashMap<MessageId, Message>> {
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let reach = cx.reach(Permission::ConversationsWork)?;
+    let messages = store::messages(&cx.db(), rows.iter().map(|row| row.message_id).collect()).await?;
+    let mut ids: Vec<_> = rows.iter().map(|row| row.conversation_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let conversations = conversations::by_ids(&cx.db(), &reach, ids).await?;
+    let note = |row: message::Model| {
+        let conversation = conversations.get(&row.conversation_id)?;
+        let visible = model::audiences(&cx.actor, conversation).contains(&row.audience);
+        visible.then(|| (row.id, Message { row, conversation: conversation.clone() }))
+    };
+    Ok(messages.into_iter().filter_map(note).collect())
 }

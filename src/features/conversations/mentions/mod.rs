@@ -7,8 +7,6 @@ mod facts;
 pub(crate) mod graphql;
 mod store;
 
-use std::collections::HashMap;
-
 use ::entity::{
     conversation,
     ids::{MessageId, UserId},
@@ -16,7 +14,6 @@ use ::entity::{
 };
 
 use self::facts::MentionFact;
-use super::{graphql::types::Message, model, store as conversations};
 use crate::{
     features::{accounts, sites},
     kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx},
@@ -110,23 +107,4 @@ async fn mark_read(cx: &Ctx, ids: Vec<MessageId>) -> Result<Vec<mention::Model>>
         tx.commit().await?;
     }
     Ok(rows)
-}
-
-/// The notes of mentions, as far as the caller may see them.
-async fn notes(cx: &Ctx, rows: &[mention::Model]) -> Result<HashMap<MessageId, Message>> {
-    if rows.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let reach = cx.reach(Permission::ConversationsWork)?;
-    let messages = store::messages(&cx.db(), rows.iter().map(|row| row.message_id).collect()).await?;
-    let mut ids: Vec<_> = rows.iter().map(|row| row.conversation_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let conversations = conversations::by_ids(&cx.db(), &reach, ids).await?;
-    let note = |row: message::Model| {
-        let conversation = conversations.get(&row.conversation_id)?;
-        let visible = model::audiences(&cx.actor, conversation).contains(&row.audience);
-        visible.then(|| (row.id, Message { row, conversation: conversation.clone() }))
-    };
-    Ok(messages.into_iter().filter_map(note).collect())
 }

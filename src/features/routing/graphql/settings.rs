@@ -19,7 +19,6 @@ use crate::{
     features::conversations::{
         self,
         graphql::types::{Agent, AgentKey},
-        model,
     },
     kernel::{CtxExt, Permission, Result},
 };
@@ -178,7 +177,7 @@ impl RoutingQuery {
         let cx = ctx.cx();
         let reach = cx.reach(Permission::ConversationsRead)?;
         let found = conversations::find(&cx.db(), &reach, conversation_id).await?;
-        model::may(&cx.actor, Permission::ConversationsWork, &found)?;
+        conversations::may(&cx.actor, Permission::ConversationsWork, &found)?;
         store::decision(&cx.db(), conversation_id, number).await?.map(|row| RoutingDecision::of(&row)).transpose()
     }
 }

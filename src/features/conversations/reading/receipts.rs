@@ -3,7 +3,7 @@
 use ::entity::{conversation, ids::ConversationId, message::AuthorKind, participant};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
 
-use super::{facts::ConversationFact, model, store};
+use super::super::{facts::ConversationFact, messages, model, store};
 use crate::{
     kernel::{Ctx, Error, ErrorReason, Permission, Result},
     ports::db::for_update,
@@ -11,7 +11,7 @@ use crate::{
 
 /// Moves the caller's receipts: `seq` messages have arrived and, if `read`, were read. A receipt that is further
 /// already stays where it is. Reading implies delivery.
-pub(super) async fn acknowledge(cx: &Ctx, id: ConversationId, seq: i64, read: bool) -> Result<conversation::Model> {
+pub(crate) async fn acknowledge(cx: &Ctx, id: ConversationId, seq: i64, read: bool) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
@@ -65,12 +65,12 @@ async fn count_unread(
     let mut row = found.clone().into_active_model();
     match kind {
         AuthorKind::Agent => {
-            let left = store::unread(&tx.db(), found.id, read_seq, &[AuthorKind::Visitor]).await?;
+            let left = messages::unread(&tx.db(), found.id, read_seq, &[AuthorKind::Visitor]).await?;
             row.unread_by_staff = Set(left.min(found.unread_by_staff));
         }
         AuthorKind::Visitor => {
             let by = [AuthorKind::Agent, AuthorKind::Assistant];
-            let left = store::unread(&tx.db(), found.id, read_seq, &by).await?;
+            let left = messages::unread(&tx.db(), found.id, read_seq, &by).await?;
             row.unread_by_visitor = Set(left.min(found.unread_by_visitor));
         }
         AuthorKind::Assistant | AuthorKind::System => return Ok(found),

@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::model;
+use super::super::model;
 use crate::{
     kernel::Ctx,
     ports::bus::{Heard, Listener, MemoryBus, Topic},
@@ -209,7 +209,7 @@ pub(crate) fn viewers(cx: &Ctx, conversation: ConversationId) -> Vec<Viewer> {
 }
 
 /// Tells that a member of the site types in a conversation, or has stopped.
-pub(super) fn types(cx: &Ctx, conversation: ConversationId, user: UserId, is_typing: bool) {
+pub(crate) fn types(cx: &Ctx, conversation: ConversationId, user: UserId, is_typing: bool) {
     let (views, now) = (cx.shared.get::<Views>(), cx.clock.now());
     if views.is_news(conversation, user, is_typing, now) {
         views.typed(conversation, user, is_typing, now);
@@ -275,15 +275,15 @@ impl Drop for Viewing {
 }
 
 /// The conversations of a site whose viewers change from now on.
-pub(super) struct Changes(Listener);
+pub(crate) struct Changes(Listener);
 
 impl Changes {
-    pub(super) fn of(cx: &Ctx, site: SiteId) -> Self {
+    pub(crate) fn of(cx: &Ctx, site: SiteId) -> Self {
         Self(cx.shared.get::<Views>().changes.listen(&[Topic::Passing(site.0)]))
     }
 
     /// The next one. Cancel-safe.
-    pub(super) async fn next(&mut self) -> ConversationId {
+    pub(crate) async fn next(&mut self) -> ConversationId {
         loop {
             if let Heard::Passed(id) = self.0.next().await
                 && let Ok(id) = Uuid::from_slice(&id)

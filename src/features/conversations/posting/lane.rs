@@ -11,87 +11,27 @@ use std::{
 
 use ::entity::{
     conversation,
-    ids::{ConversationId, MessageId, RunId, SiteId, UserId},
+    ids::{ConversationId, SiteId, UserId},
     message::{self, Audience, AuthorKind},
 };
-use exact_index::text::fold;
-use sea_orm::{ActiveValue::Set, EntityTrait};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{
-    answer::Verdict,
-    attention, closing,
-    facts::ConversationFact,
-    mentions,
-    model::{self, Citation},
-    store,
+use super::super::{
+    attention, closing, mentions,
+    messages::{self, Posting},
+    model, store,
 };
-use crate::kernel::{Ctx, Error, Result, Tx, error::ErrorCode, text};
+use crate::kernel::{Ctx, Error, Result, Tx, error::ErrorCode};
 
 /// Most messages of one transaction.
 const BATCH: usize = 256;
 
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Author {
-    /// In which role.
-    pub kind: AuthorKind,
-    /// Visitor, user or assistant.
-    pub id: Option<Uuid>,
-}
-
-/// A message to be posted; checked, but not yet numbered.
-#[derive(Clone, Debug)]
-pub struct Posting {
-    /// Where.
-    pub conversation: ConversationId,
-    /// Who speaks.
-    pub author: Author,
-    /// To whom.
-    pub audience: Audience,
-    /// Markdown.
-    pub body: String,
-    /// Who is mentioned in it, for a note; checked, sorted, each once.
-    pub mentions: Vec<UserId>,
-    /// The sender's own id of it.
-    pub client_id: Option<Uuid>,
-    /// The run that wrote it.
-    pub run: Option<RunId>,
-    /// Its sources.
-    pub citations: Vec<Citation>,
-    /// What it is, for an assistant's answer.
-    pub verdict: Option<Verdict>,
-    /// It was stopped half-way.
-    pub interrupted: bool,
-    /// Who did it, for the journal.
-    pub actor: Option<String>,
-}
-
-impl Posting {
-    /// A message of somebody, without anything that only some have.
-    pub fn by(author: Author, conversation: ConversationId, audience: Audience, body: String) -> Self {
-        Self {
-            conversation,
-            author,
-            audience,
-            body,
-            mentions: vec![],
-            client_id: None,
-            run: None,
-            citations: vec![],
-            verdict: None,
-            interrupted: false,
-            actor: None,
-        }
-    }
-}
-
 /// A message that is there.
-pub(super) struct Posted {
-    pub(super) message: message::Model,
+pub(crate) struct Posted {
+    pub(crate) message: message::Model,
     /// False when it had been sent before with the same client id.
-    pub(super) is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 type Answer = oneshot::Sender<Result<Posted>>;
@@ -101,7 +41,7 @@ type Answer = oneshot::Sender<Result<Posted>>;
 struct Lanes(Mutex<HashMap<SiteId, Vec<(Posting, Answer)>>>);
 
 /// Posts a message, together with what others post to the site at the same moment.
-pub(super) async fn post(cx: &Ctx, site: SiteId, posting: Posting) -> Result<Posted> {
+pub(crate) async fn post(cx: &Ctx, site: SiteId, posting: Posting) -> Result<Posted> {
     let lanes = cx.shared.get::<Lanes>();
     let (answer, answered) = oneshot::channel();
     let idle = {
@@ -221,58 +161,12 @@ pub(crate) async fn post_in(tx: &mut Tx, site: SiteId, posting: &Posting) -> Res
     }
 }
 
-/// Posts a message of the server itself to each of these conversations, which are locked and open.
-pub(crate) async fn tell_all_in(
-    tx: &mut Tx,
-    site: SiteId,
-    mut rows: Vec<conversation::Model>,
-    words: Vec<String>,
-) -> Result<()> {
-    let server = Author { kind: AuthorKind::System, id: None };
-    let told = rows.iter().zip(words).map(|(row, body)| Posting::by(server, row.id, Audience::Everyone, body));
-    let told: Vec<Posting> = told.collect();
-    post_all_in(tx, site, &told, &mut rows).await
-}
-
-/// Posts messages of the server itself to conversations that are locked and open, and moves on what their rows copy.
-pub(super) async fn post_all_in(
-    tx: &mut Tx,
-    site: SiteId,
-    postings: &[Posting],
-    rows: &mut [conversation::Model],
-) -> Result<()> {
-    let mut conversations = rows.iter().map(|row| (row.id, row.clone())).collect();
-    // Posting a visitor's message can open a conversation, which tells: boxed, since a future cannot hold itself.
-    for outcome in Box::pin(write_among(tx, site, postings, Closed::Later, &mut conversations)).await? {
-        if let Outcome::Done(result) = outcome {
-            result?;
-        }
-    }
-    for row in rows {
-        if let Some(now) = conversations.remove(&row.id) {
-            *row = now;
-        }
-    }
-    Ok(())
-}
-
 async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Closed) -> Result<Vec<Outcome>> {
     let mut ids: Vec<ConversationId> = postings.iter().map(|posting| posting.conversation).collect();
     ids.sort();
     ids.dedup();
     let mut conversations = store::lock_all(&tx.db(), site, ids, store::Busy::Wait).await?;
-    write_among(tx, site, postings, closed, &mut conversations).await
-}
-
-async fn write_among(
-    tx: &mut Tx,
-    site: SiteId,
-    postings: &[Posting],
-    closed: Closed,
-    conversations: &mut HashMap<ConversationId, conversation::Model>,
-) -> Result<Vec<Outcome>> {
     let mut sent = sent_before(tx, site, postings).await?;
-    let now = tx.cx().clock.now();
     let mut rows = Vec::with_capacity(postings.len());
     let mut mentioned = Vec::new();
     let mut changed: Vec<ConversationId> = Vec::new();
@@ -282,7 +176,7 @@ async fn write_among(
             outcomes.push(Outcome::Done(Err(Error::not_found("conversation"))));
             continue;
         };
-        let hash = model::content_hash(conversation, posting);
+        let hash = messages::content_hash(conversation, posting);
         let key = posting.client_id.map(|client| (posting.author.id, client));
         if let Some(earlier) = key.and_then(|key| sent.get(&key)) {
             let same = earlier.content_hash.as_deref() == Some(hash.as_slice());
@@ -304,23 +198,11 @@ async fn write_among(
                 continue;
             }
         }
-        let message = number(conversation, posting, hash, tx.cx().id(MessageId), now);
+        let message = messages::number_in(tx, conversation, posting, hash)?;
         if !changed.contains(&conversation.id) {
             changed.push(conversation.id);
         }
-        let (actor, subject) = (posting.actor.clone(), conversation.id.0);
-        tx.record_by(
-            actor.clone(),
-            site,
-            subject,
-            &ConversationFact::MessagePosted {
-                message: message.id,
-                seq: message.seq,
-                author: message.author_kind,
-                author_id: message.author_id,
-                audience: message.audience,
-            },
-        )?;
+        let actor = posting.actor.clone();
         mentioned.extend(mentions::record_in(tx, &message, &posting.mentions, actor.as_ref())?);
         if posting.author.kind == AuthorKind::Agent && posting.audience == Audience::Everyone {
             let agent = posting.author.id.map(UserId).ok_or_else(|| Error::internal("an agent who is nobody"))?;
@@ -329,15 +211,13 @@ async fn write_among(
         if let Some(key) = key {
             sent.insert(key, message.clone());
         }
-        rows.push(message.clone().into_row());
+        rows.push(message.clone());
         outcomes.push(Outcome::Done(Ok(Box::new(Posted { message, is_new: true }))));
     }
     if !rows.is_empty() {
-        message::Entity::insert_many(rows).exec_without_returning(&tx.db()).await?;
-        mentions::insert_in(tx, mentioned).await?;
         let heads: Vec<&conversation::Model> = changed.iter().filter_map(|id| conversations.get(id)).collect();
-        let database = tx.cx().database.clone();
-        store::write_heads(&database, &tx.db(), &heads).await?;
+        messages::insert_in(tx, rows, &heads).await?;
+        mentions::insert_in(tx, mentioned).await?;
     }
     Ok(outcomes)
 }
@@ -349,85 +229,6 @@ async fn sent_before(
 ) -> Result<HashMap<(Option<Uuid>, Uuid), message::Model>> {
     let (authors, clients): (Vec<_>, Vec<_>) =
         postings.iter().filter_map(|posting| Some((posting.author.id?, posting.client_id?))).unzip();
-    let found = store::sent_before(&tx.db(), site, authors, clients).await?;
+    let found = messages::sent_before(&tx.db(), site, authors, clients).await?;
     Ok(found.into_iter().filter_map(|row| Some(((row.author_id, row.client_id?), row))).collect())
-}
-
-/// Gives the message its number and moves what the conversation's row copies of it.
-fn number(
-    conversation: &mut conversation::Model,
-    posting: &Posting,
-    hash: Vec<u8>,
-    id: MessageId,
-    now: chrono::DateTime<chrono::Utc>,
-) -> message::Model {
-    conversation.last_seq += 1;
-    // What the server itself tells is no word of anybody: an inbox goes on showing what was said before.
-    if posting.audience == Audience::Everyone && posting.author.kind != AuthorKind::System {
-        conversation.last_message_id = Some(id);
-        conversation.last_message_author = Some(posting.author.kind);
-        conversation.last_message_preview = Some(text::first(&posting.body, model::PREVIEW).to_owned());
-        conversation.last_activity = now.timestamp_micros();
-        match posting.author.kind {
-            AuthorKind::Visitor => conversation.unread_by_staff += 1,
-            AuthorKind::Agent | AuthorKind::Assistant => conversation.unread_by_visitor += 1,
-            AuthorKind::System => {}
-        }
-        if conversation.description.is_none() && posting.author.kind != AuthorKind::Assistant {
-            conversation.description = Some(text::first(&posting.body, model::DESCRIPTION).to_owned());
-        }
-    }
-    message::Model {
-        id,
-        site_id: conversation.site_id,
-        conversation_id: conversation.id,
-        seq: conversation.last_seq,
-        author_kind: posting.author.kind,
-        author_id: posting.author.id,
-        audience: posting.audience,
-        body: posting.body.clone(),
-        folded: fold(&posting.body),
-        client_id: posting.client_id,
-        content_hash: posting.client_id.map(|_| hash),
-        run_id: posting.run,
-        citations: (!posting.citations.is_empty())
-            .then(|| serde_json::to_value(&posting.citations).unwrap_or_default()),
-        action: posting.verdict.map(|verdict| verdict.action),
-        confidence: posting.verdict.map(|verdict| verdict.confidence),
-        interrupted: posting.interrupted,
-        created_at: now,
-        edited_at: None,
-        deleted_at: None,
-    }
-}
-
-/// A whole row to insert.
-trait IntoRow {
-    fn into_row(self) -> message::ActiveModel;
-}
-
-impl IntoRow for message::Model {
-    fn into_row(self) -> message::ActiveModel {
-        message::ActiveModel {
-            id: Set(self.id),
-            site_id: Set(self.site_id),
-            conversation_id: Set(self.conversation_id),
-            seq: Set(self.seq),
-            author_kind: Set(self.author_kind),
-            author_id: Set(self.author_id),
-            audience: Set(self.audience),
-            body: Set(self.body),
-            folded: Set(self.folded),
-            client_id: Set(self.client_id),
-            content_hash: Set(self.content_hash),
-            run_id: Set(self.run_id),
-            citations: Set(self.citations),
-            action: Set(self.action),
-            confidence: Set(self.confidence),
-            interrupted: Set(self.interrupted),
-            created_at: Set(self.created_at),
-            edited_at: Set(self.edited_at),
-            deleted_at: Set(self.deleted_at),
-        }
-    }
 }

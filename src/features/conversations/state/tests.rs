@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::features::conversations::actions::blank_at;
+use crate::features::conversations::model::blank_at;
 
 fn agent() -> impl Strategy<Value = UserId> {
     (1_u128..4).prop_map(|number| UserId(Uuid::from_u128(number)))

@@ -1,0 +1,114 @@
+//! Starting a conversation, or finding the one that goes on.
+
+use ::entity::{
+    conversation::{self, Attention, Status},
+    ids::{AssistantId, ConversationId, UserId},
+};
+use chrono::{DateTime, Utc};
+use exact_index::text::fold;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use uuid::Uuid;
+
+use super::{
+    facts::{Attributes, ConversationFact},
+    model, posting, store,
+};
+use crate::{
+    features::{accounts, assistants, sites, visitors},
+    kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, quotas, secret, text},
+};
+
+/// What a conversation is started with.
+pub(crate) struct Start {
+    pub(crate) assistant: Option<AssistantId>,
+    pub(crate) title: Option<String>,
+    pub(crate) client_id: Option<Uuid>,
+}
+
+/// Starts a conversation, or finds the one that goes on. True when it is new.
+pub(crate) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model, bool)> {
+    let reach = cx.reach(Permission::ConversationsWrite)?;
+    let title = text::maybe_line("input.title", start.title.as_deref(), model::TITLE_MAX)?;
+    let mut fresh = model::blank(cx);
+    let mut pays = None;
+    fresh.title_folded = title.as_deref().map(fold).unwrap_or_default();
+    fresh.title = title;
+    if let Some((site, visitor)) = reach.visitor() {
+        // Who is with a person, or waits for one, goes on there, also when its assistant was switched off meanwhile.
+        let attended = store::lookup_attended(&cx.db(), site, visitor, start.assistant).await?;
+        if let Some(found) = attended {
+            return Ok((found, false));
+        }
+        let about = visitors::lookup(&cx.db(), visitor).await?;
+        sites::offered::check_pre_chat(&cx.db(), site, about.as_ref()).await?;
+        let assistant = assistants::for_visitor(cx, site, start.assistant).await?;
+        fresh.site_id = site;
+        fresh.visitor_id = Some(visitor);
+        fresh.assistant_id = assistant;
+        fresh.open_key = Some(model::open_key(visitor, assistant));
+    } else {
+        let user = cx.actor.user().ok_or_else(Error::unauthenticated)?;
+        let id = start.assistant.ok_or_else(|| {
+            Error::bad_input(
+                "input.assistantId",
+                ErrorReason::InvalidCombination,
+                "Say with which assistant: `assistantId`.",
+            )
+        })?;
+        let assistant = assistants::for_customer(cx, id).await?;
+        // Nobody pays for an assistant of their own.
+        pays = (assistant.charges_credit && assistant.owner_id != Some(user)).then_some(user);
+        fresh.site_id = assistant.site_id;
+        fresh.customer_id = Some(user);
+        fresh.assistant_id = Some(assistant.id);
+        if let Some(client) = start.client_id {
+            // A repetition meets the same primary key.
+            fresh.id = ConversationId(secret::id(&[b"conversation", user.0.as_bytes(), client.as_bytes()]));
+        }
+    }
+    begin(cx, &reach, fresh, pays).await
+}
+
+/// Inserts the conversation, for a credit where somebody pays; when the database says that it exists, finds it.
+async fn begin(
+    cx: &Ctx,
+    reach: &Reach,
+    fresh: conversation::Model,
+    pays: Option<UserId>,
+) -> Result<(conversation::Model, bool)> {
+    if let Some(found) = existing(cx, reach, &fresh).await? {
+        return Ok((found, false));
+    }
+    let quotas = [quotas::CONVERSATIONS_OF_GUEST, quotas::CONVERSATIONS_FROM_ADDRESS, quotas::CONVERSATIONS_TO_SITE];
+    let expenses = posting::guests(cx, fresh.site_id, quotas);
+    quotas::spend(cx, &expenses).await?;
+    let mut tx = cx.begin().await?;
+    if let Some(visitor) = fresh.visitor_id {
+        visitors::ensure_in(&mut tx, fresh.site_id, visitor).await?;
+    }
+    let after = Attributes::of(&fresh, vec![]);
+    match fresh.clone().into_active_model().reset_all().insert(&tx.db()).await.map_err(Error::from) {
+        Ok(inserted) => {
+            if let Some(user) = pays {
+                accounts::credits::spend_in(&mut tx, user).await?;
+            }
+            tx.record(inserted.site_id, inserted.id.0, &ConversationFact::Started { after })?;
+            tx.commit().await?;
+            Ok((inserted, true))
+        }
+        Err(error) if error.unique_violation() => {
+            drop(tx);
+            let found = existing(cx, reach, &fresh).await?.ok_or(error)?;
+            quotas::give_back(cx, &expenses).await?;
+            Ok((found, false))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn existing(cx: &Ctx, reach: &Reach, fresh: &conversation::Model) -> Result<Option<conversation::Model>> {
+    match &fresh.open_key {
+        Some(key) => store::lookup_open(&cx.db(), key).await,
+        None => store::lookup(&cx.db(), reach, fresh.id).await,
+    }
+}
