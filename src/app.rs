@@ -7,7 +7,7 @@ use crate::{
     features::{
         agents,
         answers::{self, AnswerQuestion, OfferPerson, SummarizeHandoff},
-        conversations,
+        conversations::{self, CloseIdle},
         evaluation::RunEvaluation,
         knowledge::{self, CheckIndex, FillVectors, ImportArticles, IndexArticle, RebuildIndex},
         questions::{self, EmbedQuestion},
@@ -151,7 +151,8 @@ impl App {
                 .with::<ImportArticles>()
                 .with::<RunEvaluation>()
                 .with::<EndEmergency>()
-                .with::<TrimJournals>(),
+                .with::<TrimJournals>()
+                .with::<CloseIdle>(),
             readers: vec![routing::reader(), answers::reader(), questions::reader()],
         };
         if let Err(error) = epochs::check(&app.cx()).await {
@@ -201,6 +202,7 @@ impl App {
     pub async fn order_upkeep(&self) -> Result<()> {
         let mut tx = self.cx().begin().await?;
         tx.enqueue(&TrimJournals::default()).await?;
+        tx.enqueue(&CloseIdle::default()).await?;
         tx.enqueue(&CheckIndex::default()).await?;
         tx.commit().await?;
         Ok(())

@@ -41,6 +41,8 @@ pub struct Config {
     pub workers: usize,
     /// `YANIT_JOURNAL_DAYS`: how long missed events can be replayed.
     pub journal_days: u32,
+    /// `YANIT_IDLE_HOURS`: after how long a conversation ends in which nobody owes an answer.
+    pub idle_hours: u32,
     /// `YANIT_GRAPHIQL`: serve GraphiQL at `GET /graphql`.
     pub graphiql: bool,
     /// `YANIT_INTROSPECTION`: answer introspection queries.
@@ -186,6 +188,7 @@ impl Default for Config {
             database_pool: 10,
             workers: 256,
             journal_days: 30,
+            idle_hours: 24,
             graphiql: true,
             introspection: true,
             trusted_proxies: Networks::default(),
@@ -408,6 +411,7 @@ impl Config {
             ("YANIT_DATABASE_POOL", self.database_pool as usize, 2, 1_000),
             ("YANIT_WORKERS", self.workers, 1, 1_000),
             ("YANIT_JOURNAL_DAYS", self.journal_days as usize, 1, 3_650),
+            ("YANIT_IDLE_HOURS", self.idle_hours as usize, 1, 8_760),
             ("YANIT_EMBEDDER_BATCH", self.embedder_batch, 1, 256),
             ("YANIT_EMBEDDER_CONCURRENCY", self.embedder_concurrency, 1, 64),
             ("YANIT_MAX_BODY_BYTES", self.max_body_bytes, 1_024, 1 << 30),

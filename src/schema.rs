@@ -28,7 +28,7 @@ use crate::{
         },
         answers::{
             AnswersMutation, AnswersQuery, AnswersSubscription, DraftsMutation, DraftsQuery, ProvidersSubscription,
-            RunCursor,
+            RunCursor, SendingMutation,
         },
         assistants::{AssistantsMutation, AssistantsQuery},
         calendars::{CalendarsMutation, CalendarsQuery},
@@ -80,7 +80,14 @@ struct Query(PeopleQuery, KnowledgeQuery, TalkQuery, StaffQuery, FrontQuery, Hel
 #[derive(MergedObject, Default)]
 struct PeopleMutation(AccountsMutation, SitesMutation, VisitorsMutation, UpkeepMutation);
 #[derive(MergedObject, Default)]
-struct TalkMutation(AssistantsMutation, ConversationsMutation, ClosingMutation, AnswersMutation, DraftsMutation);
+struct TalkMutation(
+    AssistantsMutation,
+    SendingMutation,
+    ConversationsMutation,
+    ClosingMutation,
+    AnswersMutation,
+    DraftsMutation,
+);
 #[derive(MergedObject, Default)]
 struct StaffMutation(
     AgentsMutation,

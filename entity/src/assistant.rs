@@ -38,6 +38,8 @@ pub struct Model {
     pub language: String,
     #[sea_orm(column_type = "Text")]
     pub welcome_text: String,
+    /// What a widget offers to ask.
+    pub suggested_questions: Questions,
     /// Below this confidence (0 to 1) it abstains; null takes what was measured for its provider.
     pub confidence_threshold: Option<f64>,
     /// How long a short message waits for the next one before it is answered, in milliseconds.
@@ -52,6 +54,10 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     pub deleted_at: Option<DateTimeUtc>,
 }
+
+/// Questions, in the order in which they are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Questions(pub Vec<String>);
 
 /// Providers to ask one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]

@@ -192,6 +192,11 @@ pub fn first(value: &str, max: usize) -> &str {
     &value[..end]
 }
 
+/// A number with the digits that it was written with: `0.7` and not `0.699999988079071`.
+pub fn decimal(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -341,11 +341,11 @@ async fn an_inbox_tells_what_enters_changes_and_leaves_its_filter() {
 async fn typing_passes_with_the_name_and_is_not_kept() {
     let app = TestApp::start().await;
     let site = app.site("acme").await;
-    let agent = app.agent(&site, "Ada").await;
+    let (agent, other) = (app.agent(&site, "Ada").await, app.agent(&site, "Banu").await);
     let visitor = app.visitor(&site).await;
     let conversation = app.conversation(&visitor).await;
     let follow = "subscription T($c: ID!) { conversationEvents(conversationId: $c) { __typename ... on TypingChanged { authorName isTyping preview } } }";
-    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&other.token)).await;
     ws.subscribe("t", follow, json!({ "c": conversation })).await;
     let typing = "mutation T($i: SetTypingInput!) { setTyping(input: $i) { conversationId } }";
     let input = json!({ "i": { "conversationId": conversation, "isTyping": true, "preview": "Let me l" } });

@@ -47,6 +47,7 @@ mod evaluate;
 mod evaluation;
 mod feedback;
 mod fixture;
+mod front_ends;
 mod handoff;
 mod holidays;
 mod hostile_connections;

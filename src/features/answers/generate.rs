@@ -24,7 +24,7 @@ use crate::{
         knowledge::{self, Decision, RetrieveOptions, Retrieved, Source, language::Language},
         routing, sites, visitors,
     },
-    kernel::{Ctx, Result},
+    kernel::{Ctx, Result, text},
     ports::ai::{Finish, Piece, Reply},
 };
 
@@ -42,7 +42,7 @@ pub(super) struct Prepared {
     /// What it is made from.
     pub(super) sources: Vec<Citation>,
     /// The language of what the server itself says.
-    language: &'static str,
+    pub(super) language: &'static str,
     confidence: f64,
     /// What the server says: always, or where no model answers.
     quoted: Said,
@@ -87,6 +87,34 @@ pub(super) struct Written {
 
 /// Finds sources and prepares the answer; nothing is written yet.
 pub(super) async fn prepare(
+    cx: &Ctx,
+    purpose: Purpose,
+    run: Option<RunId>,
+    assistant: &assistant::Model,
+    conversation: &conversation::Model,
+    history: &[message::Model],
+) -> Result<(Prepared, Reply)> {
+    let (mut prepared, reply) = Box::pin(find(cx, purpose, run, assistant, conversation, history)).await?;
+    let Prepared { sources, quoted, .. } = &mut prepared;
+    in_characters(cx, sources.iter_mut().chain(&mut quoted.citations).collect()).await?;
+    Ok((prepared, reply))
+}
+
+/// Passages are known by bytes; whoever shows a quote counts characters.
+async fn in_characters(cx: &Ctx, citations: Vec<&mut Citation>) -> Result<()> {
+    let bodies = knowledge::bodies(&cx.db(), citations.iter().map(|it| (it.article, it.version))).await?;
+    for citation in citations {
+        let Some(body) = bodies.get(&(citation.article, citation.version)) else { continue };
+        let characters = |byte: i32| {
+            let before = usize::try_from(byte).ok().and_then(|byte| body.get(..byte)).unwrap_or_default();
+            i32::try_from(before.chars().count()).unwrap_or(i32::MAX)
+        };
+        (citation.start, citation.end) = (characters(citation.start), characters(citation.end));
+    }
+    Ok(())
+}
+
+async fn find(
     cx: &Ctx,
     purpose: Purpose,
     run: Option<RunId>,
@@ -338,7 +366,7 @@ pub(super) async fn masks(
 fn extractive(assistant: &assistant::Model, found: &Retrieved, setting: Setting) -> (Said, f64) {
     let Setting { language: spoken, for_agent, has_staff } = setting;
     let extract = knowledge::extract(found);
-    let confidence = f64::from(extract.confidence);
+    let confidence = text::decimal(extract.confidence);
     let decision = match assistant.confidence_threshold {
         _ if for_agent && extract.text.is_empty() => Decision::Abstain,
         None if for_agent && extract.decision == Decision::Suggest => Decision::Answer,
@@ -395,7 +423,7 @@ fn numbered<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<Citation> 
         quote: source.text.clone(),
         start: source.start_byte,
         end: source.end_byte,
-        score: f64::from(source.score),
+        score: text::decimal(source.score),
     };
     (1..).zip(sources).map(citation).collect()
 }

@@ -28,6 +28,7 @@ use crate::{
     features::{
         assistants::{self, Account},
         conversations::{self, Author, Event, Passing, Posting, change_in},
+        sites,
     },
     kernel::{
         Ctx, Error, Permission, Result, Tx,
@@ -127,7 +128,10 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
         generate::prepare(cx, purpose, Some(id), &assistant, &conversation, &history).await?;
     // Listens before the run shows as running: who stops it from then on is heard.
     let mut hints = heads::listen(cx, run.site_id, &[Topic::Subject(subject(&run))]).await?;
-    let Some(mut run) = begin(cx, lease, id, &prepared).await? else { return Ok(()) };
+    // Nobody takes it for a person: that is said before it says anything.
+    let is_first = run.requested_by.is_none() && history.iter().all(|it| it.author_kind != AuthorKind::Assistant);
+    let introduction = if is_first { Some(introduction(cx, &assistant, prepared.language).await?) } else { None };
+    let Some(mut run) = begin(cx, lease, id, &prepared, introduction).await? else { return Ok(()) };
     let mut writing = Writing::begin(cx, id, run.attempt);
     let end = loop {
         if let Some(end) = write(cx, &run, &mut prepared, &mut reply, &writing, &mut hints).await {
@@ -136,7 +140,7 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
         // What was written were the model's thoughts: whoever watches begins anew.
         prepared.withdrawn();
         drop(writing);
-        let anew = begin(cx, lease, id, &prepared).await?;
+        let anew = begin(cx, lease, id, &prepared, None).await?;
         let is_wanted = anew.is_some();
         run = anew.unwrap_or(run);
         writing = Writing::begin(cx, id, run.attempt);
@@ -181,8 +185,17 @@ async fn usable(
 }
 
 /// Marks the run as running and tells of its sources. `None` when it was ended meanwhile, or another worker writes it.
-async fn begin(cx: &Ctx, lease: &Lease, id: RunId, prepared: &Prepared) -> Result<Option<run::Model>> {
+async fn begin(
+    cx: &Ctx,
+    lease: &Lease,
+    id: RunId,
+    prepared: &Prepared,
+    introduction: Option<&'static str>,
+) -> Result<Option<run::Model>> {
     let mut tx = cx.begin().await?;
+    if let Some(words) = introduction {
+        introduce(&mut tx, id, words).await?;
+    }
     let run = store::find_for_update(&tx.db(), id).await?;
     if !matches!(run.status, RunStatus::Queued | RunStatus::Running) || !lease.confirm(&tx).await? {
         return Ok(None);
@@ -203,6 +216,28 @@ async fn begin(cx: &Ctx, lease: &Lease, id: RunId, prepared: &Prepared) -> Resul
     }
     tx.commit().await?;
     Ok(Some(run))
+}
+
+/// What an assistant says of itself; that a person can be asked for only where there is one.
+async fn introduction(cx: &Ctx, assistant: &assistant::Model, language: &str) -> Result<&'static str> {
+    let has_staff =
+        assistant.owner_id.is_none() && sites::offered::features(&cx.db(), assistant.site_id).await?.live_chat;
+    Ok(assistants::disclosure(language, has_staff))
+}
+
+/// Says once in a conversation that an assistant answers. Its own words or these: who was told is not told again.
+async fn introduce(tx: &mut Tx, id: RunId, words: &str) -> Result<()> {
+    let run = store::find(&tx.db(), id).await?;
+    let reach = tx.cx().reach(Permission::ConversationsRead)?;
+    let conversation = conversations::find_for_update(&tx.db(), &reach, run.conversation_id).await?;
+    if !conversations::assistant_speaks(&conversation)
+        || conversations::has_spoken(&tx.db(), conversation.id, run.assistant_id).await?
+    {
+        return Ok(());
+    }
+    let server = Author { kind: AuthorKind::System, id: Some(run.assistant_id.0) };
+    let posting = Posting::by(server, conversation.id, Audience::Everyone, words.to_owned());
+    conversations::post_in(tx, run.site_id, &posting).await.map(drop)
 }
 
 /// Streams the pieces until they end or the run is no longer wanted; `None` where what was written does not count and the

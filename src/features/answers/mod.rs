@@ -30,11 +30,12 @@ mod summary;
 mod texts;
 mod trial;
 mod turn;
+mod waiting;
 
 pub(crate) use article::write_article;
 pub(crate) use asked::{Asked, asked, asked_by_answer, finished_run};
 pub use drafts::graphql::{DraftsMutation, DraftsQuery};
-pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription, ProvidersSubscription};
+pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription, ProvidersSubscription, SendingMutation};
 pub(crate) use graphql::{Run, RunCursor, node};
 pub use job::AnswerQuestion;
 pub use offer::OfferPerson;

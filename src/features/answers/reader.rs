@@ -128,7 +128,8 @@ async fn is_due(tx: &Tx, id: ConversationId, question_seq: i64) -> Result<bool> 
     Ok(store::restarts(&tx.db(), id, since).await? >= RESTARTS)
 }
 
-async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
+/// Begins a run for a visitor's message, unless one answers it already or its assistant is to be silent.
+pub(super) async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(conversation) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(()) };
     let Some(assistant) = conversation.assistant_id else { return Ok(()) };

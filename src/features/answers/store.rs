@@ -85,6 +85,20 @@ pub(super) async fn running(db: &Db<'_>, conversation: ConversationId) -> Result
         .await?)
 }
 
+/// The run that answers a message: of those that were begun for it or for what was said after it, the first that was not
+/// given up for a later one.
+pub(super) async fn answering(db: &Db<'_>, conversation: ConversationId, seq: i64) -> Result<Option<run::Model>> {
+    let runs = run::Entity::find()
+        .filter(run::Column::ConversationId.eq(conversation))
+        .filter(run::Column::QuestionSeq.gte(seq))
+        .filter(run::Column::RequestedBy.is_null())
+        .order_by_asc(run::Column::QuestionSeq)
+        .all(db)
+        .await?;
+    let going_on = runs.iter().find(|run| run.status != RunStatus::Cancelled).or(runs.first());
+    Ok(going_on.cloned())
+}
+
 /// A run that is to be written.
 pub(super) struct Queued {
     pub(super) site: SiteId,

@@ -1,7 +1,7 @@
 //! Every write on assistants, one function each.
 
 use ::entity::{
-    assistant::{self, Fallback, Fallbacks},
+    assistant::{self, Fallback, Fallbacks, Questions},
     ids::{AssistantId, SiteId, UserId},
 };
 use uuid::Uuid;
@@ -99,6 +99,7 @@ fn made(cx: &Ctx, id: AssistantId, site: SiteId, owner: Option<UserId>, new: New
         max_tokens: new.max_tokens,
         language: new.language,
         welcome_text: new.welcome_text,
+        suggested_questions: Questions(new.suggested_questions),
         confidence_threshold: new.confidence_threshold,
         debounce_ms: new.debounce_ms,
         enabled: new.enabled,

@@ -40,7 +40,7 @@ pub(crate) use self::{
     facts::ProviderFact,
     failure::ProviderFailure,
     graphql::{ProfileKey, node},
-    model::New,
+    model::{New, disclosure},
     watch::{Trouble, failing},
 };
 pub use self::{
@@ -63,6 +63,12 @@ pub(crate) async fn for_visitor(cx: &Ctx, site: SiteId, wanted: Option<Assistant
     let enabled = store::lookup_enabled(&cx.db(), site, id).await?.ok_or_else(|| Error::not_found("assistant"))?;
     model::is_on(enabled)?;
     Ok(Some(id))
+}
+
+/// What visitors see of the assistant that a site's widget talks to; `None` when none is on.
+pub(crate) async fn on_widget(cx: &Ctx, site: SiteId) -> Result<Option<AssistantProfile>> {
+    let Some(id) = store::lookup_first(&cx.db(), site).await? else { return Ok(None) };
+    cx.load(ProfileKey(id)).await
 }
 
 /// The assistant a customer wants to talk to: their own, or one that a site has opened to customers.

@@ -21,6 +21,10 @@ const LONGEST_DEBOUNCE_MS: i32 = 10_000;
 const NAME_MAX: usize = 100;
 const INSTRUCTIONS_MAX: usize = 10_000;
 const WELCOME_MAX: usize = 1_000;
+/// Most questions that a widget offers.
+const MOST_SUGGESTIONS: usize = 6;
+/// Most characters of one of them.
+const SUGGESTION_MAX: usize = 200;
 const MODEL_MAX: usize = 100;
 const URL_MAX: usize = 500;
 const MOST_TOKENS: i32 = 8192;
@@ -69,6 +73,7 @@ pub(crate) struct New {
     pub(crate) max_tokens: i32,
     pub(crate) language: String,
     pub(crate) welcome_text: String,
+    pub(crate) suggested_questions: Vec<String>,
     pub(crate) confidence_threshold: Option<f64>,
     pub(crate) debounce_ms: i32,
     pub(crate) enabled: bool,
@@ -91,6 +96,7 @@ impl Default for New {
             max_tokens: MAX_TOKENS,
             language: LANGUAGE.to_owned(),
             welcome_text: String::new(),
+            suggested_questions: vec![],
             confidence_threshold: None,
             debounce_ms: DEBOUNCE_MS,
             enabled: true,
@@ -114,6 +120,7 @@ pub(super) struct Changes {
     pub(super) max_tokens: MaybeUndefined<i32>,
     pub(super) language: MaybeUndefined<String>,
     pub(super) welcome_text: MaybeUndefined<String>,
+    pub(super) suggested_questions: MaybeUndefined<Vec<String>>,
     pub(super) confidence_threshold: MaybeUndefined<f64>,
     pub(super) debounce_ms: MaybeUndefined<i32>,
     pub(super) enabled: MaybeUndefined<bool>,
@@ -170,10 +177,21 @@ impl New {
                 "The built-in answerer never fails, so nobody is asked after it; give an empty list of `fallbacks`.";
             return Err(Error::bad_input("input.fallbacks", ErrorReason::InvalidCombination, what));
         }
+        let questions = self.suggested_questions;
+        if questions.len() > MOST_SUGGESTIONS {
+            let what = format!(
+                "`input.suggestedQuestions` has {} questions; at most {MOST_SUGGESTIONS} are allowed.",
+                questions.len()
+            );
+            return Err(Error::bad_input("input.suggestedQuestions", ErrorReason::TooLong, what));
+        }
+        let question = |words: &String| text::line("input.suggestedQuestions", words, SUGGESTION_MAX);
+        let suggested_questions = questions.iter().map(question).collect::<Result<_>>()?;
         let fallbacks = self.fallbacks.into_iter().map(|fallback| fallback.check(owner)).collect::<Result<_>>()?;
         Ok(Self {
             base_url,
             fallbacks,
+            suggested_questions,
             name: text::line("input.name", &self.name, NAME_MAX)?,
             instructions: text::longer("input.instructions", &self.instructions, INSTRUCTIONS_MAX)?,
             model: text::maybe_line("input.model", self.model.as_deref(), MODEL_MAX)?,
@@ -197,6 +215,7 @@ impl New {
             max_tokens: row.max_tokens,
             language: row.language.clone(),
             welcome_text: row.welcome_text.clone(),
+            suggested_questions: row.suggested_questions.0.clone(),
             confidence_threshold: row.confidence_threshold,
             debounce_ms: row.debounce_ms,
             enabled: row.enabled,
@@ -227,6 +246,11 @@ impl New {
             max_tokens: pick(changes.max_tokens, self.max_tokens, default.max_tokens),
             language: pick(changes.language, self.language, String::new()),
             welcome_text: pick(changes.welcome_text, self.welcome_text, default.welcome_text),
+            suggested_questions: pick(
+                changes.suggested_questions,
+                self.suggested_questions,
+                default.suggested_questions,
+            ),
             confidence_threshold: pick(
                 changes.confidence_threshold.map_value(Some),
                 self.confidence_threshold,
@@ -253,6 +277,7 @@ impl New {
             ("maxTokens", self.max_tokens != other.max_tokens),
             ("language", self.language != other.language),
             ("welcomeText", self.welcome_text != other.welcome_text),
+            ("suggestedQuestions", self.suggested_questions != other.suggested_questions),
             ("confidenceThreshold", self.confidence_threshold != other.confidence_threshold),
             ("debounceMs", self.debounce_ms != other.debounce_ms),
             ("enabled", self.enabled != other.enabled),
@@ -275,6 +300,7 @@ impl New {
             max_tokens: self.max_tokens,
             language: self.language,
             welcome_text: self.welcome_text,
+            suggested_questions: assistant::Questions(self.suggested_questions),
             confidence_threshold: self.confidence_threshold,
             debounce_ms: self.debounce_ms,
             enabled: self.enabled,
@@ -295,6 +321,23 @@ fn pick<T>(new: MaybeUndefined<T>, now: T, default: T) -> T {
 
 fn out_of_range(field: &'static str, what: &str) -> Error {
     Error::bad_input(field, ErrorReason::OutOfRange, format!("`{field}` must be {what}."))
+}
+
+/// What an assistant says of itself in a language of this product, else in English; that a person can be asked for only
+/// where there is one.
+pub(crate) fn disclosure(language: &str, has_staff: bool) -> &'static str {
+    match (language.split('-').next(), has_staff) {
+        (Some("tr"), true) => {
+            "Size bir yapay zekâ asistanı cevap veriyor, insan değil. Dilediğinizde bir temsilci isteyebilirsiniz."
+        }
+        (Some("tr"), false) => "Size bir yapay zekâ asistanı cevap veriyor, insan değil.",
+        (Some("de"), true) => {
+            "Hier antwortet ein KI-Assistent, kein Mensch. Sie können jederzeit nach einer Person fragen."
+        }
+        (Some("de"), false) => "Hier antwortet ein KI-Assistent, kein Mensch.",
+        (_, true) => "An AI assistant answers here, not a human. You can ask for a person at any time.",
+        (_, false) => "An AI assistant answers here, not a human.",
+    }
 }
 
 /// An assistant that is switched off starts nothing.

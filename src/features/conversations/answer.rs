@@ -19,7 +19,7 @@ pub struct Verdict {
 pub(crate) enum Offer {
     /// To wait for an agent: `requestHuman`.
     WaitForAgent,
-    /// To leave the question as a ticket, which is answered by e-mail.
+    /// To leave the question, which is answered by e-mail: `leaveMessage` with the conversation.
     OpenTicket,
     /// To leave a message that is answered later: `leaveMessage`.
     LeaveMessage,

@@ -30,6 +30,14 @@ pub(crate) struct Attributes {
     pub(crate) outcome: Option<QueueOutcome>,
     #[serde(default)]
     pub(crate) customer: Option<UserId>,
+    /// Something stands in it; before, no inbox shows it.
+    #[serde(default = "is_said")]
+    pub(crate) said: bool,
+}
+
+/// What earlier facts mean, which do not say it.
+fn is_said() -> bool {
+    true
 }
 
 impl Attributes {
@@ -44,6 +52,7 @@ impl Attributes {
             department: conversation.department_id,
             outcome: conversation.queue_outcome,
             customer: conversation.customer_id,
+            said: conversation.last_seq > 0,
         }
     }
 

@@ -48,7 +48,7 @@ mod store;
 
 pub use self::{
     answer::Verdict,
-    closing::graphql::ClosingMutation,
+    closing::{CloseIdle, graphql::ClosingMutation},
     feedback::graphql::{FeedbackMutation, FeedbackQuery},
     graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription},
     mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscription},
@@ -62,11 +62,14 @@ pub(crate) use self::{
     facts::{Attributes, ConversationFact},
     handoff::offer as offer_person,
     live::{Passing, pass, read as passing},
-    messages::{answered_twice, history, last_written, message, place_of, replies, tell_all_in, unanswered},
-    model::{MESSAGE_MAX, audiences, blank, may, mismatch},
-    posting::{insert_answer, post_in},
+    messages::{
+        answered_twice, has_spoken, history, last_written, message, place_of, replies, tell_all_in, unanswered,
+    },
+    model::{MESSAGE_MAX, audiences, blank, may, mismatch, sees_internals},
+    posting::{insert_answer, post_in, send},
     reading::viewing::{Viewer, Viewing},
     reading::{count_waiting, had_another, names_of, of_assignee, open_by_assignee, reply_times, talking},
+    starting::{Start, start},
     state::{Event, Release, State, assistant_speaks, waits},
     store::{Busy, find, find_for_update, lock_all, lookup, tags},
 };

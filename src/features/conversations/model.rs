@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ::entity::{
-    conversation::{self, Status},
-    ids::{ArticleId, AssistantId, ChunkId, VisitorId},
+    conversation::{self, Attention, Status},
+    ids::{ArticleId, AssistantId, ChunkId, ConversationId, VisitorId},
     message::{self, Audience, AuthorKind},
 };
 use async_graphql::SimpleObject;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use understanding::{Kind, understand};
 use uuid::Uuid;
 
-use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, text};
+use crate::kernel::{Actor, Ctx, Error, ErrorReason, Permission, Result, text};
 
 /// Most characters of a message.
 pub(crate) const MESSAGE_MAX: usize = 10_000;
@@ -49,7 +49,7 @@ pub struct Citation {
     pub slug: String,
     /// The quoted words, exactly as they stand in that version.
     pub quote: String,
-    /// Where the quote begins in the version's Markdown: UTF-8 bytes.
+    /// Where the quote begins in the version's Markdown: Unicode characters, as everywhere.
     pub start: i32,
     /// Where it ends.
     pub end: i32,
@@ -208,7 +208,7 @@ pub(crate) fn may_post(status: Status, author: AuthorKind, audience: Audience, b
 }
 
 /// Words after which nobody waits for an answer.
-fn is_farewell(body: &str) -> bool {
+pub(crate) fn is_farewell(body: &str) -> bool {
     let understood = understand(body);
     match understood.kind {
         Kind::Thanks | Kind::Acknowledgement | Kind::Goodbye => true,
@@ -234,7 +234,7 @@ pub(crate) fn emoji(field: &'static str, value: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::entity::ids::{ConversationId, MessageId, SiteId};
+    use ::entity::ids::{MessageId, SiteId};
 
     fn message(author: Uuid, created_at: DateTime<Utc>) -> message::Model {
         message::Model {

@@ -1,10 +1,9 @@
 //! Starting a conversation, or finding the one that goes on.
 
 use ::entity::{
-    conversation::{self, Attention, Status},
+    conversation,
     ids::{AssistantId, ConversationId, UserId},
 };
-use chrono::{DateTime, Utc};
 use exact_index::text::fold;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use uuid::Uuid;

@@ -74,8 +74,8 @@ async fn valid_citations(cx: &Ctx, trial: &Trial) -> Result<usize> {
     for citation in &trial.citations {
         let body = knowledge::body_of(&cx.db(), citation.article, citation.version).await?.unwrap_or_default();
         let place = usize::try_from(citation.start).ok().zip(usize::try_from(citation.end).ok());
-        let said = place.and_then(|(start, end)| body.get(start..end));
-        valid += usize::from(said == Some(citation.quote.as_str()));
+        let said = place.map(|(start, end)| body.chars().skip(start).take(end - start).collect::<String>());
+        valid += usize::from(said.as_ref() == Some(&citation.quote));
     }
     Ok(valid)
 }

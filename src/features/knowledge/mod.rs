@@ -85,6 +85,14 @@ pub async fn body_of(db: &Db<'_>, article: ArticleId, version: i32) -> Result<Op
     store::lookup_body(db, article, version).await
 }
 
+/// What versions of articles say, in one query.
+pub(crate) async fn bodies(
+    db: &Db<'_>,
+    versions: impl Iterator<Item = (ArticleId, i32)>,
+) -> Result<HashMap<(ArticleId, i32), String>> {
+    store::bodies(db, versions).await
+}
+
 /// How many passages all articles together have.
 pub async fn passages(db: &Db<'_>) -> Result<usize> {
     store::count_chunks(db).await

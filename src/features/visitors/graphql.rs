@@ -4,7 +4,7 @@ use ::entity::{
     ids::{SiteId, VisitorId},
     visitor,
 };
-use async_graphql::{Context, InputObject, Json, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use sea_orm::JsonValue;
 
@@ -24,6 +24,7 @@ use crate::{
 /// A person on a site without an account, known by a token in their browser. What they told about themself is their own
 /// word.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct Visitor {
     /// Identifies the visitor.
     pub id: VisitorId,
@@ -37,7 +38,7 @@ pub struct Visitor {
     pub phone: Option<String>,
     /// The language they prefer (BCP 47).
     pub locale: Option<String>,
-    /// Members of the site marked them as important: they come earlier in the queue.
+    #[graphql(skip)]
     pub vip: bool,
     /// What the site's page told about them: a flat JSON object.
     pub custom_data: Json<JsonValue>,
@@ -45,6 +46,15 @@ pub struct Visitor {
     pub created_at: DateTime<Utc>,
     /// When they last did something, to the minute.
     pub last_seen_at: DateTime<Utc>,
+}
+
+#[ComplexObject]
+impl Visitor {
+    /// Members of the site marked them as important: they come earlier in the queue. Members of the site only; null for
+    /// others.
+    async fn vip(&self, ctx: &Context<'_>) -> Option<bool> {
+        ctx.cx().actor.is_staff_of(self.site_id).then_some(self.vip)
+    }
 }
 
 impl From<visitor::Model> for Visitor {

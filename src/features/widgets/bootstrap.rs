@@ -11,7 +11,10 @@ use super::{
     texts::{self, Texts},
 };
 use crate::{
-    features::sites,
+    features::{
+        assistants::{self, AssistantProfile},
+        sites,
+    },
     kernel::{Ctx, Error, Result},
 };
 
@@ -25,6 +28,8 @@ pub(super) struct Bootstrap {
     pub(super) language: String,
     pub(super) texts: Texts,
     pub(super) median_reply_seconds: Option<i64>,
+    /// Who answers first, where visitors are offered an assistant.
+    pub(super) assistant: Option<AssistantProfile>,
     /// The same for the same content.
     pub(super) version: String,
 }
@@ -42,8 +47,10 @@ pub(super) async fn of_key(cx: &Ctx, key: &str, language: Option<&str>) -> Resul
     let (locale, translations) = (&present.basis.site.locale, &present.basis.settings.translations.0);
     let language = present.basis.language(language).to_owned();
     let texts = texts::texts(translations, &language, locale);
-    let version = version(&present, (&language, &texts, median_reply_seconds))?;
-    Ok(Bootstrap { present, language, texts, median_reply_seconds, version })
+    let offered = present.basis.settings.features.assistant;
+    let assistant = if offered { assistants::on_widget(cx, site.id).await? } else { None };
+    let version = version(&present, (&language, &texts, median_reply_seconds, &assistant))?;
+    Ok(Bootstrap { present, language, texts, median_reply_seconds, assistant, version })
 }
 
 /// A digest of everything that is shown.

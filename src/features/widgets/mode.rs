@@ -50,17 +50,17 @@ pub(super) enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[graphql(name = "WidgetOffer")]
 pub(super) enum Offer {
-    /// A conversation with a person at once.
+    /// A conversation with a person at once: `startConversation`, then `requestHuman`.
     Chat,
-    /// A place in the queue, with the estimated wait.
+    /// A place in the queue, with the estimated wait: the same two.
     Wait,
-    /// A conversation with the assistant that is given to nobody.
+    /// A conversation with the assistant that is given to nobody: `startConversation`.
     AiOnly,
-    /// A ticket.
+    /// A request that is answered by e-mail: `leaveMessage`.
     Ticket,
-    /// A request to be called back.
+    /// A call later: `requestCallback` with the times that suit.
     Callback,
-    /// The button that calls an agent.
+    /// A call at once, as an agent is there to make it: `requestCallback` without times.
     Call,
 }
 

@@ -2,12 +2,14 @@
 
 mod events;
 mod providers;
+mod sending;
 mod subscription;
 mod types;
 mod watch;
 
 pub(crate) use events::RunCursor;
 pub use providers::ProvidersSubscription;
+pub use sending::SendingMutation;
 pub use subscription::AnswersSubscription;
 pub use types::{AnswersMutation, AnswersQuery};
 pub(crate) use types::{Run, node};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use ::entity::{
     conversation,
     ids::{ConversationId, MessageId, RunId},
+    message::AuthorKind,
     run::{self, RunStatus},
 };
 use async_graphql::{Context, Subscription};
@@ -261,13 +262,15 @@ async fn passed(
     Ok(match conversations::passing(payload) {
         None => None,
         Some(Passing::Typing { kind, author, name, is_typing, preview }) => {
+            // What an agent has not sent is for their colleagues at most: it may become a note.
+            let shows = kind != AuthorKind::Agent || conversations::sees_internals(&cx.actor, conversation);
             Some(ConversationEvent::TypingChanged(TypingChanged {
                 conversation_id: conversation.id,
                 author_kind: kind,
                 author_id: participant_id(conversation, kind, author),
                 author_name: name,
                 is_typing,
-                preview,
+                preview: preview.filter(|_| shows),
             }))
         }
         Some(Passing::Chunk { run, attempt, index, text }) => {

@@ -87,6 +87,9 @@ struct CreateAssistantInput {
     /// What it greets with; at most 1,000 characters.
     #[graphql(default)]
     welcome_text: String,
+    /// Questions that a widget offers to ask with a tap, at most six of at most 200 characters each.
+    #[graphql(default)]
+    suggested_questions: Vec<String>,
     /// Below this confidence, 0 to 1, it says that it does not know and offers a person; left out: as measured for its
     /// kind of provider.
     confidence_threshold: Option<f64>,
@@ -140,6 +143,8 @@ struct UpdateAssistantInput {
     language: MaybeUndefined<String>,
     /// What it greets with, at most 1,000 characters; null takes it away.
     welcome_text: MaybeUndefined<String>,
+    /// The whole new list of questions that a widget offers to ask; null takes them away.
+    suggested_questions: MaybeUndefined<Vec<String>>,
     /// Below this confidence, 0 to 1, it abstains; null takes what was measured for its kind of provider.
     confidence_threshold: MaybeUndefined<f64>,
     /// How long a short message waits for the next one, 0 to 10,000 milliseconds; null is 800.
@@ -270,6 +275,7 @@ impl AssistantsMutation {
             max_tokens: input.max_tokens,
             language: model::LANGUAGE.to_owned(),
             welcome_text: input.welcome_text,
+            suggested_questions: input.suggested_questions,
             confidence_threshold: input.confidence_threshold,
             debounce_ms: input.debounce_ms,
             enabled: input.enabled,
@@ -307,6 +313,7 @@ impl AssistantsMutation {
             max_tokens: input.max_tokens,
             language: input.language,
             welcome_text: input.welcome_text,
+            suggested_questions: input.suggested_questions,
             confidence_threshold: input.confidence_threshold,
             debounce_ms: input.debounce_ms,
             enabled: input.enabled,

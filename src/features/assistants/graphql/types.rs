@@ -8,11 +8,12 @@ use ::entity::{
 };
 use async_graphql::{ComplexObject, Context, SimpleObject, dataloader::Loader};
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::super::{
     asking::Candidate,
     keys::{self, Link},
-    store,
+    model, store,
 };
 use crate::{
     kernel::{Ctx, CtxExt, Error, Permission, Result, loader::Batch},
@@ -56,6 +57,8 @@ pub struct Assistant {
     language: String,
     /// What it greets with; empty for nothing.
     welcome_text: String,
+    /// Questions that a widget offers to ask with a tap.
+    suggested_questions: Vec<String>,
     /// Below this confidence (0 to 1) it says that it does not know and offers a person; null takes what was measured for
     /// its kind of provider.
     confidence_threshold: Option<f64>,
@@ -163,6 +166,7 @@ impl From<assistant::Model> for Assistant {
             max_tokens: row.max_tokens,
             language: row.language,
             welcome_text: row.welcome_text,
+            suggested_questions: row.suggested_questions.0,
             confidence_threshold: row.confidence_threshold,
             debounce_ms: row.debounce_ms,
             enabled: row.enabled,
@@ -175,7 +179,7 @@ impl From<assistant::Model> for Assistant {
 }
 
 /// What visitors and customers see of an assistant.
-#[derive(Clone, Debug, SimpleObject)]
+#[derive(Clone, Debug, Serialize, SimpleObject)]
 pub struct AssistantProfile {
     /// Opaque id, `asst_…`.
     pub(crate) id: AssistantId,
@@ -185,8 +189,10 @@ pub struct AssistantProfile {
     pub(crate) language: String,
     /// What it greets with; empty for nothing.
     pub(crate) welcome_text: String,
-    /// That it is an AI assistant and no human, in its language. A widget shows it before the first answer; it is always
-    /// there and no setting changes it.
+    /// Questions that a widget offers to ask with a tap; at most six.
+    pub(crate) suggested_questions: Vec<String>,
+    /// That it is an AI assistant and no human, in its language, for a widget to show. It is also said in each
+    /// conversation before the first answer. No setting changes it.
     pub(crate) disclosure: String,
     /// False when it is switched off or was deleted: it starts no conversations and writes no answers.
     pub(crate) enabled: bool,
@@ -197,22 +203,12 @@ impl From<assistant::Model> for AssistantProfile {
         Self {
             id: row.id,
             name: row.name,
-            disclosure: disclosure(&row.language).to_owned(),
+            disclosure: model::disclosure(&row.language, row.owner_id.is_none()).to_owned(),
+            suggested_questions: row.suggested_questions.0,
             language: row.language,
             welcome_text: row.welcome_text,
             enabled: row.enabled && row.deleted_at.is_none(),
         }
-    }
-}
-
-/// What an assistant says of itself in a language of this product, else in English.
-fn disclosure(language: &str) -> &'static str {
-    match language.split('-').next() {
-        Some("tr") => {
-            "Size bir yapay zekâ asistanı cevap veriyor, insan değil. Dilediğinizde bir temsilci isteyebilirsiniz."
-        }
-        Some("de") => "Hier antwortet ein KI-Assistent, kein Mensch. Sie können jederzeit nach einer Person fragen.",
-        _ => "An AI assistant answers here, not a human. You can ask for a person at any time.",
     }
 }
 

@@ -4,8 +4,10 @@
 //! Reopening forgets it, unless it was rated.
 
 pub(crate) mod graphql;
+mod idle;
 pub(super) mod store;
 
+pub use self::idle::CloseIdle;
 use ::entity::{
     conversation::{self, Status},
     conversation_closing::{self, CloseReason},
@@ -46,8 +48,19 @@ async fn close(
     if found.status == Status::Closed {
         return Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed already."));
     }
-    let now = cx.clock.now();
-    let closed = change_in(&mut tx, found, Event::Closed(reason), cx.actor.id()).await?;
+    let closed = close_in(&mut tx, found, (reason, note)).await?;
+    tx.commit().await?;
+    Ok(closed)
+}
+
+/// The same inside a transaction that has locked it, and in which it is open.
+async fn close_in(
+    tx: &mut Tx,
+    found: conversation::Model,
+    (reason, note): (Option<CloseReason>, Option<String>),
+) -> Result<conversation::Model> {
+    let (now, id, actor) = (tx.cx().clock.now(), found.id, tx.cx().actor.id());
+    let closed = change_in(tx, found, Event::Closed(reason), actor).await?;
     let earlier = store::newest_for_update(&tx.db(), id).await?;
     let closing = conversation_closing::Model {
         conversation_id: id,
@@ -63,7 +76,6 @@ async fn close(
         rated_at: None,
     };
     store::insert(&tx.db(), closing).await?;
-    tx.commit().await?;
     Ok(closed)
 }
 

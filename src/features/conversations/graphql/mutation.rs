@@ -3,17 +3,17 @@
 use std::marker::PhantomData;
 
 use ::entity::{
-    ids::{AssistantId, ConversationId, MessageId, UserId},
+    ids::{ConversationId, MessageId, UserId},
     message::Audience,
 };
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use uuid::Uuid;
 
 use super::{
-    super::{details, handoff, posting, reading::receipts, starting, store},
+    super::{details, handoff, posting, reading::receipts},
     types::{Conversation, Message},
 };
-use crate::kernel::{Ctx, CtxExt, Permission, Result, journal};
+use crate::kernel::{CtxExt, Result};
 
 /// Mutations whose types differ in their names only: each has an input and a payload of its own, so that each can grow.
 mod of {
@@ -39,45 +39,6 @@ mod of {
     pub(super) struct TagConversation;
     #[derive(Debug)]
     pub(super) struct RenameConversation;
-}
-
-/// With whom to talk.
-#[derive(Debug, InputObject)]
-struct StartConversationInput {
-    /// The assistant. Visitors may leave it out: the site's first assistant that is on.
-    assistant_id: Option<AssistantId>,
-    /// A title, for customers who keep several conversations; at most 200 characters.
-    title: Option<String>,
-    /// Your own id of the new conversation, for customers: the same id again gives the same conversation.
-    client_id: Option<Uuid>,
-}
-
-/// A conversation to talk in.
-#[derive(SimpleObject)]
-struct StartConversationPayload {
-    /// The conversation, with a `cursor` to subscribe from.
-    conversation: Conversation,
-    /// True when it is new, false when an open one goes on.
-    started: bool,
-}
-
-/// A message to send.
-#[derive(Debug, InputObject)]
-struct SendMessageInput {
-    /// Where.
-    conversation_id: ConversationId,
-    /// Markdown, 1 to 10,000 characters.
-    body: String,
-    /// Your own id of the message (a UUID you make): sending it again, for example after a lost connection, gives the
-    /// same message and never a second one. Leave it out only if you never retry.
-    client_id: Option<Uuid>,
-}
-
-/// A stored message.
-#[derive(SimpleObject)]
-struct SendMessagePayload {
-    /// The message as it is stored; the same on every retry.
-    message: Message,
 }
 
 /// An internal note.
@@ -274,31 +235,6 @@ pub struct ConversationsMutation;
 
 #[Object]
 impl ConversationsMutation {
-    /// Starts a conversation with an assistant. For a visitor it is the open one with that assistant if there is one,
-    /// however often and from however many tabs it is called; for a customer a new one.
-    async fn start_conversation(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "With whom to talk.")] input: StartConversationInput,
-    ) -> Result<StartConversationPayload> {
-        let cx = ctx.cx();
-        let start = starting::Start { assistant: input.assistant_id, title: input.title, client_id: input.client_id };
-        let (row, started) = starting::start(cx, start).await?;
-        Ok(StartConversationPayload { conversation: with_cursor(cx, row).await?, started })
-    }
-
-    /// Sends a message. It is stored when this answers; with a `clientId` a retry never doubles it.
-    async fn send_message(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "What to send.")] input: SendMessageInput,
-    ) -> Result<SendMessagePayload> {
-        let cx = ctx.cx();
-        let (id, client) = (input.conversation_id, input.client_id);
-        let row = posting::send(cx, id, &input.body, Audience::Everyone, vec![], client).await?;
-        Ok(SendMessagePayload { message: message(cx, row).await? })
-    }
-
     /// Writes an internal note that no visitor or customer can ever see, and tells those it mentions. For members of the
     /// site.
     async fn add_note(
@@ -308,8 +244,9 @@ impl ConversationsMutation {
     ) -> Result<AddNotePayload> {
         let cx = ctx.cx();
         let (id, client) = (input.conversation_id, input.client_id);
-        let row = posting::send(cx, id, &input.body, Audience::Staff, input.mention_ids, client).await?;
-        Ok(AddNotePayload { message: message(cx, row).await? })
+        let row =
+            posting::send(cx, id, ("input.body", &input.body), Audience::Staff, input.mention_ids, client).await?;
+        Ok(AddNotePayload { message: Message::of(cx, row).await? })
     }
 
     /// Changes a message of your own for as long after sending it as the server is set to allow, 5 minutes by default. Its
@@ -320,7 +257,7 @@ impl ConversationsMutation {
         #[graphql(desc = "Which message, and its new text.")] input: EditMessageInput,
     ) -> Result<EditMessagePayload> {
         let row = posting::edit_message(ctx.cx(), input.message_id, &input.body).await?;
-        Ok(EditMessagePayload { message: message(ctx.cx(), row).await? })
+        Ok(EditMessagePayload { message: Message::of(ctx.cx(), row).await? })
     }
 
     /// Deletes a message of your own for as long after sending it as the server is set to allow, 5 minutes by default. Its
@@ -331,7 +268,7 @@ impl ConversationsMutation {
         #[graphql(desc = "Which message.")] input: DeleteMessageInput,
     ) -> Result<DeleteMessagePayload> {
         let row = posting::delete_message(ctx.cx(), input.message_id).await?;
-        Ok(DeleteMessagePayload { message: message(ctx.cx(), row).await? })
+        Ok(DeleteMessagePayload { message: Message::of(ctx.cx(), row).await? })
     }
 
     /// Puts an emoji on a message. Doing it twice changes nothing.
@@ -341,7 +278,7 @@ impl ConversationsMutation {
         #[graphql(desc = "Which message and emoji.")] input: ReactionInput<of::AddReaction>,
     ) -> Result<ReactionPayload<of::AddReaction>> {
         let row = posting::react(ctx.cx(), input.message_id, &input.emoji, true).await?;
-        Ok(ReactionPayload { of: PhantomData, message: message(ctx.cx(), row).await? })
+        Ok(ReactionPayload { of: PhantomData, message: Message::of(ctx.cx(), row).await? })
     }
 
     /// Takes one's own emoji away from a message.
@@ -351,7 +288,7 @@ impl ConversationsMutation {
         #[graphql(desc = "Which message and emoji.")] input: ReactionInput<of::RemoveReaction>,
     ) -> Result<ReactionPayload<of::RemoveReaction>> {
         let row = posting::react(ctx.cx(), input.message_id, &input.emoji, false).await?;
-        Ok(ReactionPayload { of: PhantomData, message: message(ctx.cx(), row).await? })
+        Ok(ReactionPayload { of: PhantomData, message: Message::of(ctx.cx(), row).await? })
     }
 
     /// Says that messages have reached a device of yours.
@@ -457,19 +394,4 @@ impl ConversationsMutation {
 
 fn payload<M: Send + Sync>(row: ::entity::conversation::Model) -> ConversationPayload<M> {
     ConversationPayload { conversation: row.into(), of: PhantomData }
-}
-
-/// The message with its conversation, which is remembered: its owner never changes.
-async fn message(cx: &Ctx, row: ::entity::message::Model) -> Result<Message> {
-    let reach = cx.reach(Permission::ConversationsRead)?;
-    let conversation = super::super::live::place(cx, &reach, row.conversation_id).await?;
-    Ok(Message { row, conversation })
-}
-
-/// The conversation as it is after its cursor was read.
-async fn with_cursor(cx: &Ctx, row: ::entity::conversation::Model) -> Result<Conversation> {
-    let cursor = journal::head(&cx.db(), row.site_id).await?;
-    let reach = cx.reach(Permission::ConversationsRead)?;
-    let row = store::find(&cx.db(), &reach, row.id).await?;
-    Ok(Conversation { cursor: Some(cursor), ..row.into() })
 }

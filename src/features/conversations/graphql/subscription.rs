@@ -333,6 +333,8 @@ async fn entries_of(cx: &Ctx, filter: &inbox::Filter, lines: &[Line]) -> Result<
                     (stood, stood)
                 }
             };
+            // The first message brings a conversation into the inbox.
+            let was = was && !matches!(fact, ConversationFact::MessagePosted { seq: 1, .. });
             stood.insert(id, is);
             let moved = match (was, is) {
                 (false, true) => InboxMove::Entered,
@@ -358,7 +360,8 @@ async fn shows(cx: &Ctx, filter: &inbox::Filter, id: ConversationId) -> Result<b
 
 /// Does a conversation with these attributes belong into the inbox?
 fn matches(filter: &inbox::Filter, attributes: &Attributes) -> bool {
-    filter.status.is_none_or(|status| status == attributes.status)
+    attributes.said
+        && filter.status.is_none_or(|status| status == attributes.status)
         && filter.assignee.is_none_or(|assignee| Some(assignee) == attributes.assignee)
         && (!filter.unassigned || attributes.assignee.is_none())
         && filter.waiting.is_none_or(|waiting| waiting == attributes.waiting)

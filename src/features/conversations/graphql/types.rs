@@ -18,7 +18,7 @@ use super::{
         answer::Offer,
         closing::graphql::{Closing, ClosingsKey},
         feedback::graphql::{AnswerFeedback, FeedbackKey},
-        handoff,
+        handoff, live,
         mentions::graphql::MentionedKey,
         messages, model,
         model::Citation,
@@ -50,6 +50,24 @@ pub(crate) struct Conversation {
     pub(super) matched: Option<Box<message::Model>>,
     pub(super) visitor: Option<visitors::Visitor>,
     pub(super) assignee: Option<Agent>,
+}
+
+impl Conversation {
+    /// A conversation as it is now, with the cursor of a moment before.
+    pub(crate) async fn with_cursor(cx: &Ctx, id: ConversationId, cursor: Cursor) -> Result<Self> {
+        let reach = cx.reach(Permission::ConversationsRead)?;
+        let row = store::find(&cx.db(), &reach, id).await?;
+        Ok(Self { cursor: Some(cursor), ..row.into() })
+    }
+}
+
+impl Message {
+    /// The message with its conversation, which is remembered: its owner never changes.
+    pub(crate) async fn of(cx: &Ctx, row: message::Model) -> Result<Self> {
+        let reach = cx.reach(Permission::ConversationsRead)?;
+        let conversation = live::place(cx, &reach, row.conversation_id).await?;
+        Ok(Self { row, conversation })
+    }
 }
 
 impl From<conversation::Model> for Conversation {
@@ -423,11 +441,14 @@ impl Message {
         self.row.interrupted
     }
 
-    /// How far it has come on its way to the other side.
+    /// How far it has come on its way to the other side; a note, to another member of the site.
     async fn delivery_status(&self, ctx: &Context<'_>) -> Result<DeliveryStatus> {
         let rows = ctx.cx().load(ParticipantsKey(self.row.conversation_id)).await?.unwrap_or_default();
         let from_visitor = self.row.author_kind == AuthorKind::Visitor;
-        let others = rows.iter().filter(|row| (row.kind == AuthorKind::Visitor) != from_visitor);
+        let others = rows.iter().filter(|row| match self.row.audience {
+            Audience::Everyone => (row.kind == AuthorKind::Visitor) != from_visitor,
+            Audience::Staff => row.kind == AuthorKind::Agent && Some(row.actor_id) != self.row.author_id,
+        });
         let (delivered, read) = others.fold((0, 0), |(d, r), row| (d.max(row.delivered_seq), r.max(row.read_seq)));
         Ok(match self.row.seq {
             seq if seq <= read => DeliveryStatus::Read,

@@ -161,7 +161,12 @@ fn number(
         conversation.last_activity = now.timestamp_micros();
         match posting.author.kind {
             AuthorKind::Visitor => conversation.unread_by_staff += 1,
-            AuthorKind::Agent | AuthorKind::Assistant => conversation.unread_by_visitor += 1,
+            AuthorKind::Agent => {
+                conversation.unread_by_visitor += 1;
+                // Who replies has read what they reply to.
+                conversation.unread_by_staff = 0;
+            }
+            AuthorKind::Assistant => conversation.unread_by_visitor += 1,
             AuthorKind::System => {}
         }
         if conversation.description.is_none() && posting.author.kind != AuthorKind::Assistant {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ::entity::{
     conversation,
-    ids::{ConversationId, MessageId, SiteId, UserId},
+    ids::{AssistantId, ConversationId, MessageId, SiteId, UserId},
     message::{self, Audience, AuthorKind},
     message_revision, reaction,
 };
@@ -280,6 +280,15 @@ pub(crate) async fn unanswered(db: &Db<'_>, id: ConversationId) -> Result<Option
         .one(db)
         .await?;
     Ok(last.filter(|(_, author)| *author == AuthorKind::Visitor).map(|(seq, _)| seq))
+}
+
+/// True when something stands in a conversation that an assistant, or the server for it, has said.
+pub(crate) async fn has_spoken(db: &Db<'_>, id: ConversationId, assistant: AssistantId) -> Result<bool> {
+    let rows = visible(id, &[Audience::Everyone])
+        .filter(message::Column::AuthorId.eq(assistant.0))
+        .select_only()
+        .column(message::Column::Id);
+    Ok(rows.into_tuple::<MessageId>().one(db).await?.is_some())
 }
 
 /// True when an assistant wrote the last two messages that are not the visitor's.

@@ -34,7 +34,7 @@ use crate::kernel::{
 pub(crate) async fn send(
     cx: &Ctx,
     id: ConversationId,
-    body: &str,
+    (field, body): (&'static str, &str),
     audience: Audience,
     mentions: Vec<UserId>,
     client_id: Option<Uuid>,
@@ -44,7 +44,7 @@ pub(crate) async fn send(
         Audience::Staff => Permission::ConversationsWork,
     };
     let reach = cx.reach(Permission::ConversationsRead)?;
-    let body = text::body("input.body", body, model::MESSAGE_MAX)?;
+    let body = text::body(field, body, model::MESSAGE_MAX)?;
     let conversation = live::place(cx, &reach, id).await?;
     model::may(&cx.actor, permission, &conversation)?;
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;

@@ -87,7 +87,8 @@ fn filtered(reach: &Reach, site: Option<SiteId>, filter: &Filter) -> Select<conv
     use conversation::Column;
     let mut query = conversation::Entity::find().filter(within(reach));
     if let Some(site) = site {
-        query = query.filter(Column::SiteId.eq(site));
+        // A widget that was opened is nothing to look at.
+        query = query.filter(Column::SiteId.eq(site)).filter(Column::LastSeq.gt(0));
     }
     if let Some(status) = filter.status {
         query = query.filter(Column::Status.eq(status));

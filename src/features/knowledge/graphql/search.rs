@@ -64,13 +64,13 @@ impl MatchExplanation {
         let legs = fuser.legs(source.dense, source.lexical);
         Self {
             fusion,
-            text_raw: source.lexical.into(),
-            text_normalised: legs.text.into(),
-            text_weight: fuser.text_weight.into(),
-            vector_raw: source.dense.into(),
-            vector_normalised: legs.vector.into(),
-            vector_weight: fuser.vector_weight.into(),
-            fused: source.score.into(),
+            text_raw: text::decimal(source.lexical),
+            text_normalised: text::decimal(legs.text),
+            text_weight: text::decimal(fuser.text_weight),
+            vector_raw: text::decimal(source.dense),
+            vector_normalised: text::decimal(legs.vector),
+            vector_weight: text::decimal(fuser.vector_weight),
+            fused: text::decimal(source.score),
             words_only,
         }
     }

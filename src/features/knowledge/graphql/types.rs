@@ -16,7 +16,7 @@ use crate::{
         accounts::{self, User},
         knowledge::{Source, store},
     },
-    kernel::{CtxExt, Error, ErrorReason, Result, error::ErrorCode, loader::Batch},
+    kernel::{CtxExt, Error, ErrorReason, Result, error::ErrorCode, loader::Batch, text},
 };
 
 /// Versions of an article that are shown.
@@ -254,7 +254,7 @@ impl ArticleMatch {
         Self {
             article: article.into(),
             passage_version: source.version,
-            score: is_staff.then_some(source.score.into()),
+            score: is_staff.then(|| text::decimal(source.score)),
             passage: source.text,
             explanation,
         }

@@ -143,6 +143,22 @@ pub(in crate::features::knowledge) async fn titles(
     db: &Db<'_>,
     versions: impl Iterator<Item = (ArticleId, i32)>,
 ) -> Result<HashMap<(ArticleId, i32), String>> {
+    of_versions(db, versions, article_version::Column::Title).await
+}
+
+/// What they say in them.
+pub(in crate::features::knowledge) async fn bodies(
+    db: &Db<'_>,
+    versions: impl Iterator<Item = (ArticleId, i32)>,
+) -> Result<HashMap<(ArticleId, i32), String>> {
+    of_versions(db, versions, article_version::Column::Body).await
+}
+
+async fn of_versions(
+    db: &Db<'_>,
+    versions: impl Iterator<Item = (ArticleId, i32)>,
+    text: article_version::Column,
+) -> Result<HashMap<(ArticleId, i32), String>> {
     let any = versions.fold(Condition::any(), |any, (article, version)| {
         let of_article = article_version::Column::ArticleId.eq(article);
         any.add(Condition::all().add(of_article).add(article_version::Column::Version.eq(version)))
@@ -150,8 +166,7 @@ pub(in crate::features::knowledge) async fn titles(
     if any.is_empty() {
         return Ok(HashMap::new());
     }
-    let columns =
-        [article_version::Column::ArticleId, article_version::Column::Version, article_version::Column::Title];
+    let columns = [article_version::Column::ArticleId, article_version::Column::Version, text];
     let rows: Vec<(ArticleId, i32, String)> =
         article_version::Entity::find().select_only().columns(columns).filter(any).into_tuple().all(db).await?;
     Ok(rows.into_iter().map(|(article, version, title)| ((article, version), title)).collect())

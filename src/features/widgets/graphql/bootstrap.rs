@@ -17,7 +17,10 @@ use super::{
     mode::WidgetState,
 };
 use crate::{
-    features::calendars::{WeekdayHours, week},
+    features::{
+        assistants::AssistantProfile,
+        calendars::{WeekdayHours, week},
+    },
     kernel::{CtxExt, Result, text},
 };
 
@@ -47,6 +50,8 @@ struct WidgetBootstrap {
     /// The median time to the first reply of a person within the last 30 days, in seconds; not older than a minute. Null
     /// where there was none.
     median_reply_seconds: Option<i64>,
+    /// Who answers first: the site's first assistant that is on. Null where visitors are offered none.
+    assistant: Option<AssistantProfile>,
     /// The same as long as all of this is. Over `GET` it is the `ETag`.
     version: String,
 }
@@ -75,7 +80,7 @@ struct WidgetHours {
 
 impl From<Bootstrap> for WidgetBootstrap {
     fn from(found: Bootstrap) -> Self {
-        let Bootstrap { present, language, texts, median_reply_seconds, version } = found;
+        let Bootstrap { present, language, texts, median_reply_seconds, assistant, version } = found;
         let (basis, shown) = (&*present.basis, &*present.shown);
         let settings = basis.settings.clone();
         Self {
@@ -94,6 +99,7 @@ impl From<Bootstrap> for WidgetBootstrap {
             proactive: Some(settings.proactive).filter(|it| it.enabled && shown.reason != Reason::Emergency),
             custom_css: settings.custom_css,
             median_reply_seconds,
+            assistant,
             version,
         }
     }
