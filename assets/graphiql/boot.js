@@ -137,6 +137,36 @@
       .map(([name, value]) => [name.toLowerCase(), String(value ?? '').trim()])
       .filter(([, value]) => value !== '' && !/^bearer$/i.test(value)));
 
+  // What earlier answers on this page said stands for the words in capitals of the examples. In memory only.
+  const known = new Map();
+  const HOW_TO_KNOW = {
+    PASTE_SITE_KEY: 'Replace PASTE_SITE_KEY by the key of a site; the server prints that of the demo site when it starts.',
+    PASTE_PASSWORD: 'Replace PASTE_PASSWORD by the password that the server printed at its first start.',
+    PASTE_VISITOR_TOKEN: 'Run "Visitor: start" first, or put a visitor\'s token into the Headers.',
+    PASTE_AGENT_TOKEN: 'Run "Agent: sign in" first, or put an agent\'s access token into the Headers.',
+    PASTE_CONVERSATION_ID: 'Run "Visitor: ask" first, or replace PASTE_CONVERSATION_ID by the id of a conversation.',
+    PASTE_SITE_ID: 'Run "Visitor: start" first, or replace PASTE_SITE_ID by the id of a site.',
+  };
+  const learn = (answer) => {
+    const data = answer?.data;
+    const facts = {
+      PASTE_VISITOR_TOKEN: data?.startVisitorSession?.token,
+      PASTE_SITE_ID: data?.startVisitorSession?.site?.id,
+      PASTE_CONVERSATION_ID: data?.startConversation?.conversation?.id,
+      PASTE_AGENT_TOKEN: data?.login?.accessToken ?? data?.refreshSession?.accessToken,
+    };
+    for (const [name, value] of Object.entries(facts)) {
+      if (/^[\w.~+/=-]+$/.test(value ?? '')) known.set(name, value);
+    }
+    return answer;
+  };
+  const filled = (value) => JSON.parse(JSON.stringify(value ?? {}), (key, text) => (typeof text === 'string'
+    ? text.replace(/PASTE_[A-Z_]+/g, (name) => known.get(name) ?? name) : text));
+  const missing = (...values) => {
+    const name = /PASTE_[A-Z_]+/.exec(JSON.stringify(values))?.[0];
+    return name && (HOW_TO_KNOW[name] ?? `Replace ${name}.`);
+  };
+
   const failure = (message, extensions) => ({ errors: [{ message, extensions }] });
 
   const overHttp = async (params, headers) => {
@@ -158,7 +188,7 @@
     }
     const body = await response.text();
     try {
-      return JSON.parse(body);
+      return learn(JSON.parse(body));
     } catch {
       return failure(`HTTP ${response.status} ${response.statusText}`.trim(),
         { status: response.status, body: body.slice(0, 2000) });
@@ -368,7 +398,10 @@
   };
 
   const fetcher = (params, options) => {
-    const headers = sentHeaders(options?.headers);
+    const headers = filled(sentHeaders(options?.headers));
+    params = filled(params);
+    const gap = missing(headers, params);
+    if (gap) return failure(gap);
     let definitions = [];
     try {
       definitions = GraphiQL.GraphQL.parse(params.query).definitions;

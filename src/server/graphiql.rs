@@ -47,17 +47,18 @@ pub struct Tab {
 /// The examples, in the order of their tabs.
 pub const TABS: &[Tab] = &[
     tab("Visitor: start", include_str!("../../assets/examples/1-visitor.graphql"), ""),
-    tab("Visitor: conversation", include_str!("../../assets/examples/2-conversation.graphql"), WITH_TOKEN),
-    tab("Visitor: follow", include_str!("../../assets/examples/3-follow.graphql"), WITH_TOKEN),
-    tab("Visitor: ask", include_str!("../../assets/examples/4-ask.graphql"), WITH_TOKEN),
+    tab("Visitor: ask", include_str!("../../assets/examples/2-ask.graphql"), AS_VISITOR),
+    tab("Visitor: follow", include_str!("../../assets/examples/3-follow.graphql"), AS_VISITOR),
+    tab("Visitor: ask and wait", include_str!("../../assets/examples/4-await.graphql"), AS_VISITOR),
     tab("Agent: sign in", include_str!("../../assets/examples/5-agent.graphql"), ""),
-    tab("Agent: sites", include_str!("../../assets/examples/6-inbox.graphql"), WITH_TOKEN),
-    tab("Agent: inbox", include_str!("../../assets/examples/7-conversations.graphql"), WITH_TOKEN),
-    tab("Agent: follow inbox", include_str!("../../assets/examples/8-inbox-events.graphql"), WITH_TOKEN),
-    tab("Agent: take over", include_str!("../../assets/examples/9-take-over.graphql"), WITH_TOKEN),
+    tab("Agent: inbox", include_str!("../../assets/examples/6-inbox.graphql"), AS_AGENT),
+    tab("Agent: follow inbox", include_str!("../../assets/examples/7-inbox-events.graphql"), AS_AGENT),
+    tab("Agent: take over", include_str!("../../assets/examples/8-take-over.graphql"), AS_AGENT),
 ];
 
-const WITH_TOKEN: &str = "{ \"Authorization\": \"Bearer PASTE_TOKEN\" }";
+/// The page fills these in with the tokens that it was given.
+const AS_VISITOR: &str = "{ \"Authorization\": \"Bearer PASTE_VISITOR_TOKEN\" }";
+const AS_AGENT: &str = "{ \"Authorization\": \"Bearer PASTE_AGENT_TOKEN\" }";
 
 const fn tab(title: &'static str, query: &'static str, headers: &'static str) -> Tab {
     Tab { title, query, variables: "", headers }

@@ -75,7 +75,8 @@ async fn one_call_begins_and_asks_and_tells_what_answers() {
 async fn an_answer_can_be_awaited() {
     let (app, site, visitor) = place().await;
     let conversation = app.conversation(&visitor).await;
-    let ask = json!({ "i": { "conversationId": conversation, "body": QUESTION, "awaitAnswer": true, "clientId": new_id() } });
+    let ask =
+        json!({ "i": { "conversationId": conversation, "body": QUESTION, "awaitAnswer": true, "clientId": new_id() } });
     let pair = app.run(Some(&visitor.token), ASK, ask.clone()).await["sendMessage"].clone();
     assert_eq!((&pair["run"]["status"], &pair["answer"]["authorKind"]), (&json!("FINISHED"), &json!("ASSISTANT")));
     assert!(pair["answer"]["body"].as_str().is_some_and(|body| body.contains("14 gün")), "{pair}");
@@ -102,7 +103,8 @@ async fn an_answer_can_be_awaited() {
 async fn an_opened_widget_leaves_nothing() {
     let (app, site, visitor) = place().await;
     let token = Some(site.admin.token.as_str());
-    let follow = "subscription I($s: ID!) { inboxEvents(siteId: $s) { __typename ... on InboxEntry { move conversationId } } }";
+    let follow =
+        "subscription I($s: ID!) { inboxEvents(siteId: $s) { __typename ... on InboxEntry { move conversationId } } }";
     let mut ws = Ws::signed_in(&app.ws_url(), token).await;
     ws.subscribe("i", follow, json!({ "s": site.id })).await;
     let opened = app.conversation(&visitor).await;
@@ -122,7 +124,8 @@ async fn a_widget_knows_its_assistant_before_anything_is_started() {
     let without = read().await;
     assert_eq!(without["assistant"], Value::Null);
     let questions = ["Kargo ne kadar?", "Nasıl iade ederim?"];
-    let made = json!({ "name": "Yardımcı", "welcomeText": "Merhaba!", "language": "tr", "suggestedQuestions": questions });
+    let made =
+        json!({ "name": "Yardımcı", "welcomeText": "Merhaba!", "language": "tr", "suggestedQuestions": questions });
     let id = app.assistant(&site, made).await;
     let with = read().await;
     assert_ne!(with["version"], without["version"]);
@@ -130,14 +133,15 @@ async fn a_widget_knows_its_assistant_before_anything_is_started() {
     assert_eq!((&assistant["id"], &assistant["name"]), (&json!(id), &json!("Yardımcı")));
     assert_eq!((&assistant["welcomeText"], &assistant["suggestedQuestions"]), (&json!("Merhaba!"), &json!(questions)));
     assert!(assistant["disclosure"].as_str().is_some_and(|words| words.contains("yapay zekâ")));
-    let update = "mutation U($i: UpdateAssistantInput!) { updateAssistant(input: $i) { assistant { suggestedQuestions } } }";
+    let update =
+        "mutation U($i: UpdateAssistantInput!) { updateAssistant(input: $i) { assistant { suggestedQuestions } } }";
     let token = Some(site.admin.token.as_str());
     let change = async |more: Value| {
         let mut input = json!({ "assistantId": id });
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         app.post(token, update, json!({ "i": input })).await
     };
-    let many = change(json!({ "suggestedQuestions": ["?"; 7] })).await;
+    let many = change(json!({ "suggestedQuestions": vec!["?"; 7] })).await;
     assert_eq!(many["errors"][0]["extensions"]["field"], "input.suggestedQuestions", "{many}");
     change(json!({ "suggestedQuestions": null })).await;
     assert_eq!(read().await["assistant"]["suggestedQuestions"], json!([]));
@@ -200,7 +204,8 @@ async fn visitors_see_nothing_that_is_not_for_them() {
     app.say(&visitor.token, &conversation, "Merhaba").await;
     app.say(&agent.token, &conversation, "Buyurun").await;
     let note = "mutation N($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
-    app.run(Some(&agent.token), note, json!({ "i": { "conversationId": conversation, "body": "Zor bir müşteri" } })).await;
+    app.run(Some(&agent.token), note, json!({ "i": { "conversationId": conversation, "body": "Zor bir müşteri" } }))
+        .await;
     let newest = |all: Vec<Value>| all.last().cloned().unwrap_or_default();
     let read = "mutation R($i: MarkReadInput!) { markRead(input: $i) { conversation { id } } }";
     let up_to = async |token: &str| {
@@ -237,7 +242,10 @@ async fn a_reply_leaves_nothing_unread() {
     let agent = app.agent(&site, "Ayşe").await;
     let conversation = app.conversation(&visitor).await;
     app.say(&visitor.token, &conversation, "Merhaba").await;
-    let unread = async || app.run(Some(&agent.token), INBOX, json!({ "s": site.id })).await["conversations"]["nodes"][0]["unreadCount"].clone();
+    let unread = async || {
+        app.run(Some(&agent.token), INBOX, json!({ "s": site.id })).await["conversations"]["nodes"][0]["unreadCount"]
+            .clone()
+    };
     assert_eq!(unread().await, 1);
     app.say(&agent.token, &conversation, "Buyurun").await;
     assert_eq!(unread().await, 0);
@@ -304,5 +312,8 @@ async fn each_offer_has_its_operation() {
     let call = "mutation R($i: RequestCallbackInput!) { requestCallback(input: $i) { contactRequest { id } } }";
     app.run(Some(&visitor.token), call, json!({ "i": { "phone": "+902121234567" } })).await;
     let list = "query C($s: ID!) { contactRequests(siteId: $s) { totalCount } }";
-    assert_eq!(app.run(Some(&site.admin.token), list, json!({ "s": site.id })).await["contactRequests"]["totalCount"], 2);
+    assert_eq!(
+        app.run(Some(&site.admin.token), list, json!({ "s": site.id })).await["contactRequests"]["totalCount"],
+        2
+    );
 }

@@ -52,7 +52,7 @@ pub(super) enum Reason {
 pub(super) enum Offer {
     /// A conversation with a person at once: `startConversation`, then `requestHuman`.
     Chat,
-    /// A place in the queue, with the estimated wait: the same two.
+    /// A place in the queue, with the estimated wait: `startConversation`, then `requestHuman`.
     Wait,
     /// A conversation with the assistant that is given to nobody: `startConversation`.
     AiOnly,
