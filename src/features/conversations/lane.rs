@@ -27,7 +27,7 @@ use super::{
     model::{self, Citation},
     store,
 };
-use crate::kernel::{Ctx, Error, Result, Tx, error::ErrorCode, text};
+use crate::kernel::{Ctx, Error, Result, Tx, error::ErrorCode, once, text};
 
 /// Most messages of one transaction.
 const BATCH: usize = 256;
@@ -287,7 +287,7 @@ async fn write_among(
         if let Some(earlier) = key.and_then(|key| sent.get(&key)) {
             let same = earlier.content_hash.as_deref() == Some(hash.as_slice());
             let posted = || Box::new(Posted { message: earlier.clone(), is_new: false });
-            outcomes.push(Outcome::Done(if same { Ok(posted()) } else { Err(model::mismatch()) }));
+            outcomes.push(Outcome::Done(if same { Ok(posted()) } else { Err(once::mismatch()) }));
             continue;
         }
         match model::may_post(conversation.status, posting.author.kind, posting.audience, &posting.body) {

@@ -13,7 +13,7 @@ use super::{
     super::{actions, handoff, receipts, store},
     types::{Conversation, Message},
 };
-use crate::kernel::{Ctx, CtxExt, Permission, Result, journal};
+use crate::kernel::{Ctx, CtxExt, Once, Permission, Result, journal};
 
 /// Mutations whose types differ in their names only: each has an input and a payload of its own, so that each can grow.
 mod of {
@@ -48,7 +48,8 @@ struct StartConversationInput {
     assistant_id: Option<AssistantId>,
     /// A title, for customers who keep several conversations; at most 200 characters.
     title: Option<String>,
-    /// Your own id of the new conversation, for customers: the same id again gives the same conversation.
+    /// Your own id of the conversation, a UUID you make: sending it again, for example after a lost connection, gives
+    /// the same conversation and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -57,7 +58,7 @@ struct StartConversationInput {
 struct StartConversationPayload {
     /// The conversation, with a `cursor` to subscribe from.
     conversation: Conversation,
-    /// True when it is new, false when an open one goes on.
+    /// True when it is new, also for a repetition under its `clientId`; false when an open one goes on.
     started: bool,
 }
 
@@ -68,7 +69,7 @@ struct SendMessageInput {
     conversation_id: ConversationId,
     /// Markdown, 1 to 10,000 characters.
     body: String,
-    /// Your own id of the message (a UUID you make): sending it again, for example after a lost connection, gives the
+    /// Your own id of the message, a UUID you make: sending it again, for example after a lost connection, gives the
     /// same message and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
@@ -91,7 +92,8 @@ struct AddNoteInput {
     /// in `mentions` and are told with `mentionEvents`.
     #[graphql(default)]
     mention_ids: Vec<UserId>,
-    /// Your own id of the note, as for `sendMessage`.
+    /// Your own id of the note, a UUID you make: sending it again, for example after a lost connection, gives the same
+    /// note and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -282,8 +284,9 @@ impl ConversationsMutation {
         #[graphql(desc = "With whom to talk.")] input: StartConversationInput,
     ) -> Result<StartConversationPayload> {
         let cx = ctx.cx();
-        let start = actions::Start { assistant: input.assistant_id, title: input.title, client_id: input.client_id };
-        let (row, started) = actions::start(cx, start).await?;
+        let once = Once::new(cx, "startConversation", input.client_id, &input);
+        let start = actions::Start { assistant: input.assistant_id, title: input.title };
+        let (row, started) = actions::start(cx, start, &once).await?;
         Ok(StartConversationPayload { conversation: with_cursor(cx, row).await?, started })
     }
 
