@@ -159,6 +159,7 @@ async fn agents(cx: &Ctx, site: SiteId, count: usize) -> Result<()> {
                     accepts_calls: true,
                     languages: Default::default(),
                     skills: Default::default(),
+                    version: 1,
                 }
                 .into_active_model(),
             );

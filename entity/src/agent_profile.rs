@@ -23,6 +23,8 @@ pub struct Model {
     pub languages: Tags,
     #[sea_orm(column_type = "JsonBinary")]
     pub skills: Skills,
+    /// Grows by one with each change.
+    pub version: i32,
 }
 
 /// Language tags.

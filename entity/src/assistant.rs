@@ -50,6 +50,8 @@ pub struct Model {
     pub charges_credit: bool,
     /// Registered customers may talk to it, too.
     pub open_to_customers: bool,
+    /// Grows by one with each change.
+    pub version: i32,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub deleted_at: Option<DateTimeUtc>,

@@ -18,6 +18,8 @@ pub struct Model {
     /// IANA name of the time zone of the hours; null for the site's.
     pub time_zone: Option<String>,
     pub week: Week,
+    /// Grows by one with each change.
+    pub version: i32,
     pub updated_at: DateTimeUtc,
 }
 

@@ -30,6 +30,8 @@ pub struct Model {
     pub folded: String,
     /// How often it was put into a conversation.
     pub uses: i64,
+    /// Grows by one with each change.
+    pub version: i32,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

@@ -32,8 +32,6 @@ pub struct Model {
     pub earliest_at: Option<DateTimeUtc>,
     /// … and not after.
     pub latest_at: Option<DateTimeUtc>,
-    /// What a repetition of a client id is compared by.
-    pub content_hash: Vec<u8>,
     /// The member of the site who sees to it.
     pub assignee_id: Option<UserId>,
     pub created_at: DateTimeUtc,

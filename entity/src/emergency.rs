@@ -19,6 +19,8 @@ pub struct Model {
     pub allow_tickets: bool,
     /// When it ends by itself.
     pub until: Option<DateTimeUtc>,
+    /// Grows by one with each change.
+    pub version: i32,
     /// When it was last switched on, off or changed.
     pub changed_at: DateTimeUtc,
 }

@@ -23,6 +23,8 @@ pub struct Model {
     pub unanswerable: bool,
     /// A name of the admins' own for a part of the questions.
     pub kind: Option<String>,
+    /// Grows by one with each change.
+    pub version: i32,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

@@ -20,6 +20,8 @@ pub struct Model {
     pub min_score: f64,
     /// Characters of passages that a prompt may hold.
     pub context_characters: i32,
+    /// Grows by one with each change.
+    pub version: i32,
 }
 
 /// How the scores of words and of meaning become one.

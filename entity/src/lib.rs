@@ -21,6 +21,7 @@ pub mod contact_request;
 pub mod conversation;
 pub mod conversation_closing;
 pub mod conversation_tag;
+pub mod creation;
 pub mod department;
 pub mod department_member;
 pub mod embedding;

@@ -26,6 +26,8 @@ pub struct Model {
     pub complexity_terms: Option<Terms>,
     /// Set on the private space of a registered customer; such a site has no members and no visitors. Unique.
     pub owner_id: Option<UserId>,
+    /// Grows by one with each change.
+    pub version: i32,
     pub created_at: DateTimeUtc,
 }
 

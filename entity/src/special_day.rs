@@ -30,6 +30,8 @@ pub struct Model {
     pub hours: SpecialHours,
     /// It came from an iCalendar file, and another import may change it.
     pub imported: bool,
+    /// Grows by one with each change.
+    pub version: i32,
     pub updated_at: DateTimeUtc,
 }
 

@@ -17,6 +17,8 @@ pub struct Model {
     pub folded: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub description: Option<String>,
+    /// Grows by one with each change.
+    pub version: i32,
     pub created_at: DateTimeUtc,
 }
 

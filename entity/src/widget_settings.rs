@@ -24,6 +24,8 @@ pub struct Model {
     /// Loads nothing: it was checked when it was written.
     #[sea_orm(column_type = "Text", nullable)]
     pub custom_css: Option<String>,
+    /// Grows by one with each change.
+    pub version: i32,
     pub updated_at: DateTimeUtc,
 }
 

@@ -10,6 +10,7 @@ pub mod heads;
 pub mod jobs;
 pub mod journal;
 pub mod loader;
+pub mod once;
 pub mod page;
 pub mod position;
 pub mod quotas;
@@ -20,8 +21,10 @@ pub mod task;
 pub mod text;
 pub mod tx;
 pub mod vault;
+pub mod versions;
 
 pub use access::{Actor, Permission, Reach};
 pub use ctx::{Ctx, CtxExt};
 pub use error::{Error, ErrorReason, Result};
+pub use once::Once;
 pub use tx::Tx;

@@ -3,15 +3,30 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use rand::Rng;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use super::{Error, Result};
 
 /// The server's own keys.
 #[derive(Clone)]
 pub struct Secrets {
     /// Signs access and visitor tokens (HMAC SHA-256); at least 32 bytes.
     pub signing_key: Vec<u8>,
+}
+
+impl Secrets {
+    /// A token like those of [`token`] that the same parts always give on this server, and that nobody else can work
+    /// out.
+    ///
+    /// # Errors
+    /// When it cannot be computed.
+    pub fn derived(&self, parts: &[&[u8]]) -> Result<String> {
+        let key = EncodingKey::from_secret(&self.signing_key);
+        jsonwebtoken::crypto::sign(&hash(parts), &key, Algorithm::HS256).map_err(Error::internal)
+    }
 }
 
 impl fmt::Debug for Secrets {

@@ -45,6 +45,7 @@ mod credits;
 mod drafts;
 mod evaluate;
 mod evaluation;
+mod exactly_once;
 mod feedback;
 mod fixture;
 mod front_ends;

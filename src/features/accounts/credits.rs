@@ -5,7 +5,7 @@ use async_graphql::SimpleObject;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
 
 use super::{signed_in, store};
-use crate::kernel::{Ctx, Error, ErrorReason, Result, Tx};
+use crate::kernel::{Ctx, Error, ErrorReason, Once, Result, Tx, once};
 
 /// Credits everybody gets at sign-up.
 pub(super) const AT_SIGN_UP: i32 = 1;
@@ -49,7 +49,7 @@ pub(crate) async fn spend_in(tx: &mut Tx, user: UserId) -> Result<()> {
 }
 
 /// Gives a person more credits. For superadmins.
-pub(super) async fn grant(cx: &Ctx, to: UserId, amount: i32) -> Result<user::Model> {
+pub(super) async fn grant(cx: &Ctx, to: UserId, amount: i32, once: &Once) -> Result<user::Model> {
     if !signed_in(&cx.actor)?.superadmin {
         return Err(Error::forbidden());
     }
@@ -61,6 +61,9 @@ pub(super) async fn grant(cx: &Ctx, to: UserId, amount: i32) -> Result<user::Mod
         ));
     }
     let tx = cx.begin().await?;
+    if once.claim(&tx, to.0).await?.is_some() {
+        return once::again(store::find(&tx.db(), to).await);
+    }
     let granted = user::Entity::update_many()
         .col_expr(user::Column::CreditsGranted, Expr::col(user::Column::CreditsGranted).add(amount))
         .col_expr(user::Column::CreditsLeft, Expr::col(user::Column::CreditsLeft).add(amount))

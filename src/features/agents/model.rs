@@ -29,6 +29,7 @@ pub(super) fn usual(site: SiteId, user: UserId) -> agent_profile::Model {
         accepts_calls: true,
         languages: Tags::default(),
         skills: Skills::default(),
+        version: 0,
     }
 }
 

@@ -248,6 +248,7 @@ pub(super) async fn put_profile(db: &Db<'_>, row: agent_profile::Model) -> Resul
             Column::AcceptsCalls,
             Column::Languages,
             Column::Skills,
+            Column::Version,
         ])
         .to_owned();
     agent_profile::Entity::insert(row.into_active_model()).on_conflict(replace).exec_without_returning(db).await?;

@@ -10,7 +10,7 @@ use exact_index::text::fold;
 use super::{facts::AgentFact, store};
 use crate::{
     features::sites::{self, reach_to},
-    kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, text},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Result, Tx, once, text, versions},
 };
 
 const NAME: usize = 120;
@@ -75,8 +75,8 @@ fn taken(error: Error) -> Error {
     }
 }
 
-pub(super) async fn create_department(cx: &Ctx, site: SiteId, unit: Unit) -> Result<department::Model> {
-    sites::reach_in(cx, Permission::MembersManage, site)?;
+pub(super) async fn create_department(cx: &Ctx, site: SiteId, unit: Unit, once: &Once) -> Result<department::Model> {
+    let reach = sites::reach_in(cx, Permission::MembersManage, site)?;
     let Checked { name, description, members } = unit.check()?;
     let name = name.unwrap_or_default();
     let row = department::Model {
@@ -85,9 +85,13 @@ pub(super) async fn create_department(cx: &Ctx, site: SiteId, unit: Unit) -> Res
         folded: fold(&name),
         name,
         description: description.flatten(),
+        version: 1,
         created_at: cx.clock.now(),
     };
     let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, row.id.0).await? {
+        return once::again(store::department(&tx.db(), &reach, DepartmentId(made)).await);
+    }
     store::insert_department(&tx.db(), row.clone()).await.map_err(taken)?;
     if let Some(members) = members {
         known(&tx, site, &members).await?;
@@ -98,15 +102,21 @@ pub(super) async fn create_department(cx: &Ctx, site: SiteId, unit: Unit) -> Res
     Ok(row)
 }
 
-pub(super) async fn update_department(cx: &Ctx, id: DepartmentId, unit: Unit) -> Result<department::Model> {
+pub(super) async fn update_department(
+    cx: &Ctx,
+    id: DepartmentId,
+    expected: Option<i32>,
+    unit: Unit,
+) -> Result<department::Model> {
     let seen = store::department(&cx.db(), &reach_to(cx, Permission::SitesRead, "department")?, id).await?;
     let reach = sites::reach_in(cx, Permission::MembersManage, seen.site_id)?;
     let Checked { name, description, members } = unit.check()?;
     let mut tx = cx.begin().await?;
     let row = store::department_for_update(&tx.db(), &reach, id).await?;
+    versions::check(row.version, expected)?;
     let name = name.unwrap_or(row.name);
     let description = description.unwrap_or(row.description);
-    let row = department::Model { folded: fold(&name), name, description, ..row };
+    let row = department::Model { folded: fold(&name), name, description, version: row.version + 1, ..row };
     store::save_department(&tx.db(), row.clone()).await.map_err(taken)?;
     if let Some(members) = members {
         known(&tx, row.site_id, &members).await?;
@@ -133,6 +143,7 @@ pub(super) async fn create_team(
     site: SiteId,
     department: Option<DepartmentId>,
     unit: Unit,
+    once: &Once,
 ) -> Result<team::Model> {
     let reach = sites::reach_in(cx, Permission::MembersManage, site)?;
     let Checked { name, description, members } = unit.check()?;
@@ -144,9 +155,13 @@ pub(super) async fn create_team(
         folded: fold(&name),
         name,
         description: description.flatten(),
+        version: 1,
         created_at: cx.clock.now(),
     };
     let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, row.id.0).await? {
+        return once::again(store::team(&tx.db(), &reach, TeamId(made)).await);
+    }
     if let Some(department) = department {
         let found = store::department(&tx.db(), &reach, department).await;
         found.map_err(|error| error.at("input.departmentId"))?;
@@ -161,15 +176,16 @@ pub(super) async fn create_team(
     Ok(row)
 }
 
-pub(super) async fn update_team(cx: &Ctx, id: TeamId, unit: Unit) -> Result<team::Model> {
+pub(super) async fn update_team(cx: &Ctx, id: TeamId, expected: Option<i32>, unit: Unit) -> Result<team::Model> {
     let staff = reach_to(cx, Permission::SitesRead, "team")?;
     let Checked { name, description, members } = unit.check()?;
     let mut tx = cx.begin().await?;
     let row = store::team_for_update(&tx.db(), &staff, id).await?;
     sites::reach_in(cx, Permission::MembersManage, row.site_id)?;
+    versions::check(row.version, expected)?;
     let name = name.unwrap_or(row.name);
     let description = description.unwrap_or(row.description);
-    let row = team::Model { folded: fold(&name), name, description, ..row };
+    let row = team::Model { folded: fold(&name), name, description, version: row.version + 1, ..row };
     store::save_team(&tx.db(), row.clone()).await.map_err(taken)?;
     if let Some(members) = members {
         known(&tx, row.site_id, &members).await?;

@@ -4,23 +4,21 @@ use ::entity::{
     assistant::{self, Fallback, Fallbacks, Questions},
     ids::{AssistantId, SiteId, UserId},
 };
-use uuid::Uuid;
 
 use super::{
     facts::AssistantFact,
     keys::{self, KeyChange},
-    model::{self, Changes, New},
+    model::{Changes, New},
     store,
 };
 use crate::{
     features::{accounts, sites},
-    kernel::{Ctx, Error, Permission, Result, Tx},
+    kernel::{Ctx, Error, Once, Permission, Result, Tx, once, versions},
 };
 
-/// For which site an assistant is made, if for one, and with which id of the caller's.
+/// For which site an assistant is made, if for one.
 pub(super) struct Place {
     pub(super) site: Option<SiteId>,
-    pub(super) client: Option<Uuid>,
     /// The language, if one was given.
     pub(super) language: Option<String>,
 }
@@ -34,7 +32,7 @@ pub(super) struct Keys {
 }
 
 /// Makes an assistant for a site or, without one, the caller's own.
-pub(super) async fn create(cx: &Ctx, at: Place, new: New, keys: Keys) -> Result<assistant::Model> {
+pub(super) async fn create(cx: &Ctx, at: Place, new: New, keys: Keys, once: &Once) -> Result<assistant::Model> {
     cx.reach(Permission::AssistantsManage)?;
     let person = accounts::signed_in(&cx.actor)?.user;
     let (site, owner, new) = match at.site {
@@ -50,26 +48,17 @@ pub(super) async fn create(cx: &Ctx, at: Place, new: New, keys: Keys) -> Result<
             (sites::personal(cx, person).await?, Some(person), new)
         }
     };
-    let id = at.client.map_or_else(|| cx.id(AssistantId), |client| model::derived(person, site, client));
-    if at.client.is_some()
-        && let Some(made) = store::lookup_any(&cx.db(), id).await?
-    {
-        return model::repeats(made, &new);
+    let id = cx.id(AssistantId);
+    let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, id.0).await? {
+        let found = store::lookup_any(&tx.db(), AssistantId(made)).await?;
+        return found.filter(|row| row.deleted_at.is_none()).ok_or_else(once::gone);
     }
     let row = with_keys(cx, made(cx, id, site, owner, new.clone()), &new, keys)?;
     keys::usable(cx, &row)?;
-    let mut tx = cx.begin().await?;
-    match insert(&mut tx, row).await {
-        Ok(row) => {
-            tx.commit().await?;
-            Ok(row)
-        }
-        Err(error) if error.unique_violation() => {
-            drop(tx);
-            model::repeats(store::lookup_any(&cx.db(), id).await?.ok_or(error)?, &new)
-        }
-        Err(error) => Err(error),
-    }
+    let row = insert(&mut tx, row).await?;
+    tx.commit().await?;
+    Ok(row)
 }
 
 /// Inserts an assistant of a site, or of a customer in their private space.
@@ -105,6 +94,7 @@ fn made(cx: &Ctx, id: AssistantId, site: SiteId, owner: Option<UserId>, new: New
         enabled: new.enabled,
         charges_credit: new.charges_credit,
         open_to_customers: new.open_to_customers,
+        version: 1,
         created_at: now,
         updated_at: now,
         deleted_at: None,
@@ -135,9 +125,16 @@ async fn insert(tx: &mut Tx, row: assistant::Model) -> Result<assistant::Model> 
     Ok(row)
 }
 
-pub(super) async fn update(cx: &Ctx, id: AssistantId, changes: Changes, keys: Keys) -> Result<assistant::Model> {
+pub(super) async fn update(
+    cx: &Ctx,
+    id: AssistantId,
+    expected: Option<i32>,
+    changes: Changes,
+    keys: Keys,
+) -> Result<assistant::Model> {
     let mut tx = cx.begin().await?;
     let before = find_managed(cx, &tx, id).await?;
+    versions::check(before.version, expected)?;
     let after = changed(cx, before.clone(), changes, keys)?;
     let mut names = New::of(&before).differences(&New::of(&after));
     if before.api_key != after.api_key {
@@ -152,7 +149,7 @@ pub(super) async fn update(cx: &Ctx, id: AssistantId, changes: Changes, keys: Ke
     if names.iter().any(|name| ["provider", "baseUrl", "apiKey", "fallbacks"].contains(&name.as_str())) {
         keys::usable(cx, &after)?;
     }
-    let row = assistant::Model { updated_at: cx.clock.now(), ..after };
+    let row = assistant::Model { version: before.version + 1, updated_at: cx.clock.now(), ..after };
     let row = store::save(&tx.db(), row).await?;
     tx.record(row.site_id, id.0, &AssistantFact::Changed { changed: names })?;
     tx.commit().await?;

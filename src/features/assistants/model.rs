@@ -2,12 +2,11 @@
 
 use ::entity::{
     assistant::{self, Fallback, Provider},
-    ids::{AssistantId, SiteId, UserId},
+    ids::UserId,
 };
 use async_graphql::MaybeUndefined;
-use uuid::Uuid;
 
-use crate::kernel::{Error, ErrorReason, Result, secret, text};
+use crate::kernel::{Error, ErrorReason, Result, text};
 
 /// How freely an assistant writes that was not told.
 pub(super) const TEMPERATURE: f64 = 0.7;
@@ -349,30 +348,10 @@ pub(super) fn is_on(enabled: bool) -> Result<()> {
     }
 }
 
-/// The id of the assistant that a person made on a site with this client id: a repetition meets the same primary key.
-pub(super) fn derived(user: UserId, site: SiteId, client: Uuid) -> AssistantId {
-    let hash = secret::hash(&[b"assistant", user.0.as_bytes(), site.0.as_bytes(), client.as_bytes()]);
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash[..16]);
-    // UUID version 8 (RFC 9562): made by the application.
-    AssistantId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
-}
-
-/// What was made with a client id answers a repetition. One that was changed since may differ from what is repeated.
-pub(super) fn repeats(row: assistant::Model, new: &New) -> Result<assistant::Model> {
-    let untouched = row.updated_at == row.created_at;
-    if row.deleted_at.is_some() || (untouched && New::of(&row) != *new) {
-        return Err(Error::conflict(
-            ErrorReason::IdempotencyMismatch,
-            "This `clientId` was used for another assistant or for one that was deleted; take a new one.",
-        )
-        .at("input.clientId"));
-    }
-    Ok(row)
-}
-
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     fn new() -> New {

@@ -18,7 +18,7 @@ use crate::{
         agents,
         sites::{self, reach_in, reach_to},
     },
-    kernel::{Ctx, Error, Permission, Result, Tx},
+    kernel::{Ctx, Error, Permission, Result, Tx, versions},
 };
 
 /// Whose calendar is changed: the site's or, where one is given, that of a department of it, which stays until the
@@ -32,18 +32,33 @@ pub(super) async fn owner(tx: &Tx, site: SiteId, department: Option<DepartmentId
 }
 
 /// Replaces hours; without a time zone they are in the site's.
+///
+/// # Errors
+/// `NOT_FOUND` for a department that is not the site's; `CONFLICT` with `VERSION_CONFLICT` when somebody else was
+/// faster.
 pub(super) async fn update_hours(
     cx: &Ctx,
     (id, department): (SiteId, Option<DepartmentId>),
+    expected: Option<i32>,
     time_zone: Option<String>,
     week: Week,
 ) -> Result<(site::Model, business_hours::Model)> {
     let reach = reach_in(cx, Permission::CalendarsManage, id)?;
-    let site = sites::find(&cx.db(), &reach, id).await?;
     let mut tx = cx.begin().await?;
+    // Locked, so that the version stays what it is also where there are no hours yet.
+    let site = sites::find_for_update(&tx.db(), &reach, id).await?;
     let owner_id = owner(&tx, id, department).await?.id();
-    let updated_at = cx.clock.now();
-    let row = business_hours::Model { owner_id, site_id: id, department_id: department, time_zone, week, updated_at };
+    let before = store::hours(&tx.db(), &[owner_id]).await?.pop().map_or(0, |row| row.version);
+    versions::check(before, expected)?;
+    let row = business_hours::Model {
+        owner_id,
+        site_id: id,
+        department_id: department,
+        time_zone,
+        week,
+        version: before + 1,
+        updated_at: cx.clock.now(),
+    };
     store::save_hours(&tx.db(), row.clone()).await?;
     tx.record(id, owner_id, &CalendarFact::HoursUpdated)?;
     tx.commit().await?;
@@ -70,33 +85,41 @@ pub(super) async fn delete_hours(
 }
 
 /// Makes a day special, or changes the special day that falls on it.
+///
+/// # Errors
+/// `BAD_USER_INPUT` for one too many; `CONFLICT` with `VERSION_CONFLICT` when somebody else was faster.
 pub(super) async fn set_special_day(
     cx: &Ctx,
     site: SiteId,
     department: Option<DepartmentId>,
+    expected: Option<i32>,
     day: NewSpecialDay,
 ) -> Result<special_day::Model> {
     let reach = reach_in(cx, Permission::CalendarsManage, site)?;
-    sites::find(&cx.db(), &reach, site).await?;
     let mut tx = cx.begin().await?;
+    sites::find_for_update(&tx.db(), &reach, site).await?;
     let owner_id = owner(&tx, site, department).await?.id();
+    let falls_on = model::falls_on(day.date, day.yearly);
+    let before = store::lookup(&tx.db(), owner_id, &falls_on).await?.map_or(0, |row| row.version);
+    versions::check(before, expected)?;
+    if before == 0 {
+        model::check_count("input.date", store::count_of_owner(&tx.db(), owner_id).await? + 1)?;
+    }
     let row = special_day::Model {
         id: cx.id(SpecialDayId),
         owner_id,
         site_id: site,
         department_id: department,
-        falls_on: model::falls_on(day.date, day.yearly),
+        falls_on,
         date: day.date,
         yearly: day.yearly,
         name: day.name,
         message: day.message,
         hours: day.hours,
         imported: false,
+        version: before + 1,
         updated_at: cx.clock.now(),
     };
-    if store::lookup(&tx.db(), owner_id, &row.falls_on).await?.is_none() {
-        model::check_count("input.date", store::count_of_owner(&tx.db(), owner_id).await? + 1)?;
-    }
     store::save(&tx.db(), std::slice::from_ref(&row), false).await?;
     // The id is that of the first who set it.
     let row = store::lookup(&tx.db(), owner_id, &row.falls_on).await?;

@@ -97,10 +97,14 @@ fn merge(cx: &Ctx, owner: Owner, known: Vec<special_day::Model>, events: Vec<Res
                 message: there.and_then(|row| row.message.clone()),
                 hours: SpecialHours::Closed,
                 imported: true,
+                version: there.map_or(1, |row| row.version + 1),
                 updated_at: cx.clock.now(),
             };
             match there {
-                Some(there) if special_day::Model { updated_at: there.updated_at, ..row.clone() } == *there => {
+                Some(there)
+                    if special_day::Model { version: there.version, updated_at: there.updated_at, ..row.clone() }
+                        == *there =>
+                {
                     imported.unchanged += 1;
                     continue;
                 }

@@ -26,8 +26,8 @@ pub(super) async fn delete_hours(db: &Db<'_>, owner: Uuid) -> Result<bool> {
 
 /// Writes the hours of an owner, whether there were any or not.
 pub(super) async fn save_hours(db: &Db<'_>, row: business_hours::Model) -> Result<()> {
-    use business_hours::Column::{OwnerId, TimeZone, UpdatedAt, Week};
-    let replace = OnConflict::column(OwnerId).update_columns([TimeZone, Week, UpdatedAt]).to_owned();
+    use business_hours::Column::{OwnerId, TimeZone, UpdatedAt, Version, Week};
+    let replace = OnConflict::column(OwnerId).update_columns([TimeZone, Week, Version, UpdatedAt]).to_owned();
     business_hours::Entity::insert(row.into_active_model()).on_conflict(replace).exec_without_returning(db).await?;
     Ok(())
 }
@@ -88,11 +88,11 @@ pub(super) async fn lookup(db: &Db<'_>, owner: Uuid, falls_on: &str) -> Result<O
 /// Writes special days; where the owner has one that falls on the same day, it is changed and keeps its id. With
 /// `imported_only` one that was set by hand stays as it is.
 pub(super) async fn save(db: &Db<'_>, rows: &[special_day::Model], imported_only: bool) -> Result<()> {
-    use special_day::Column::{Date, FallsOn, Hours, Imported, Message, Name, OwnerId, UpdatedAt};
-    // Twelve values a row; SQLite binds at most 32,766 values to a statement.
+    use special_day::Column::{Date, FallsOn, Hours, Imported, Message, Name, OwnerId, UpdatedAt, Version};
+    // Thirteen values a row; SQLite binds at most 32,766 values to a statement.
     for rows in rows.chunks(500) {
         let mut replace = OnConflict::columns([OwnerId, FallsOn]);
-        replace.update_columns([Date, Name, Message, Hours, Imported, UpdatedAt]);
+        replace.update_columns([Date, Name, Message, Hours, Imported, Version, UpdatedAt]);
         if imported_only {
             replace.action_and_where(Imported.eq(true));
         }

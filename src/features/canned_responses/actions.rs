@@ -18,7 +18,7 @@ use crate::{
         sites::{self, reach_in, reach_to},
         visitors,
     },
-    kernel::{Ctx, Error, ErrorReason, Permission, Result, text},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Result, once, text, versions},
 };
 
 /// What a response is made of, or what of it is changed.
@@ -53,8 +53,14 @@ pub(super) struct Changes {
 }
 
 /// Makes a response: one of the whole site as its admin, one of one's own as any member.
-pub(super) async fn create(cx: &Ctx, site: SiteId, scope: Scope, content: Content) -> Result<canned_response::Model> {
-    reach_in(cx, Permission::CannedResponsesUse, site)?;
+pub(super) async fn create(
+    cx: &Ctx,
+    site: SiteId,
+    scope: Scope,
+    content: Content,
+    once: &Once,
+) -> Result<canned_response::Model> {
+    let reach = reach_in(cx, Permission::CannedResponsesUse, site)?;
     let author = accounts::signed_in(&cx.actor)?.user;
     let owner = match scope {
         Scope::Site => {
@@ -77,10 +83,14 @@ pub(super) async fn create(cx: &Ctx, site: SiteId, scope: Scope, content: Conten
         title: content.title,
         text: content.text,
         uses: 0,
+        version: 1,
         created_at: now,
         updated_at: now,
     };
     let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, row.id.0).await? {
+        return once::again(store::find(&tx.db(), &reach, author, CannedResponseId(made)).await);
+    }
     store::insert(&tx.db(), row.clone(), taken).await?;
     tx.record(site, row.id.0, &CannedResponseFact::Created { scope })?;
     tx.commit().await?;
@@ -88,12 +98,22 @@ pub(super) async fn create(cx: &Ctx, site: SiteId, scope: Scope, content: Conten
 }
 
 /// Changes a response; the same again changes nothing.
-pub(super) async fn update(cx: &Ctx, id: CannedResponseId, changes: Changes) -> Result<canned_response::Model> {
+///
+/// # Errors
+/// `BAD_USER_INPUT` for what is wrong with it, `CONFLICT` for a shortcut that is taken and with `VERSION_CONFLICT` when
+/// somebody else was faster.
+pub(super) async fn update(
+    cx: &Ctx,
+    id: CannedResponseId,
+    expected: Option<i32>,
+    changes: Changes,
+) -> Result<canned_response::Model> {
     let reach = reach_to(cx, Permission::CannedResponsesUse, "canned response")?;
     let user = accounts::signed_in(&cx.actor)?.user;
     let mut tx = cx.begin().await?;
     let row = store::find_for_update(&tx.db(), &reach, user, id).await?;
     may_change(cx, &row)?;
+    versions::check(row.version, expected)?;
     let Changes { shortcut, title, text } = changes;
     let content = Content {
         shortcut: shortcut.unwrap_or_else(|| row.shortcut.clone()),
@@ -112,7 +132,7 @@ pub(super) async fn update(cx: &Ctx, id: CannedResponseId, changes: Changes) -> 
     if changed == row {
         return Ok(row);
     }
-    let changed = canned_response::Model { updated_at: cx.clock.now(), ..changed };
+    let changed = canned_response::Model { version: row.version + 1, updated_at: cx.clock.now(), ..changed };
     store::save(&tx.db(), changed.clone(), taken).await?;
     tx.record(row.site_id, id.0, &CannedResponseFact::Changed)?;
     tx.commit().await?;

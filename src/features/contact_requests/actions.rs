@@ -17,7 +17,8 @@ use crate::{
         sites::{self, reach_to},
         visitors,
     },
-    kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, quotas, secret, text},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Reach, Result, Tx, once, quotas, text},
+    ports::db::Db,
 };
 
 /// Who asks, and whom.
@@ -43,41 +44,35 @@ pub(super) async fn send(
     cx: &Ctx,
     site_key: Option<&str>,
     draft: Draft,
-    client_id: Option<Uuid>,
+    once: &Once,
 ) -> Result<contact_request::Model> {
     let reach = cx.reach(Permission::ContactRequestsSend)?;
     let draft = draft.tidied()?;
     let sender = sender(cx, &reach, site_key, &draft).await?;
+    if let Some(made) = once.made(&cx.db()).await? {
+        return sent_before(&cx.db(), made).await;
+    }
     if draft.kind == Kind::Callback {
         sites::offered::check(cx, sender.site, |features| features.callbacks, "callbacks").await?;
-    }
-    let id = match client_id {
-        Some(client) => ContactRequestId(secret::id(&[
-            b"contact request",
-            sender.site.0.as_bytes(),
-            sender.id().as_bytes(),
-            client.as_bytes(),
-        ])),
-        None => cx.id(ContactRequestId),
-    };
-    let hash = draft.hash();
-    if let Some(found) = sent_before(cx, id, &hash).await? {
-        return Ok(found);
     }
     draft.check_window(cx.clock.now())?;
     let expenses = [
         quotas::CONTACT_REQUESTS_OF_GUEST.of(sender.id()),
         quotas::CONTACT_REQUESTS_FROM_ADDRESS.by_address(&cx.request),
     ];
-    quotas::spend(cx, &expenses).await?;
-    match insert(cx, sender, id, draft, &hash).await {
-        // The same client id at the same moment: one request, which counts once.
-        Err(error) if error.unique_violation() => {
-            quotas::give_back(cx, &expenses).await?;
-            sent_before(cx, id, &hash).await?.ok_or(error)
-        }
-        inserted => inserted,
+    if let Some(made) = once.spend(cx, &expenses).await? {
+        return sent_before(&cx.db(), made).await;
     }
+    let id = cx.id(ContactRequestId);
+    let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, id.0).await? {
+        // The same at the same moment: one request, which counts once.
+        quotas::give_back(cx, &expenses).await?;
+        return sent_before(&tx.db(), made).await;
+    }
+    let row = insert_in(&mut tx, sender, id, draft).await?;
+    tx.commit().await?;
+    Ok(row)
 }
 
 /// Visitors ask the site of their session, people with an account the site that they name or that of their conversation.
@@ -111,25 +106,14 @@ async fn sender(cx: &Ctx, reach: &Reach, site_key: Option<&str>, draft: &Draft) 
     Ok(Sender { site, visitor: None, customer: Some(user) })
 }
 
-async fn sent_before(cx: &Ctx, id: ContactRequestId, hash: &[u8]) -> Result<Option<contact_request::Model>> {
-    match store::lookup_sent(&cx.db(), id).await? {
-        Some(found) if found.content_hash == hash => Ok(Some(found)),
-        Some(_) => Err(conversations::mismatch()),
-        None => Ok(None),
-    }
+async fn sent_before(db: &Db<'_>, made: Uuid) -> Result<contact_request::Model> {
+    store::lookup_sent(db, ContactRequestId(made)).await?.ok_or_else(once::gone)
 }
 
-async fn insert(
-    cx: &Ctx,
-    sender: Sender,
-    id: ContactRequestId,
-    draft: Draft,
-    hash: &[u8],
-) -> Result<contact_request::Model> {
-    let Sender { site, visitor, customer } = sender;
-    let mut tx = cx.begin().await?;
+async fn insert_in(tx: &mut Tx, sender: Sender, id: ContactRequestId, draft: Draft) -> Result<contact_request::Model> {
+    let (cx, Sender { site, visitor, customer }) = (tx.cx().clone(), sender);
     if let Some(visitor) = visitor {
-        visitors::ensure_in(&mut tx, site, visitor).await?;
+        visitors::ensure_in(tx, site, visitor).await?;
     }
     // Both stay until this is written.
     if let Some(about) = draft.conversation {
@@ -156,7 +140,6 @@ async fn insert(
         body: draft.body,
         earliest_at: draft.earliest_at,
         latest_at: draft.latest_at,
-        content_hash: hash.to_vec(),
         assignee_id: None,
         created_at: cx.clock.now(),
         resolved_at: None,
@@ -165,7 +148,6 @@ async fn insert(
     };
     store::insert(&tx.db(), row.clone()).await?;
     tx.record(site, id.0, &ContactRequestFact::Sent { kind: row.kind })?;
-    tx.commit().await?;
     Ok(row)
 }
 

@@ -6,7 +6,7 @@ use ::entity::{
 };
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use crate::kernel::{Error, ErrorReason, Result, secret, text};
+use crate::kernel::{Error, ErrorReason, Result, text};
 
 const NAME_MAX: usize = 120;
 const MESSAGE_MAX: usize = 5_000;
@@ -84,29 +84,6 @@ impl Draft {
         }
         Ok(())
     }
-
-    /// What a repetition of a client id is compared by.
-    pub(super) fn hash(&self) -> Vec<u8> {
-        let time = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
-        let kind = match self.kind {
-            Kind::Message => "message",
-            Kind::Callback => "callback",
-        };
-        let fields = [
-            Some(kind.to_owned()),
-            self.conversation.map(|id| id.to_string()),
-            self.department.map(|id| id.to_string()),
-            self.name.clone(),
-            self.email.clone(),
-            self.phone.clone(),
-            self.body.clone(),
-            time(self.earliest_at),
-            time(self.latest_at),
-        ];
-        // None of them is empty when it is there.
-        let parts: Vec<&[u8]> = fields.iter().map(|field| field.as_deref().unwrap_or_default().as_bytes()).collect();
-        secret::hash(&parts)
-    }
 }
 
 #[cfg(test)]
@@ -159,12 +136,5 @@ mod tests {
             let checked = window(from, to).tidied().unwrap().check_window(now);
             assert_eq!(checked.err().and_then(|error| error.field).as_deref(), field, "{from} to {to}");
         }
-    }
-
-    #[test]
-    fn other_content_has_another_hash() {
-        let (draft, other) = (callback().tidied().unwrap(), Draft { name: None, ..callback() }.tidied().unwrap());
-        assert_eq!(draft.hash(), callback().tidied().unwrap().hash());
-        assert_ne!(draft.hash(), other.hash());
     }
 }

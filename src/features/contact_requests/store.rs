@@ -78,7 +78,7 @@ pub(super) async fn find_for_update(
     row.ok_or_else(|| Error::not_found("contact request"))
 }
 
-/// The request that was sent with a client id; whoever knows the id sent it.
+/// The request that its sender asks for again.
 pub(super) async fn lookup_sent(db: &Db<'_>, id: ContactRequestId) -> Result<Option<contact_request::Model>> {
     Ok(Entity::find_by_id(id).one(db).await?)
 }

@@ -148,15 +148,6 @@ pub(crate) fn sees_internals(actor: &Actor, conversation: &conversation::Model) 
     audiences(actor, conversation).contains(&Audience::Staff)
 }
 
-/// The error for a client id that comes again with other content.
-pub(crate) fn mismatch() -> Error {
-    Error::conflict(
-        ErrorReason::IdempotencyMismatch,
-        "This `clientId` was used for other content; make a new one for each message and keep it for retries.",
-    )
-    .at("input.clientId")
-}
-
 /// May this author still change this message?
 pub(crate) fn may_change(
     message: &message::Model,

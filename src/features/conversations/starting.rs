@@ -14,19 +14,22 @@ use super::{
 };
 use crate::{
     features::{accounts, assistants, sites, visitors},
-    kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, quotas, secret, text},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Reach, Result, once, quotas, text},
+    ports::db::Db,
 };
 
 /// What a conversation is started with.
 pub(crate) struct Start {
     pub(crate) assistant: Option<AssistantId>,
     pub(crate) title: Option<String>,
-    pub(crate) client_id: Option<Uuid>,
 }
 
-/// Starts a conversation, or finds the one that goes on. True when it is new.
-pub(crate) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model, bool)> {
+/// Starts a conversation, or finds the one that goes on. True when it is new, also for a repetition.
+pub(crate) async fn start(cx: &Ctx, start: Start, once: &Once) -> Result<(conversation::Model, bool)> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
+    if let Some(made) = once.made(&cx.db()).await? {
+        return Ok((started(&cx.db(), &reach, made).await?, true));
+    }
     let title = text::maybe_line("input.title", start.title.as_deref(), model::TITLE_MAX)?;
     let mut fresh = model::blank(cx);
     let mut pays = None;
@@ -60,12 +63,13 @@ pub(crate) async fn start(cx: &Ctx, start: Start) -> Result<(conversation::Model
         fresh.site_id = assistant.site_id;
         fresh.customer_id = Some(user);
         fresh.assistant_id = Some(assistant.id);
-        if let Some(client) = start.client_id {
-            // A repetition meets the same primary key.
-            fresh.id = ConversationId(secret::id(&[b"conversation", user.0.as_bytes(), client.as_bytes()]));
-        }
     }
-    begin(cx, &reach, fresh, pays).await
+    begin(cx, &reach, fresh, pays, once).await
+}
+
+/// The conversation that was started under the same client id.
+async fn started(db: &Db<'_>, reach: &Reach, made: Uuid) -> Result<conversation::Model> {
+    store::lookup(db, reach, ConversationId(made)).await?.ok_or_else(once::gone)
 }
 
 /// Inserts the conversation, for a credit where somebody pays; when the database says that it exists, finds it.
@@ -74,14 +78,21 @@ async fn begin(
     reach: &Reach,
     fresh: conversation::Model,
     pays: Option<UserId>,
+    once: &Once,
 ) -> Result<(conversation::Model, bool)> {
-    if let Some(found) = existing(cx, reach, &fresh).await? {
+    if let Some(found) = existing(cx, &fresh).await? {
         return Ok((found, false));
     }
     let quotas = [quotas::CONVERSATIONS_OF_GUEST, quotas::CONVERSATIONS_FROM_ADDRESS, quotas::CONVERSATIONS_TO_SITE];
     let expenses = posting::guests(cx, fresh.site_id, quotas);
-    quotas::spend(cx, &expenses).await?;
+    if let Some(made) = once.spend(cx, &expenses).await? {
+        return Ok((started(&cx.db(), reach, made).await?, true));
+    }
     let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, fresh.id.0).await? {
+        quotas::give_back(cx, &expenses).await?;
+        return Ok((started(&tx.db(), reach, made).await?, true));
+    }
     if let Some(visitor) = fresh.visitor_id {
         visitors::ensure_in(&mut tx, fresh.site_id, visitor).await?;
     }
@@ -97,7 +108,7 @@ async fn begin(
         }
         Err(error) if error.unique_violation() => {
             drop(tx);
-            let found = existing(cx, reach, &fresh).await?.ok_or(error)?;
+            let found = existing(cx, &fresh).await?.ok_or(error)?;
             quotas::give_back(cx, &expenses).await?;
             Ok((found, false))
         }
@@ -105,9 +116,10 @@ async fn begin(
     }
 }
 
-async fn existing(cx: &Ctx, reach: &Reach, fresh: &conversation::Model) -> Result<Option<conversation::Model>> {
+/// The conversation of a visitor that goes on. A customer may have several.
+async fn existing(cx: &Ctx, fresh: &conversation::Model) -> Result<Option<conversation::Model>> {
     match &fresh.open_key {
         Some(key) => store::lookup_open(&cx.db(), key).await,
-        None => store::lookup(&cx.db(), reach, fresh.id).await,
+        None => Ok(None),
     }
 }

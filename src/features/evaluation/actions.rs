@@ -8,16 +8,23 @@ use ::entity::{
 use chrono::TimeDelta;
 
 use super::{assistant_of, facts::EvaluationFact, job::RunEvaluation, store};
-use crate::kernel::{Ctx, Error, ErrorReason, Result};
+use crate::{
+    features::sites::reach_to,
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Result, once},
+};
 
 /// An evaluation that has not ended by then was lost.
 const LOST: TimeDelta = TimeDelta::hours(1);
 
 /// Orders an evaluation with the assistant's golden questions as they are now.
-pub(super) async fn run(cx: &Ctx, assistant: AssistantId) -> Result<evaluation::Model> {
+pub(super) async fn run(cx: &Ctx, assistant: AssistantId, once: &Once) -> Result<evaluation::Model> {
     let assistant = assistant_of(cx, assistant).await?;
+    let (id, now) = (cx.id(EvaluationId), cx.clock.now());
     let mut tx = cx.begin().await?;
-    let now = cx.clock.now();
+    if let Some(made) = once.claim(&tx, id.0).await? {
+        let reach = reach_to(cx, Permission::EvaluationsManage, "evaluation")?;
+        return once::again(store::find_run(&tx.db(), &reach, EvaluationId(made)).await);
+    }
     let running = store::newest_run(&tx.db(), assistant.id, EvaluationStatus::Running).await?;
     if running.is_some_and(|running| running.created_at + LOST > now) {
         let message = "An evaluation of this assistant is running; wait for it, or follow it with `evaluation`.";
@@ -29,7 +36,7 @@ pub(super) async fn run(cx: &Ctx, assistant: AssistantId) -> Result<evaluation::
         return Err(Error::conflict(ErrorReason::NoGoldenQuestions, message).at("input.assistantId"));
     }
     let row = evaluation::Model {
-        id: cx.id(EvaluationId),
+        id,
         site_id: assistant.site_id,
         assistant_id: assistant.id,
         status: EvaluationStatus::Running,

@@ -6,11 +6,12 @@ use ::entity::{
 };
 use async_graphql::MaybeUndefined;
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use super::{assistant_of, facts::EvaluationFact, store};
 use crate::{
     features::{knowledge, sites::reach_to},
-    kernel::{Ctx, Error, ErrorReason, Permission, Result, text},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Result, once, secret, text, versions},
     ports::db::Db,
 };
 
@@ -78,6 +79,7 @@ pub(super) async fn create(
     assistant: AssistantId,
     drafts: Vec<Draft>,
     place: impl Fn(usize) -> String,
+    once: &Once,
 ) -> Result<Vec<golden_question::Model>> {
     let assistant = assistant_of(cx, assistant).await?;
     if !(1..=BULK).contains(&drafts.len()) {
@@ -86,10 +88,21 @@ pub(super) async fn create(
     }
     let checked = drafts.into_iter().enumerate().map(|(index, draft)| checked(&place(index), draft));
     let drafts: Vec<Draft> = checked.collect::<Result<_>>()?;
-    let articles = drafts.iter().map(|draft| draft.expected_article);
-    articles_are_there(cx, &cx.db(), &assistant, articles, |index| format!("{}.expectedArticleId", place(index)))
-        .await?;
+    // Those of a repetition are found by the same ids.
+    let id = |place: usize| match once.key() {
+        Some(key) => GoldenQuestionId(secret::id(&[key.as_bytes(), &place.to_le_bytes()])),
+        None => cx.id(GoldenQuestionId),
+    };
+    let ids: Vec<GoldenQuestionId> = (0..drafts.len()).map(id).collect();
+    let first = ids.first().map_or_else(Uuid::nil, |id| id.0);
     let mut tx = cx.begin().await?;
+    if once.claim(&tx, first).await?.is_some() {
+        let left = store::golden_by_ids(&tx.db(), &ids).await?;
+        return if left.is_empty() { Err(once::gone()) } else { Ok(left) };
+    }
+    let articles = drafts.iter().map(|draft| draft.expected_article);
+    articles_are_there(cx, &tx.db(), &assistant, articles, |index| format!("{}.expectedArticleId", place(index)))
+        .await?;
     let known = store::count_golden(&tx.db(), assistant.id).await?;
     if known + drafts.len() as u64 > MANY {
         let message = format!("An assistant has at most {MANY} golden questions; this one has {known} already.");
@@ -98,9 +111,10 @@ pub(super) async fn create(
     let now = cx.clock.now();
     let rows: Vec<golden_question::Model> = drafts
         .into_iter()
+        .zip(ids)
         .zip(0..)
-        .map(|(draft, place)| golden_question::Model {
-            id: cx.id(GoldenQuestionId),
+        .map(|((draft, id), place)| golden_question::Model {
+            id,
             site_id: assistant.site_id,
             assistant_id: assistant.id,
             question: draft.question,
@@ -109,6 +123,7 @@ pub(super) async fn create(
             answer_contains: draft.answer_contains,
             unanswerable: draft.unanswerable,
             kind: draft.kind,
+            version: 1,
             // So that they are listed in the order in which they were given.
             created_at: now + TimeDelta::microseconds(place),
             updated_at: now,
@@ -122,12 +137,18 @@ pub(super) async fn create(
 }
 
 /// Changes a question; those asked in earlier evaluations stay as they were.
-pub(super) async fn update(cx: &Ctx, id: GoldenQuestionId, changes: Changes) -> Result<golden_question::Model> {
+pub(super) async fn update(
+    cx: &Ctx,
+    id: GoldenQuestionId,
+    expected: Option<i32>,
+    changes: Changes,
+) -> Result<golden_question::Model> {
     let reach = reach_to(cx, Permission::EvaluationsManage, "golden question")?;
     let found = store::find_golden(&cx.db(), &reach, id).await?;
     let assistant = assistant_of(cx, found.assistant_id).await?;
     let mut tx = cx.begin().await?;
     let row = store::find_golden_for_update(&tx.db(), &reach, id).await?;
+    versions::check(row.version, expected)?;
     let cleared =
         |field: &'static str| Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` cannot be cleared."));
     let needed = |field: &'static str, change: MaybeUndefined<String>, now: &str| match change {
@@ -167,7 +188,7 @@ pub(super) async fn update(cx: &Ctx, id: GoldenQuestionId, changes: Changes) -> 
     if changed == row {
         return Ok(row);
     }
-    let changed = golden_question::Model { updated_at: cx.clock.now(), ..changed };
+    let changed = golden_question::Model { version: row.version + 1, updated_at: cx.clock.now(), ..changed };
     store::save_golden(&tx.db(), changed.clone()).await?;
     tx.record(row.site_id, row.assistant_id.0, &EvaluationFact::QuestionChanged { question: id })?;
     tx.commit().await?;

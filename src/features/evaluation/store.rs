@@ -80,6 +80,12 @@ pub(super) async fn all_golden(
     Ok(rows)
 }
 
+/// Those of these ids that are there, in the order in which they were made.
+pub(super) async fn golden_by_ids(db: &Db<'_>, ids: &[GoldenQuestionId]) -> Result<Vec<golden_question::Model>> {
+    let these = golden_question::Entity::find().filter(Golden::Id.is_in(ids.iter().copied()));
+    Ok(these.order_by_asc(Golden::CreatedAt).all(db).await?)
+}
+
 pub(super) async fn insert_golden(db: &Db<'_>, rows: &[golden_question::Model]) -> Result<()> {
     for batch in rows.chunks(BATCH) {
         let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);

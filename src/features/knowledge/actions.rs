@@ -18,36 +18,47 @@ use super::{
 };
 use crate::{
     features::sites::{reach_in, reach_to},
-    kernel::{Ctx, Error, ErrorReason, Permission, Reach, Result, Tx},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Reach, Result, Tx, once, versions},
     ports::db::Db,
 };
 
 /// How often a slug is looked for that others take at the same moment.
 const ATTEMPTS: usize = 20;
 
-pub(super) async fn create(cx: &Ctx, new: NewArticle) -> Result<article::Model> {
-    reach_in(cx, Permission::KnowledgeWrite, new.site)?;
+pub(super) async fn create(cx: &Ctx, new: NewArticle, once: &Once) -> Result<article::Model> {
+    let reach = reach_in(cx, Permission::KnowledgeWrite, new.site)?;
     let mut tx = cx.begin().await?;
-    let author = cx.actor.user();
-    let article = insert_in(&mut tx, new, author).await?;
+    let article = create_in(&mut tx, &reach, new, once).await?;
     tx.commit().await?;
     Ok(article)
+}
+
+/// Makes an article, or finds the one that was made before.
+async fn create_in(tx: &mut Tx, reach: &Reach, new: NewArticle, once: &Once) -> Result<article::Model> {
+    let (id, author) = (tx.cx().id(ArticleId), tx.cx().actor.user());
+    match once.claim(tx, id.0).await? {
+        Some(made) => once::again(store::find(&tx.db(), reach, ArticleId(made)).await),
+        None => insert_as(tx, id, new, author).await,
+    }
 }
 
 /// One of several articles that came out well, or why it did not.
 pub(super) type Outcome = Result<article::Model>;
 
 /// Makes the articles that can be made, in one transaction; each gets an answer, in their order.
-pub(super) async fn create_many(cx: &Ctx, site: SiteId, news: Vec<Result<NewArticle>>) -> Result<Vec<Outcome>> {
-    reach_in(cx, Permission::KnowledgeWrite, site)?;
-    let author = cx.actor.user();
+pub(super) async fn create_many(cx: &Ctx, site: SiteId, news: Vec<(Result<NewArticle>, Once)>) -> Result<Vec<Outcome>> {
+    let reach = reach_in(cx, Permission::KnowledgeWrite, site)?;
     let mut tx = cx.begin().await?;
     let mut outcomes = Vec::with_capacity(news.len());
-    for new in news {
+    for (new, once) in news {
         outcomes.push(match new {
-            Ok(new) => match insert_in(&mut tx, new, author).await {
-                // The statement refused nothing, so the transaction goes on.
-                Err(error) if error.reason == Some(ErrorReason::SlugTaken) => Err(error),
+            // No statement fails in these cases, so the transaction goes on.
+            Ok(new) => match create_in(&mut tx, &reach, new, &once).await {
+                Err(error) if error.reason == Some(ErrorReason::SlugTaken) => {
+                    once.release(&tx).await?;
+                    Err(error)
+                }
+                Err(error) if error.field.as_deref() == Some(once::FIELD) => Err(error),
                 other => Ok(other?),
             },
             Err(error) => Err(error),
@@ -62,10 +73,15 @@ pub(super) async fn create_many(cx: &Ctx, site: SiteId, news: Vec<Result<NewArti
 /// # Errors
 /// `CONFLICT` with `SLUG_TAKEN` when a slug was asked for that another article of the site has.
 pub async fn insert_in(tx: &mut Tx, new: NewArticle, author_id: Option<UserId>) -> Result<article::Model> {
+    let id = tx.cx().id(ArticleId);
+    insert_as(tx, id, new, author_id).await
+}
+
+async fn insert_as(tx: &mut Tx, id: ArticleId, new: NewArticle, author_id: Option<UserId>) -> Result<article::Model> {
     let now = tx.cx().clock.now();
     let (asked, base) = (new.slug.is_some(), new.slug.unwrap_or_else(|| model::slug_of(&new.title)));
     let mut article = article::Model {
-        id: tx.cx().id(ArticleId),
+        id,
         site_id: new.site,
         author_id,
         title_folded: fold(&new.title),
@@ -104,10 +120,21 @@ pub async fn insert_in(tx: &mut Tx, new: NewArticle, author_id: Option<UserId>) 
     Ok(article)
 }
 
-pub(super) async fn update(cx: &Ctx, id: ArticleId, changes: ArticleChanges) -> Result<article::Model> {
+/// Changes an article.
+///
+/// # Errors
+/// `BAD_USER_INPUT` naming the field and its limit; `CONFLICT` with `SLUG_TAKEN`, and with `VERSION_CONFLICT` when
+/// somebody else was faster.
+pub(super) async fn update(
+    cx: &Ctx,
+    id: ArticleId,
+    expected: Option<i32>,
+    changes: ArticleChanges,
+) -> Result<article::Model> {
     let reach = writable(cx)?;
     let mut tx = cx.begin().await?;
     let mut article = find_own(&tx, &reach, id).await?;
+    versions::check(article.version, expected)?;
     let before = store::tags(&tx.db(), vec![id]).await?.remove(&id).unwrap_or_default();
     let mut tags = before.clone();
     let changed = model::change(&mut article, &mut tags, changes)?;
@@ -148,7 +175,7 @@ pub(super) async fn restore(cx: &Ctx, id: ArticleId, version: i32) -> Result<art
     model::may_change(&cx.actor, &article)?;
     let earlier = store::find_version(&cx.db(), id, version).await?;
     let (title, body) = (MaybeUndefined::Value(earlier.title), MaybeUndefined::Value(earlier.body));
-    update(cx, id, ArticleChanges { title, body, ..ArticleChanges::default() }).await
+    update(cx, id, None, ArticleChanges { title, body, ..ArticleChanges::default() }).await
 }
 
 /// Notes whether a published article helped the caller; once a reader, the last word counts. Without one it is taken back.

@@ -31,6 +31,7 @@ pub(super) fn defaults(site_id: SiteId) -> Settings {
         vector_weight: 0.7,
         min_score: 0.0,
         context_characters: CONTEXT_DEFAULT,
+        version: 0,
     }
 }
 

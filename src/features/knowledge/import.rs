@@ -21,10 +21,10 @@ use super::{
 use crate::{
     features::sites::{self, reach_in, reach_to},
     kernel::{
-        Ctx, Error, ErrorReason, Permission, Result, Tx,
+        Ctx, Error, ErrorReason, Once, Permission, Result, Tx,
         error::ErrorCode,
         jobs::{Failure, Job, Lane, Lease},
-        text,
+        once, text,
     },
     ports::documents::Unreadable,
 };
@@ -72,7 +72,13 @@ impl From<Error> for FileError {
 pub(super) type Import = (article_import::Model, Vec<article_import_file::Model>);
 
 /// Keeps the files and orders the job that reads them.
-pub(super) async fn order(cx: &Ctx, site: SiteId, files: Vec<Given>, defaults: Defaults) -> Result<Import> {
+pub(super) async fn order(
+    cx: &Ctx,
+    site: SiteId,
+    files: Vec<Given>,
+    defaults: Defaults,
+    once: &Once,
+) -> Result<Import> {
     let reach = reach_in(cx, Permission::KnowledgeWrite, site)?;
     if !(1..=FILES_MAX).contains(&files.len()) {
         let message = format!("`input.files` has {} files; give 1 to {FILES_MAX}.", files.len());
@@ -104,6 +110,11 @@ pub(super) async fn order(cx: &Ctx, site: SiteId, files: Vec<Given>, defaults: D
     };
     let files = (0..).zip(files).map(file).collect::<Result<Vec<_>>>()?;
     let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, import.id.0).await? {
+        let import = once::again(store::find_import(&tx.db(), &reach, ImportId(made)).await)?;
+        let files = store::import_files(&tx.db(), import.id).await?;
+        return Ok((import, files));
+    }
     store::insert_import(&tx.db(), &import, &files).await?;
     tx.record(site, import.id.0, &KnowledgeFact::ImportStarted { files: files.len() })?;
     tx.enqueue(&ImportArticles { import: import.id }).await?;

@@ -19,7 +19,7 @@ use crate::{
         agents::{self, Whom},
         assistants, conversations, sites,
     },
-    kernel::{Ctx, Error, ErrorReason, Permission, Result},
+    kernel::{Ctx, Error, Permission, Result, versions},
 };
 
 /// A site's settings, those of a version if one is given.
@@ -53,11 +53,7 @@ pub(super) async fn update(
     let mut tx = cx.begin().await?;
     store::lock_turn(&tx.db(), site).await?;
     let (before, version) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
-    if version != expected {
-        let message =
-            format!("The settings are at version {version}, not {expected}; read them again and repeat your change.");
-        return Err(Error::conflict(ErrorReason::VersionConflict, message).at("input.expectedVersion"));
-    }
+    versions::check(version, Some(expected))?;
     let after = change(before).checked()?;
     for rule in &after.rules {
         if let Some(department) = rule.department_id {

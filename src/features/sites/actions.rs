@@ -13,24 +13,47 @@ use super::{
 };
 use crate::{
     features::accounts,
-    kernel::{Ctx, Error, Permission, Result, Tx, quotas},
-    ports::bus::Topic,
+    kernel::{Ctx, Error, Once, Permission, Result, Tx, once, quotas, versions},
+    ports::{bus::Topic, db::Db},
 };
 
-/// Makes a site; whoever does becomes its admin.
-pub(super) async fn create(cx: &Ctx, new: NewSite) -> Result<site::Model> {
+/// Makes a site; whoever does becomes its admin. Tells their role in it: on a repetition it may be another one.
+pub(super) async fn create(cx: &Ctx, new: NewSite, once: &Once) -> Result<(site::Model, Role)> {
     let person = accounts::signed_in(&cx.actor)?.user;
-    quotas::spend(cx, &[quotas::SITES_OF_PERSON.of(person)]).await?;
+    if let Some(made) = once.made(&cx.db()).await? {
+        return once::again(own(&cx.db(), SiteId(made), person).await);
+    }
+    let expenses = [quotas::SITES_OF_PERSON.of(person)];
+    if let Some(made) = once.spend(cx, &expenses).await? {
+        return once::again(own(&cx.db(), SiteId(made), person).await);
+    }
+    let id = cx.id(SiteId);
     let mut tx = cx.begin().await?;
-    let site = insert_in(&mut tx, new).await?;
-    join_in(&mut tx, site.id, person, Role::Admin).await?;
+    if let Some(made) = once.claim(&tx, id.0).await? {
+        quotas::give_back(cx, &expenses).await?;
+        return once::again(own(&tx.db(), SiteId(made), person).await);
+    }
+    let site = insert_as(&mut tx, id, new).await?;
+    join_in(&mut tx, id, person, Role::Admin).await?;
     tx.commit().await?;
-    Ok(site)
+    Ok((site, Role::Admin))
+}
+
+/// A site with the role that somebody has in it.
+async fn own(db: &Db<'_>, id: SiteId, person: UserId) -> Result<(site::Model, Role)> {
+    let member = store::lookup_member(db, id, person).await?.ok_or_else(|| Error::not_found("site"))?;
+    let site = store::lookup(db, id).await?.ok_or_else(|| Error::not_found("site"))?;
+    Ok((site, member.role))
 }
 
 /// Inserts a site without members, with the beginning of its journal.
 pub async fn insert_in(tx: &mut Tx, new: NewSite) -> Result<site::Model> {
-    let site = row(tx.cx(), new, None);
+    let id = tx.cx().id(SiteId);
+    insert_as(tx, id, new).await
+}
+
+async fn insert_as(tx: &mut Tx, id: SiteId, new: NewSite) -> Result<site::Model> {
+    let site = row(tx.cx(), id, new, None);
     store::insert(&tx.db(), &site).await?;
     tx.record(site.id, site.id.0, &SiteFact::Created { owner: None })?;
     Ok(site)
@@ -58,7 +81,7 @@ pub async fn personal(cx: &Ctx, owner: UserId) -> Result<SiteId> {
     }
     let new = NewSite::check("Personal", &[], None)?;
     let mut tx = cx.begin().await?;
-    let site = row(cx, new, Some(owner));
+    let site = row(cx, cx.id(SiteId), new, Some(owner));
     if store::insert(&tx.db(), &site).await? {
         tx.record(site.id, site.id.0, &SiteFact::Created { owner: Some(owner) })?;
         tx.commit().await?;
@@ -68,12 +91,18 @@ pub async fn personal(cx: &Ctx, owner: UserId) -> Result<SiteId> {
     made_meanwhile.ok_or_else(|| Error::internal("a private space that is and is not there"))
 }
 
-pub(super) async fn update(cx: &Ctx, id: SiteId, changes: SiteChanges) -> Result<site::Model> {
+/// Changes a site's settings.
+///
+/// # Errors
+/// `BAD_USER_INPUT` naming the field and its limit; `CONFLICT` with `VERSION_CONFLICT` when somebody else was faster.
+pub(super) async fn update(cx: &Ctx, id: SiteId, expected: Option<i32>, changes: SiteChanges) -> Result<site::Model> {
     let reach = reach_in(cx, Permission::SitesManage, id)?;
     let mut tx = cx.begin().await?;
     let mut site = store::find_for_update(&tx.db(), &reach, id).await?;
+    versions::check(site.version, expected)?;
     let changed = model::change(&mut site, changes)?;
     if !changed.is_empty() {
+        site.version += 1;
         store::save(&tx.db(), &site).await?;
         tx.record(id, id.0, &SiteFact::Updated { changed })?;
     }
@@ -127,9 +156,9 @@ pub(super) async fn remove_member(cx: &Ctx, id: MembershipId) -> Result<membersh
     Ok(member)
 }
 
-fn row(cx: &Ctx, new: NewSite, owner_id: Option<UserId>) -> site::Model {
+fn row(cx: &Ctx, id: SiteId, new: NewSite, owner_id: Option<UserId>) -> site::Model {
     site::Model {
-        id: cx.id(SiteId),
+        id,
         name: new.name,
         public_key: model::public_key(),
         allowed_origins: site::Origins(new.allowed_origins),
@@ -139,6 +168,7 @@ fn row(cx: &Ctx, new: NewSite, owner_id: Option<UserId>) -> site::Model {
         daily_ai_budget_micros: Some(model::DEFAULT_BUDGET),
         complexity_terms: None,
         owner_id,
+        version: 1,
         created_at: cx.clock.now(),
     }
 }

@@ -10,17 +10,33 @@ use ::entity::{
 use super::{actions, facts::SiteFact, model, reach_in, reach_to, store};
 use crate::{
     features::accounts::{self, Issued, NewPerson},
-    kernel::{Actor, Ctx, Error, ErrorReason, Permission, Result, quotas, secret, text},
+    kernel::{Actor, Ctx, Error, ErrorReason, Once, Permission, Result, once, quotas, secret, text},
 };
 
 /// Invites somebody by address; an open invitation to the same address is replaced. Returns the token, too: it exists
 /// nowhere else.
-pub(super) async fn invite(cx: &Ctx, site: SiteId, email: &str, role: Role) -> Result<(invitation::Model, String)> {
+pub(super) async fn invite(
+    cx: &Ctx,
+    site: SiteId,
+    email: &str,
+    role: Role,
+    once: &Once,
+) -> Result<(invitation::Model, String)> {
     let reach = reach_in(cx, Permission::MembersManage, site)?;
     let invited_by = accounts::signed_in(&cx.actor)?.user;
     let email = text::email("input.email", email)?;
-    let (token, now) = (secret::token(), cx.clock.now());
+    // Not kept, so a repetition works out the same one.
+    let token = match once.key() {
+        Some(key) => cx.secrets.derived(&[b"invitation", key.as_bytes()])?,
+        None => secret::token(),
+    };
+    let (id, now) = (cx.id(InvitationId), cx.clock.now());
     let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, id.0).await? {
+        let invitation = once::again(store::invitation(&tx.db(), &reach, InvitationId(made)).await)?;
+        let is_its = invitation.token_hash == model::invitation_hash(&token);
+        return if is_its { Ok((invitation, token)) } else { Err(once::gone()) };
+    }
     store::find_for_update(&tx.db(), &reach, site).await?;
     if let Some(person) = accounts::lookup_by_email(&tx.db(), &email).await?
         && store::lookup_member(&tx.db(), site, person.id).await?.is_some()
@@ -31,7 +47,7 @@ pub(super) async fn invite(cx: &Ctx, site: SiteId, email: &str, role: Role) -> R
         tx.record(site, replaced.0, &SiteFact::InvitationRevoked { invitation: replaced })?;
     }
     let invitation = invitation::Model {
-        id: cx.id(InvitationId),
+        id,
         site_id: site,
         email,
         role,

@@ -79,6 +79,14 @@ pub async fn find(db: &Db<'_>, reach: &Reach, id: SiteId) -> Result<site::Model>
     store::find(db, reach, id).await
 }
 
+/// A site, locked: of several changes to what belongs to it, one after the other happens.
+///
+/// # Errors
+/// `NOT_FOUND` when there is none within reach.
+pub async fn find_for_update(db: &Db<'_>, reach: &Reach, id: SiteId) -> Result<site::Model> {
+    store::find_for_update(db, reach, id).await
+}
+
 /// A site or private space by its id alone. For work that the server does by itself.
 pub async fn find_any(db: &Db<'_>, id: SiteId) -> Result<site::Model> {
     store::lookup(db, id).await?.ok_or_else(|| Error::not_found("site"))

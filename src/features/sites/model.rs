@@ -269,6 +269,7 @@ mod tests {
             daily_ai_budget_micros: Some(DEFAULT_BUDGET),
             complexity_terms: None,
             owner_id: None,
+            version: 1,
             created_at: now(),
         };
         assert!(change(&mut site, SiteChanges::default()).unwrap().is_empty());

@@ -102,6 +102,7 @@ pub(super) async fn save(db: &Db<'_>, row: &site::Model) -> Result<()> {
             time_zone: Set(row.time_zone.clone()),
             daily_ai_budget_micros: Set(row.daily_ai_budget_micros),
             complexity_terms: Set(row.complexity_terms.clone()),
+            version: Set(row.version),
             ..Default::default()
         })
         .filter(site::Column::Id.eq(row.id))

@@ -11,7 +11,7 @@ use crate::{
     kernel::{
         Ctx, Error, ErrorReason, Permission, Result,
         jobs::{Due, Failure, Job, Lane, Lease},
-        text,
+        text, versions,
     },
     ports::db::Db,
 };
@@ -59,6 +59,7 @@ pub(super) fn none(site: SiteId, now: DateTime<Utc>) -> emergency::Model {
         allow_ai: true,
         allow_tickets: true,
         until: None,
+        version: 0,
         changed_at: now,
     }
 }
@@ -73,8 +74,9 @@ pub(super) async fn read(cx: &Ctx, site: SiteId) -> Result<Option<emergency::Mod
 /// Begins, changes or ends an emergency.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` for a message that is too long and a time that has passed or is too far.
-pub(super) async fn set(cx: &Ctx, site: SiteId, new: NewEmergency) -> Result<emergency::Model> {
+/// `BAD_USER_INPUT` for a message that is too long and a time that has passed or is too far; `CONFLICT` with
+/// `VERSION_CONFLICT` when somebody else was faster.
+pub(super) async fn set(cx: &Ctx, site: SiteId, expected: Option<i32>, new: NewEmergency) -> Result<emergency::Model> {
     let reach = reach_in(cx, Permission::WidgetsManage, site)?;
     let now = cx.clock.now();
     let message = new.message.filter(|message| !message.trim().is_empty());
@@ -86,10 +88,12 @@ pub(super) async fn set(cx: &Ctx, site: SiteId, new: NewEmergency) -> Result<eme
     let mut tx = cx.begin().await?;
     let before = store::emergency_for_update(&tx.db(), none(site, now)).await?;
     let before = before.ok_or_else(|| Error::internal("an emergency that was made and is not there"))?;
-    let row = emergency::Model { site_id: site, enabled, message, allow_ai, allow_tickets, until, changed_at: now };
-    if row == (emergency::Model { changed_at: now, ..before.clone() }) {
+    versions::check(before.version, expected)?;
+    let row = emergency::Model { enabled, message, allow_ai, allow_tickets, until, ..before.clone() };
+    if row == before {
         return Ok(before);
     }
+    let row = emergency::Model { version: before.version + 1, changed_at: now, ..row };
     store::save_emergency(&tx.db(), row.clone()).await?;
     let is_news = enabled && (!is_on(&before, now) || before.message != row.message);
     tx.record(site, site.0, &WidgetFact::EmergencySet { enabled, allow_ai, allow_tickets, until, is_news })?;
@@ -138,7 +142,11 @@ impl Job for EndEmergency {
         let mut tx = cx.begin().await?;
         let row = store::emergency_for_update(&tx.db(), none(site, now)).await?;
         if let Some(row) = row.filter(|row| row.enabled && row.until == Some(until) && !is_on(row, now)) {
-            store::save_emergency(&tx.db(), emergency::Model { enabled: false, changed_at: now, ..row }).await?;
+            store::save_emergency(
+                &tx.db(),
+                emergency::Model { enabled: false, version: row.version + 1, changed_at: now, ..row },
+            )
+            .await?;
             tx.record(site, site.0, &WidgetFact::EmergencyEnded { until })?;
         }
         tx.commit().await?;

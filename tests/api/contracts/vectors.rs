@@ -69,6 +69,7 @@ impl World {
             daily_ai_budget_micros: None,
             complexity_terms: None,
             owner_id: None,
+            version: 1,
             created_at: Clock::system().now(),
         };
         site::Entity::insert(row.into_active_model()).exec_without_returning(&self.database.db()).await.unwrap();

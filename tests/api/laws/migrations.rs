@@ -63,6 +63,7 @@ entities!(
     conversation,
     conversation_closing,
     conversation_tag,
+    creation,
     department,
     department_member,
     embedding,

@@ -6,6 +6,7 @@ mod imports;
 mod migrations;
 mod permissions;
 mod quotas;
+mod repetitions;
 mod results;
 mod schema;
 mod settings;
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 use async_graphql::Request;
 use serde_json::Value;
 use yanit::{config::Config, schema::Api};
+
+pub(crate) use self::permissions::superadmin;
 
 const INTROSPECTION: &str = "{ __schema {
     queryType { name } mutationType { name } subscriptionType { name }

@@ -713,7 +713,7 @@ impl World {
     }
 }
 
-pub(super) async fn superadmin(app: &TestApp) -> Person {
+pub(crate) async fn superadmin(app: &TestApp) -> Person {
     let email = "super@example.com".to_owned();
     let person = NewPerson::check(&email, PASSWORD, "Super").expect("they can be");
     let row = accounts::create(&app.app.cx(), person, true).await.expect("they are made");

@@ -2,6 +2,7 @@
 
 use ::entity::ids::{SessionId, UserId};
 use async_graphql::{Context, InputObject, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::types::{AuthPayload, Session, User, by};
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
         credits::{self, Credits},
         limits,
     },
-    kernel::{CtxExt, Result},
+    kernel::{CtxExt, Once, Result},
 };
 
 /// A new account.
@@ -102,6 +103,9 @@ pub(super) struct GrantCreditsInput {
     user_id: UserId,
     /// How many more, 1 to 1,000,000.
     amount: i32,
+    /// Your own id of the grant, a UUID you make: sending it again, for example after a lost connection, never gives
+    /// the credits twice. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// Credits that were granted.
@@ -214,7 +218,8 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who gets how many.")] input: GrantCreditsInput,
     ) -> Result<GrantCreditsPayload> {
-        let person = credits::grant(ctx.cx(), input.user_id, input.amount).await?;
+        let once = Once::new(ctx.cx(), "grantCredits", input.client_id, &input);
+        let person = credits::grant(ctx.cx(), input.user_id, input.amount, &once).await?;
         Ok(GrantCreditsPayload { credits: Credits::from(&person), user: person.into() })
     }
 

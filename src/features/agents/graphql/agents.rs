@@ -69,6 +69,8 @@ pub(crate) struct Agent {
     languages: Vec<String>,
     /// What they know.
     skills: Vec<Skill>,
+    /// Grows by one with each change of the five above, 0 until the first; `updateAgent` takes it as `expectedVersion`.
+    version: i32,
     /// Whether they are there.
     presence: AgentPresence,
 }
@@ -88,6 +90,7 @@ impl Agent {
             accepts_calls: profile.accepts_calls,
             languages: profile.languages.0,
             skills: profile.skills.0,
+            version: profile.version,
             presence: AgentPresence { online, state, text, until, active_chats: active, at_capacity, accepts_chats },
         }
     }
@@ -133,6 +136,9 @@ struct UpdateAgentInput {
     languages: Option<Vec<String>>,
     /// The whole new list of skills, at most 50; each once, with or without accents.
     skills: Option<Vec<Skill>>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed them since; without it,
+    /// the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// A changed agent.
@@ -154,9 +160,18 @@ impl AgentsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and what to change.")] input: UpdateAgentInput,
     ) -> Result<UpdateAgentPayload> {
-        let UpdateAgentInput { site_id, user_id, max_chats, priority_level, accepts_calls, languages, skills } = input;
+        let UpdateAgentInput {
+            site_id,
+            user_id,
+            max_chats,
+            priority_level,
+            accepts_calls,
+            languages,
+            skills,
+            expected_version,
+        } = input;
         let changes = ProfileChanges { max_chats, priority_level, accepts_calls, languages, skills };
-        profiles::change(ctx.cx(), site_id, user_id, changes).await?;
+        profiles::change(ctx.cx(), site_id, user_id, expected_version, changes).await?;
         Ok(UpdateAgentPayload { agent: Agent::load(ctx.cx(), site_id, user_id).await? })
     }
 }

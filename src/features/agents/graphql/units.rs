@@ -10,6 +10,7 @@ use ::entity::{
 use async_graphql::{ComplexObject, Context, InputObject, MaybeUndefined, Object, SimpleObject, dataloader::Loader};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use uuid::Uuid;
 
 use super::super::{
     store,
@@ -21,7 +22,7 @@ use crate::{
         sites::reach_in,
     },
     kernel::{
-        CtxExt, Error, Permission, Result,
+        CtxExt, Error, Once, Permission, Result,
         loader::Batch,
         page::{List, Paging, Place},
     },
@@ -39,6 +40,8 @@ pub(crate) struct Department {
     name: String,
     /// What it is there for.
     description: Option<String>,
+    /// Grows by one with each change, also of who is in it; `updateDepartment` takes it as `expectedVersion`.
+    version: i32,
     /// When it was made.
     created_at: DateTime<Utc>,
 }
@@ -50,6 +53,7 @@ impl From<department::Model> for Department {
             site_id: row.site_id,
             name: row.name,
             description: row.description,
+            version: row.version,
             created_at: row.created_at,
         }
     }
@@ -78,6 +82,8 @@ pub(crate) struct Team {
     name: String,
     /// What it is there for.
     description: Option<String>,
+    /// Grows by one with each change, also of who is in it; `updateTeam` takes it as `expectedVersion`.
+    version: i32,
     /// When it was made.
     created_at: DateTime<Utc>,
 }
@@ -90,6 +96,7 @@ impl From<team::Model> for Team {
             department_id: row.department_id,
             name: row.name,
             description: row.description,
+            version: row.version,
             created_at: row.created_at,
         }
     }
@@ -152,6 +159,9 @@ struct CreateDepartmentInput {
     /// Who works there: members of the site, at most 1,000.
     #[graphql(default)]
     member_ids: Vec<UserId>,
+    /// Your own id of the department, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same department and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// The new department.
@@ -172,6 +182,9 @@ struct UpdateDepartmentInput {
     description: MaybeUndefined<String>,
     /// The whole new list of who works there.
     member_ids: Option<Vec<UserId>>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the department since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The changed department.
@@ -209,6 +222,9 @@ struct CreateTeamInput {
     /// Who is in it: members of the site, at most 1,000.
     #[graphql(default)]
     member_ids: Vec<UserId>,
+    /// Your own id of the team, a UUID you make: sending it again, for example after a lost connection, gives the same
+    /// team and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// The new team.
@@ -229,6 +245,9 @@ struct UpdateTeamInput {
     description: MaybeUndefined<String>,
     /// The whole new list of who is in it.
     member_ids: Option<Vec<UserId>>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the team since; without
+    /// it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The changed team.
@@ -273,9 +292,10 @@ impl UnitsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The department.")] input: CreateDepartmentInput,
     ) -> Result<CreateDepartmentPayload> {
+        let once = Once::new(ctx.cx(), "createDepartment", input.client_id, &input);
         let unit =
             Unit { name: Some(input.name), description: Some(input.description), members: Some(input.member_ids) };
-        let row = units::create_department(ctx.cx(), input.site_id, unit).await?;
+        let row = units::create_department(ctx.cx(), input.site_id, unit, &once).await?;
         Ok(CreateDepartmentPayload { department: row.into() })
     }
 
@@ -286,7 +306,7 @@ impl UnitsMutation {
         #[graphql(desc = "Which, and what.")] input: UpdateDepartmentInput,
     ) -> Result<UpdateDepartmentPayload> {
         let unit = Unit { name: input.name, description: changed(input.description), members: input.member_ids };
-        let row = units::update_department(ctx.cx(), input.department_id, unit).await?;
+        let row = units::update_department(ctx.cx(), input.department_id, input.expected_version, unit).await?;
         Ok(UpdateDepartmentPayload { department: row.into() })
     }
 
@@ -306,9 +326,10 @@ impl UnitsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The team.")] input: CreateTeamInput,
     ) -> Result<CreateTeamPayload> {
+        let once = Once::new(ctx.cx(), "createTeam", input.client_id, &input);
         let unit =
             Unit { name: Some(input.name), description: Some(input.description), members: Some(input.member_ids) };
-        let row = units::create_team(ctx.cx(), input.site_id, input.department_id, unit).await?;
+        let row = units::create_team(ctx.cx(), input.site_id, input.department_id, unit, &once).await?;
         Ok(CreateTeamPayload { team: row.into() })
     }
 
@@ -319,7 +340,9 @@ impl UnitsMutation {
         #[graphql(desc = "Which, and what.")] input: UpdateTeamInput,
     ) -> Result<UpdateTeamPayload> {
         let unit = Unit { name: input.name, description: changed(input.description), members: input.member_ids };
-        Ok(UpdateTeamPayload { team: units::update_team(ctx.cx(), input.team_id, unit).await?.into() })
+        Ok(UpdateTeamPayload {
+            team: units::update_team(ctx.cx(), input.team_id, input.expected_version, unit).await?.into(),
+        })
     }
 
     /// Deletes a team; its people stay members of the site. For admins of the site.

@@ -6,11 +6,12 @@ use ::entity::{
 };
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::{super::graphql::Run, store};
 use crate::{
     features::{conversations::graphql::types::Message, sites},
-    kernel::{CtxExt, Error, ErrorReason, Permission, Result},
+    kernel::{CtxExt, Error, ErrorReason, Once, Permission, Result},
 };
 
 /// Where to draft a reply.
@@ -18,6 +19,9 @@ use crate::{
 struct SuggestReplyInput {
     /// The conversation.
     conversation_id: ConversationId,
+    /// Your own id of the draft, a UUID you make: sending it again, for example after a lost connection, gives the same
+    /// draft and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// A draft that is being written.
@@ -74,7 +78,8 @@ impl DraftsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Where.")] input: SuggestReplyInput,
     ) -> Result<SuggestReplyPayload> {
-        Ok(SuggestReplyPayload { run: Run(super::suggest(ctx.cx(), input.conversation_id).await?) })
+        let once = Once::new(ctx.cx(), "suggestReply", input.client_id, &input);
+        Ok(SuggestReplyPayload { run: Run(super::suggest(ctx.cx(), input.conversation_id, &once).await?) })
     }
 
     /// Sends a draft that was made for you, as it is or changed. It becomes a message of yours, once, however often it is

@@ -27,19 +27,30 @@ use crate::{
         accounts, assistants,
         conversations::{self, Author, Posting},
     },
-    kernel::{Ctx, Error, ErrorReason, Permission, Result, quotas, text},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Result, once, quotas, text},
     ports::db::Db,
 };
 
 /// Begins a draft of the reply to what the visitor said last. An earlier one for the same agent that is still being
 /// written is given up.
-async fn suggest(cx: &Ctx, id: ConversationId) -> Result<run::Model> {
+async fn suggest(cx: &Ctx, id: ConversationId, once: &Once) -> Result<run::Model> {
     let reach = cx.reach(Permission::ConversationsRead)?;
     let conversation = conversations::find(&cx.db(), &reach, id).await?;
     conversations::may(&cx.actor, Permission::ConversationsWork, &conversation)?;
     let agent = accounts::signed_in(&cx.actor)?.user;
-    quotas::spend(cx, &[quotas::DRAFTS_OF_PERSON.of(agent)]).await?;
+    if let Some(made) = once.made(&cx.db()).await? {
+        return once::again(runs::find(&cx.db(), RunId(made)).await);
+    }
+    let expenses = [quotas::DRAFTS_OF_PERSON.of(agent)];
+    if let Some(made) = once.spend(cx, &expenses).await? {
+        return once::again(runs::find(&cx.db(), RunId(made)).await);
+    }
+    let run = cx.id(RunId);
     let mut tx = cx.begin().await?;
+    if let Some(made) = once.claim(&tx, run.0).await? {
+        quotas::give_back(cx, &expenses).await?;
+        return once::again(runs::find(&tx.db(), RunId(made)).await);
+    }
     conversations::find_for_update(&tx.db(), &reach, id).await?;
     let assistant = writer(&tx.db(), &conversation).await?;
     let history = conversations::history(&tx.db(), id, i64::MAX, model::HISTORY).await?;
@@ -62,7 +73,7 @@ async fn suggest(cx: &Ctx, id: ConversationId) -> Result<run::Model> {
         question_seq,
         drafted_for: Some(agent),
     };
-    let row = queued.row(cx.id(RunId), now);
+    let row = queued.row(run, now);
     runs::insert(&tx.db(), row.clone()).await?;
     tx.record(row.site_id, subject(&row), &RunFact::Queued { run: row.id })?;
     tx.enqueue(&AnswerQuestion { run: row.id, wait: Duration::ZERO }).await?;

@@ -13,7 +13,7 @@ use crate::{
         self, Start,
         graphql::types::{Conversation, Message},
     },
-    kernel::{Ctx, CtxExt, Result, journal, text},
+    kernel::{Ctx, CtxExt, Once, Result, journal, text},
 };
 
 /// With whom to talk.
@@ -23,7 +23,8 @@ struct StartConversationInput {
     assistant_id: Option<AssistantId>,
     /// A title, for customers who keep several conversations; at most 200 characters.
     title: Option<String>,
-    /// Your own id of the new conversation, for customers: the same id again gives the same conversation.
+    /// Your own id of the conversation, a UUID you make: sending it again, for example after a lost connection, gives
+    /// the same conversation and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
     /// The first message, sent at once. A widget gives it and so leaves nothing where nobody writes.
     message: Option<FirstMessageInput>,
@@ -43,7 +44,7 @@ struct FirstMessageInput {
 struct StartConversationPayload {
     /// The conversation, with a `cursor` to subscribe from: what comes of the first message is told after it.
     conversation: Conversation,
-    /// True when it is new, false when an open one goes on.
+    /// True when it is new, also for a repetition under its `clientId`; false when an open one goes on.
     started: bool,
     /// The first message, if one was given; the same on every retry.
     message: Option<Message>,
@@ -58,7 +59,7 @@ struct SendMessageInput {
     conversation_id: ConversationId,
     /// Markdown, 1 to 10,000 characters.
     body: String,
-    /// Your own id of the message (a UUID you make): sending it again, for example after a lost connection, gives the
+    /// Your own id of the message, a UUID you make: sending it again, for example after a lost connection, gives the
     /// same message and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
     /// Waits until the assistant has answered, for 25 seconds at most, and gives the answer as well. The assistant goes on
@@ -100,8 +101,9 @@ impl SendingMutation {
         let first = input.message.as_ref();
         // Nothing is started for a message that cannot be sent.
         first.map(|first| text::body("input.message.body", &first.body, conversations::MESSAGE_MAX)).transpose()?;
-        let start = Start { assistant: input.assistant_id, title: input.title, client_id: input.client_id };
-        let (row, started) = conversations::start(cx, start).await?;
+        let once = Once::new(cx, "startConversation", input.client_id, &input);
+        let start = Start { assistant: input.assistant_id, title: input.title.clone() };
+        let (row, started) = conversations::start(cx, start, &once).await?;
         let cursor = journal::head(&cx.db(), row.site_id).await?;
         let message = match first {
             Some(first) => {

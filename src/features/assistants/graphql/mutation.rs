@@ -19,7 +19,7 @@ use super::{
     },
     types::Assistant,
 };
-use crate::kernel::{CtxExt, Result};
+use crate::kernel::{CtxExt, Once, Result};
 
 /// A provider that is asked where the ones before it fail.
 #[derive(InputObject)]
@@ -105,8 +105,8 @@ struct CreateAssistantInput {
     /// Whether every registered customer may talk to it, too. Only for a site's assistant.
     #[graphql(default = false)]
     open_to_customers: bool,
-    /// Your own id of the new assistant (a UUID you make): the same id again gives the same assistant and never a
-    /// second one.
+    /// Your own id of the assistant, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same assistant and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -155,6 +155,9 @@ struct UpdateAssistantInput {
     charges_credit: MaybeUndefined<bool>,
     /// Whether every registered customer may talk to it, too; null is no. Only for a site's assistant.
     open_to_customers: MaybeUndefined<bool>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the assistant since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// An assistant to delete.
@@ -261,7 +264,8 @@ impl AssistantsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new assistant.")] input: CreateAssistantInput,
     ) -> Result<CreateAssistantPayload> {
-        let place = actions::Place { site: input.site_id, client: input.client_id, language: input.language };
+        let once = Once::new(ctx.cx(), "createAssistant", input.client_id, &input);
+        let place = actions::Place { site: input.site_id, language: input.language };
         let (fallbacks, keys) = taken_apart(input.fallbacks)?;
         let new = New {
             name: input.name,
@@ -283,7 +287,7 @@ impl AssistantsMutation {
             open_to_customers: input.open_to_customers,
         };
         let keys = Keys { own: KeyChange::new("input.apiKey", Some(input.api_key).into())?, fallbacks: keys };
-        Ok(CreateAssistantPayload { assistant: actions::create(ctx.cx(), place, new, keys).await?.into() })
+        Ok(CreateAssistantPayload { assistant: actions::create(ctx.cx(), place, new, keys, &once).await?.into() })
     }
 
     /// Changes an assistant's settings; answers that are being written are finished with the old ones. For the site's
@@ -321,7 +325,7 @@ impl AssistantsMutation {
             open_to_customers: input.open_to_customers,
         };
         let keys = Keys { own: KeyChange::new("input.apiKey", input.api_key)?, fallbacks: keys };
-        let assistant = actions::update(ctx.cx(), input.assistant_id, changes, keys).await?;
+        let assistant = actions::update(ctx.cx(), input.assistant_id, input.expected_version, changes, keys).await?;
         Ok(UpdateAssistantPayload { assistant: assistant.into() })
     }
 

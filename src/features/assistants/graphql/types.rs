@@ -71,6 +71,8 @@ pub struct Assistant {
     charges_credit: bool,
     /// True when every registered customer may talk to it, not only the site's visitors.
     open_to_customers: bool,
+    /// Grows by one with each change of the settings; `updateAssistant` takes it as `expectedVersion`.
+    version: i32,
     /// When it was made.
     created_at: DateTime<Utc>,
     /// When a setting was changed last.
@@ -172,6 +174,7 @@ impl From<assistant::Model> for Assistant {
             enabled: row.enabled,
             charges_credit: row.charges_credit,
             open_to_customers: row.open_to_customers,
+            version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

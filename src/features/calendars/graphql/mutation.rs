@@ -38,6 +38,9 @@ struct UpdateBusinessHoursInput {
     time_zone: Option<String>,
     /// The weekdays, each at most once. Those that are left out are closed.
     week: Vec<WeekdayHoursInput>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the hours since; without
+    /// it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The hours that were set.
@@ -93,6 +96,9 @@ struct SetSpecialDayInput {
     /// Breaks within these, up to 12.
     #[graphql(default)]
     breaks: Vec<TimeIntervalInput>,
+    /// The `version` of the special day that you read, 0 for a day that is none yet. Refused with `VERSION_CONFLICT`
+    /// when somebody has changed it since; without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The special day that was set.
@@ -160,7 +166,7 @@ impl CalendarsMutation {
         let week = model::check_week(&days.collect::<Vec<_>>())?;
         let zone = zone.map(|zone| zone.name().to_owned());
         let whose = (input.site_id, input.department_id);
-        let (site, row) = actions::update_hours(ctx.cx(), whose, zone, week).await?;
+        let (site, row) = actions::update_hours(ctx.cx(), whose, input.expected_version, zone, week).await?;
         let business_hours = BusinessHours::new(&site, input.department_id, Some(row));
         Ok(UpdateBusinessHoursPayload { business_hours })
     }
@@ -185,9 +191,10 @@ impl CalendarsMutation {
         #[graphql(desc = "The special day.")] input: SetSpecialDayInput,
     ) -> Result<SetSpecialDayPayload> {
         let SetSpecialDayInput { site_id, department_id, date, yearly, name, message, closed_from, .. } = input;
-        let (usual, hours) = (input.usual, hours(input.intervals, input.breaks));
+        let (usual, expected) = (input.usual, input.expected_version);
+        let hours = hours(input.intervals, input.breaks);
         let day = model::check_special(SpecialDraft { date, yearly, name, message, closed_from, usual, hours })?;
-        let row = actions::set_special_day(ctx.cx(), site_id, department_id, day).await?;
+        let row = actions::set_special_day(ctx.cx(), site_id, department_id, expected, day).await?;
         Ok(SetSpecialDayPayload { special_day: row.into() })
     }
 

@@ -116,6 +116,9 @@ pub(super) struct BusinessHours {
     pub has_hours: bool,
     /// Each weekday, Monday first.
     pub week: Vec<WeekdayHours>,
+    /// Grows by one with each change of these hours, 0 while there are none; `updateBusinessHours` takes it as
+    /// `expectedVersion`. Of a department that has its site's it is 0, for it has none of its own.
+    pub version: i32,
     /// When the hours were last changed. Null until they are set.
     pub updated_at: Option<DateTime<Utc>>,
 }
@@ -129,10 +132,20 @@ impl BusinessHours {
     ) -> Self {
         let inherited = department_id.is_some() && hours.as_ref().is_none_or(|hours| hours.department_id.is_none());
         let has_hours = hours.is_some();
+        let version = hours.as_ref().filter(|_| !inherited).map_or(0, |hours| hours.version);
         let updated_at = hours.as_ref().map(|hours| hours.updated_at);
         let (zone, hours) = hours.map_or_else(|| (None, open_always()), |hours| (hours.time_zone, hours.week));
         let time_zone = zone.unwrap_or_else(|| site.time_zone.clone());
-        Self { site_id: site.id, department_id, inherited, time_zone, has_hours, week: week(&hours), updated_at }
+        Self {
+            site_id: site.id,
+            department_id,
+            inherited,
+            time_zone,
+            has_hours,
+            week: week(&hours),
+            version,
+            updated_at,
+        }
     }
 }
 
@@ -221,6 +234,8 @@ pub(crate) struct SpecialDay {
     breaks: Vec<TimeInterval>,
     /// True when it came from an iCalendar file and was not changed by hand since; imports may change it.
     imported: bool,
+    /// Grows by one with each change; `setSpecialDay` takes it as `expectedVersion`.
+    version: i32,
     /// When it was last changed.
     updated_at: DateTime<Utc>,
 }
@@ -246,6 +261,7 @@ impl From<special_day::Model> for SpecialDay {
             intervals: intervals(&hours.intervals),
             breaks: intervals(&hours.breaks),
             imported: row.imported,
+            version: row.version,
             updated_at: row.updated_at,
         }
     }

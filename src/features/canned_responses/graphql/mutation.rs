@@ -5,6 +5,7 @@ use ::entity::{
     ids::{CannedResponseId, ConversationId, SiteId},
 };
 use async_graphql::{Context, InputObject, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -13,7 +14,7 @@ use super::{
     },
     types::CannedResponse,
 };
-use crate::kernel::{CtxExt, Result};
+use crate::kernel::{CtxExt, Once, Result};
 
 /// A new canned response.
 #[derive(Debug, InputObject)]
@@ -32,6 +33,9 @@ struct CreateCannedResponseInput {
     /// `{{agent.name}}`, `{{assistant.name}}`, `{{site.name}}`, `{{conversation.id}}`. What stands after `|` is taken
     /// where there is nothing: `{{visitor.name|dear customer}}`.
     text: String,
+    /// Your own id of the response, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same response and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// The response that was made.
@@ -52,6 +56,9 @@ struct UpdateCannedResponseInput {
     title: Option<String>,
     /// Markdown with variables, 1 to 5,000 characters.
     text: Option<String>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the response since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The response that was changed.
@@ -109,8 +116,9 @@ impl CannedResponsesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to make.")] input: CreateCannedResponseInput,
     ) -> Result<CreateCannedResponsePayload> {
+        let once = Once::new(ctx.cx(), "createCannedResponse", input.client_id, &input);
         let content = Content { shortcut: input.shortcut, title: input.title, text: input.text };
-        let row = actions::create(ctx.cx(), input.site_id, input.scope, content).await?;
+        let row = actions::create(ctx.cx(), input.site_id, input.scope, content, &once).await?;
         Ok(CreateCannedResponsePayload { canned_response: row.into() })
     }
 
@@ -121,7 +129,7 @@ impl CannedResponsesMutation {
         #[graphql(desc = "Which one, and what of it.")] input: UpdateCannedResponseInput,
     ) -> Result<UpdateCannedResponsePayload> {
         let changes = Changes { shortcut: input.shortcut, title: input.title, text: input.text };
-        let row = actions::update(ctx.cx(), input.canned_response_id, changes).await?;
+        let row = actions::update(ctx.cx(), input.canned_response_id, input.expected_version, changes).await?;
         Ok(UpdateCannedResponsePayload { canned_response: row.into() })
     }
 

@@ -71,6 +71,11 @@ impl CannedResponse {
         ctx.cx().load(AgentKey(self.0.author_id)).await
     }
 
+    /// Grows by one with each change; `updateCannedResponse` takes it as `expectedVersion`. Uses do not count.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
     /// When it was made.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at

@@ -12,7 +12,7 @@ use super::{
     super::{actions, model::Draft},
     types::ContactRequest,
 };
-use crate::kernel::{CtxExt, Result};
+use crate::kernel::{CtxExt, Once, Result};
 
 /// A message to leave. `email` or `phone` is needed, for the answer.
 #[derive(Debug, InputObject)]
@@ -32,8 +32,8 @@ struct LeaveMessageInput {
     phone: Option<String>,
     /// What you want to say, 1 to 5,000 characters.
     message: String,
-    /// Your own id of the request (a UUID you make): sending it again, for example after a lost connection, gives the same
-    /// request and never a second one. Leave it out only if you never retry.
+    /// Your own id of the request, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same request and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -64,7 +64,8 @@ struct RequestCallbackInput {
     latest_at: Option<DateTime<Utc>>,
     /// What it is about, up to 1,000 characters.
     note: Option<String>,
-    /// Your own id of the request, as for `leaveMessage`.
+    /// Your own id of the request, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same request and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -134,6 +135,7 @@ impl ContactRequestsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The message.")] input: LeaveMessageInput,
     ) -> Result<LeaveMessagePayload> {
+        let once = Once::new(ctx.cx(), "leaveMessage", input.client_id, &input);
         let draft = Draft {
             kind: Kind::Message,
             conversation: input.conversation_id,
@@ -145,7 +147,7 @@ impl ContactRequestsMutation {
             earliest_at: None,
             latest_at: None,
         };
-        let row = actions::send(ctx.cx(), input.site_key.as_deref(), draft, input.client_id).await?;
+        let row = actions::send(ctx.cx(), input.site_key.as_deref(), draft, &once).await?;
         Ok(LeaveMessagePayload { contact_request: ContactRequest(row) })
     }
 
@@ -155,6 +157,7 @@ impl ContactRequestsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The call.")] input: RequestCallbackInput,
     ) -> Result<RequestCallbackPayload> {
+        let once = Once::new(ctx.cx(), "requestCallback", input.client_id, &input);
         let draft = Draft {
             kind: Kind::Callback,
             conversation: input.conversation_id,
@@ -166,7 +169,7 @@ impl ContactRequestsMutation {
             earliest_at: input.earliest_at,
             latest_at: input.latest_at,
         };
-        let row = actions::send(ctx.cx(), input.site_key.as_deref(), draft, input.client_id).await?;
+        let row = actions::send(ctx.cx(), input.site_key.as_deref(), draft, &once).await?;
         Ok(RequestCallbackPayload { contact_request: ContactRequest(row) })
     }
 

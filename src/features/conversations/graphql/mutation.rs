@@ -52,7 +52,8 @@ struct AddNoteInput {
     /// in `mentions` and are told with `mentionEvents`.
     #[graphql(default)]
     mention_ids: Vec<UserId>,
-    /// Your own id of the note, as for `sendMessage`.
+    /// Your own id of the note, a UUID you make: sending it again, for example after a lost connection, gives the same
+    /// note and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 

@@ -22,7 +22,7 @@ use super::super::{
     messages::{self, Posting},
     model, store,
 };
-use crate::kernel::{Ctx, Error, Result, Tx, error::ErrorCode};
+use crate::kernel::{Ctx, Error, Result, Tx, error::ErrorCode, once};
 
 /// Most messages of one transaction.
 const BATCH: usize = 256;
@@ -181,7 +181,7 @@ async fn write_in(tx: &mut Tx, site: SiteId, postings: &[Posting], closed: Close
         if let Some(earlier) = key.and_then(|key| sent.get(&key)) {
             let same = earlier.content_hash.as_deref() == Some(hash.as_slice());
             let posted = || Box::new(Posted { message: earlier.clone(), is_new: false });
-            outcomes.push(Outcome::Done(if same { Ok(posted()) } else { Err(model::mismatch()) }));
+            outcomes.push(Outcome::Done(if same { Ok(posted()) } else { Err(once::mismatch()) }));
             continue;
         }
         match model::may_post(conversation.status, posting.author.kind, posting.audience, &posting.body) {

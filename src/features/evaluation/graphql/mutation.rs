@@ -5,6 +5,7 @@ use ::entity::{
     ids::{ArticleId, AssistantId, GoldenQuestionId},
 };
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -13,7 +14,7 @@ use super::{
     },
     types::{Evaluation, GoldenQuestion},
 };
-use crate::kernel::{CtxExt, Result};
+use crate::kernel::{CtxExt, Once, Result};
 
 /// A new golden question.
 #[derive(Debug, InputObject)]
@@ -33,6 +34,9 @@ struct CreateGoldenQuestionInput {
     unanswerable: bool,
     /// A name of your own for a part of the questions, at most 50 characters.
     kind: Option<String>,
+    /// Your own id of the question, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same question and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// The golden question that was made.
@@ -67,6 +71,10 @@ struct ImportGoldenQuestionsInput {
     assistant_id: AssistantId,
     /// The questions, 1 to 500.
     questions: Vec<ImportedGoldenQuestion>,
+    /// Your own id of the import, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same questions, as far as they were not deleted, and never makes them twice. Leave it out only if you never
+    /// retry.
+    client_id: Option<Uuid>,
 }
 
 /// The golden questions that were imported.
@@ -93,6 +101,9 @@ struct UpdateGoldenQuestionInput {
     unanswerable: MaybeUndefined<bool>,
     /// A name of your own for a part of the questions; null takes it away.
     kind: MaybeUndefined<String>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the question since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The golden question that was changed.
@@ -121,6 +132,9 @@ struct DeleteGoldenQuestionPayload {
 struct RunEvaluationInput {
     /// The assistant.
     assistant_id: AssistantId,
+    /// Your own id of the evaluation, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same evaluation and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// An evaluation that was ordered.
@@ -158,6 +172,7 @@ impl EvaluationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new question.")] input: CreateGoldenQuestionInput,
     ) -> Result<CreateGoldenQuestionPayload> {
+        let once = Once::new(ctx.cx(), "createGoldenQuestion", input.client_id, &input);
         let draft = Draft {
             question: input.question,
             language: input.language,
@@ -166,7 +181,7 @@ impl EvaluationMutation {
             unanswerable: input.unanswerable,
             kind: input.kind,
         };
-        let mut rows = golden::create(ctx.cx(), input.assistant_id, vec![draft], |_| "input".into()).await?;
+        let mut rows = golden::create(ctx.cx(), input.assistant_id, vec![draft], |_| "input".into(), &once).await?;
         let row = rows.pop().ok_or_else(|| crate::kernel::Error::internal("no question was made"))?;
         Ok(CreateGoldenQuestionPayload { golden_question: row.into() })
     }
@@ -178,6 +193,7 @@ impl EvaluationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The questions.")] input: ImportGoldenQuestionsInput,
     ) -> Result<ImportGoldenQuestionsPayload> {
+        let once = Once::new(ctx.cx(), "importGoldenQuestions", input.client_id, &input);
         let draft = |given: ImportedGoldenQuestion| Draft {
             question: given.question,
             language: given.language,
@@ -188,7 +204,7 @@ impl EvaluationMutation {
         };
         let drafts = input.questions.into_iter().map(draft).collect();
         let place = |index| format!("input.questions.{index}");
-        let rows = golden::create(ctx.cx(), input.assistant_id, drafts, place).await?;
+        let rows = golden::create(ctx.cx(), input.assistant_id, drafts, place, &once).await?;
         Ok(ImportGoldenQuestionsPayload { golden_questions: rows.into_iter().map(GoldenQuestion::from).collect() })
     }
 
@@ -206,7 +222,7 @@ impl EvaluationMutation {
             unanswerable: input.unanswerable,
             kind: input.kind,
         };
-        let row = golden::update(ctx.cx(), input.golden_question_id, changes).await?;
+        let row = golden::update(ctx.cx(), input.golden_question_id, input.expected_version, changes).await?;
         Ok(UpdateGoldenQuestionPayload { golden_question: row.into() })
     }
 
@@ -228,7 +244,8 @@ impl EvaluationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The assistant.")] input: RunEvaluationInput,
     ) -> Result<RunEvaluationPayload> {
-        Ok(RunEvaluationPayload { evaluation: actions::run(ctx.cx(), input.assistant_id).await?.into() })
+        let once = Once::new(ctx.cx(), "runEvaluation", input.client_id, &input);
+        Ok(RunEvaluationPayload { evaluation: actions::run(ctx.cx(), input.assistant_id, &once).await?.into() })
     }
 
     /// Says whether an assistant's golden questions are asked by `previewPublish`. For the admins of its site.

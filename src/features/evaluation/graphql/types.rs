@@ -38,6 +38,8 @@ pub(crate) struct GoldenQuestion {
     unanswerable: bool,
     /// A name of your own for a part of the questions.
     kind: Option<String>,
+    /// Grows by one with each change; `updateGoldenQuestion` takes it as `expectedVersion`.
+    version: i32,
     /// When it was made.
     created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -55,6 +57,7 @@ impl From<golden_question::Model> for GoldenQuestion {
             answer_contains: row.answer_contains,
             unanswerable: row.unanswerable,
             kind: row.kind,
+            version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

@@ -29,13 +29,22 @@ pub(in crate::features::knowledge) struct KnowledgeSettings {
     min_score: f64,
     /// Most characters of passages that a model is given with a question.
     context_characters: i32,
+    /// Grows by one with each change, 0 until the first; `updateKnowledgeSettings` takes it as `expectedVersion`.
+    version: i32,
 }
 
 impl From<knowledge_settings::Model> for KnowledgeSettings {
     fn from(row: knowledge_settings::Model) -> Self {
-        let knowledge_settings::Model { site_id, fusion, text_weight, vector_weight, min_score, context_characters } =
-            row;
-        Self { site_id, fusion, text_weight, vector_weight, min_score, context_characters }
+        let knowledge_settings::Model {
+            site_id,
+            fusion,
+            text_weight,
+            vector_weight,
+            min_score,
+            context_characters,
+            version,
+        } = row;
+        Self { site_id, fusion, text_weight, vector_weight, min_score, context_characters, version }
     }
 }
 
@@ -54,6 +63,9 @@ pub(in crate::features::knowledge) struct UpdateKnowledgeSettingsInput {
     min_score: MaybeUndefined<f64>,
     /// Most characters of passages that a model is given with a question, 200 to 20,000; 1,500 by default.
     context_characters: MaybeUndefined<i32>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the settings since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The settings that were changed.
@@ -213,9 +225,17 @@ impl IndexMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateKnowledgeSettingsInput,
     ) -> Result<UpdateKnowledgeSettingsPayload> {
-        let UpdateKnowledgeSettingsInput { site_id, fusion, text_weight, vector_weight, min_score, context_characters } =
-            input;
+        let UpdateKnowledgeSettingsInput {
+            site_id,
+            fusion,
+            text_weight,
+            vector_weight,
+            min_score,
+            context_characters,
+            expected_version,
+        } = input;
         let changes = Changes { fusion, text_weight, vector_weight, min_score, context_characters };
-        Ok(UpdateKnowledgeSettingsPayload { settings: settings::update(ctx.cx(), site_id, changes).await?.into() })
+        let settings = settings::update(ctx.cx(), site_id, expected_version, changes).await?;
+        Ok(UpdateKnowledgeSettingsPayload { settings: settings.into() })
     }
 }

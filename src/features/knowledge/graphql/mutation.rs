@@ -5,6 +5,7 @@ use ::entity::{
     ids::{ArticleId, SiteId},
 };
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::types::{Article, ItemError};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         actions,
         model::{ArticleChanges, Details, NewArticle},
     },
-    kernel::{CtxExt, Error, ErrorReason, Result},
+    kernel::{CtxExt, Error, ErrorReason, Once, Result},
 };
 
 /// Most articles that are made at once.
@@ -41,11 +42,14 @@ pub(in crate::features::knowledge) struct CreateArticleInput {
     /// Up to 20 words to find it by, of up to 50 characters each.
     #[graphql(default)]
     tags: Vec<String>,
+    /// Your own id of the article, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same article and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 impl CreateArticleInput {
     fn check(self) -> Result<NewArticle> {
-        let Self { site_id, title, body, language, slug, visibility, description, category, tags } = self;
+        let Self { site_id, title, body, language, slug, visibility, description, category, tags, client_id: _ } = self;
         let details = Details { description: description.as_deref(), category: category.as_deref(), tags: &tags };
         NewArticle::check(site_id, &title, &body, &language, slug.as_deref(), visibility)?.with(&details)
     }
@@ -72,12 +76,15 @@ pub(in crate::features::knowledge) struct NewArticleInput {
     /// Up to 20 words to find it by, of up to 50 characters each.
     #[graphql(default)]
     tags: Vec<String>,
+    /// Your own id of the article, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same article and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 impl NewArticleInput {
     fn into_input(self, site_id: SiteId) -> CreateArticleInput {
-        let Self { title, body, language, slug, visibility, description, category, tags } = self;
-        CreateArticleInput { site_id, title, body, language, slug, visibility, description, category, tags }
+        let Self { title, body, language, slug, visibility, description, category, tags, client_id } = self;
+        CreateArticleInput { site_id, title, body, language, slug, visibility, description, category, tags, client_id }
     }
 }
 
@@ -112,6 +119,9 @@ pub(in crate::features::knowledge) struct UpdateArticleInput {
     category: MaybeUndefined<String>,
     /// The whole new list of tags, up to 20 of up to 50 characters each; null or an empty list for none.
     tags: MaybeUndefined<Vec<String>>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when the title or the text has changed since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// Which version to bring back.
@@ -238,7 +248,8 @@ impl ArticlesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new article.")] input: CreateArticleInput,
     ) -> Result<CreateArticlePayload> {
-        Ok(CreateArticlePayload { article: actions::create(ctx.cx(), input.check()?).await?.into() })
+        let once = Once::new(ctx.cx(), "createArticle", input.client_id, &input);
+        Ok(CreateArticlePayload { article: actions::create(ctx.cx(), input.check()?, &once).await?.into() })
     }
 
     /// Makes up to 100 articles at once, as drafts. For members of the site. Those that are fine are made; each of the
@@ -254,8 +265,12 @@ impl ArticlesMutation {
             let message = format!("`input.articles` has {} articles; give 1 to {MANY}.", articles.len());
             return Err(Error::bad_input("input.articles", ErrorReason::OutOfRange, message));
         }
-        let news = articles.into_iter().map(|article| article.into_input(site_id).check()).collect();
-        let outcomes = actions::create_many(ctx.cx(), site_id, news).await?;
+        let news = articles.into_iter().map(|article| {
+            let input = article.into_input(site_id);
+            let once = Once::new(ctx.cx(), "createArticles", input.client_id, &input);
+            (input.check(), once)
+        });
+        let outcomes = actions::create_many(ctx.cx(), site_id, news.collect()).await?;
         let results: Vec<NewArticleResult> = (0..).zip(outcomes).map(NewArticleResult::from).collect();
         let created_count = results.iter().map(|result| i32::from(result.article.is_some())).sum();
         Ok(CreateArticlesPayload { results, created_count })
@@ -269,10 +284,21 @@ impl ArticlesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateArticleInput,
     ) -> Result<UpdateArticlePayload> {
-        let UpdateArticleInput { article_id, title, body, language, slug, visibility, description, category, tags } =
-            input;
+        let UpdateArticleInput {
+            article_id,
+            title,
+            body,
+            language,
+            slug,
+            visibility,
+            description,
+            category,
+            tags,
+            expected_version,
+        } = input;
         let changes = ArticleChanges { title, body, language, slug, visibility, description, category, tags };
-        Ok(UpdateArticlePayload { article: actions::update(ctx.cx(), article_id, changes).await?.into() })
+        let article = actions::update(ctx.cx(), article_id, expected_version, changes).await?;
+        Ok(UpdateArticlePayload { article: article.into() })
     }
 
     /// Brings the title and the text of an earlier version back, as a new version; versions are never lost. Refused with

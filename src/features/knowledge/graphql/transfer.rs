@@ -8,6 +8,7 @@ use ::entity::{
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject, Upload};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::query::ArticleFilter;
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
         sites::reach_in,
     },
     kernel::{
-        CtxExt, Error, ErrorReason, Permission, Result,
+        CtxExt, Error, ErrorReason, Once, Permission, Result,
         page::{Paging, Place},
     },
 };
@@ -51,6 +52,9 @@ pub(in crate::features::knowledge) struct ImportArticlesInput {
     /// For whom articles are whose file does not say.
     #[graphql(default_with = "Visibility::Public")]
     visibility: Visibility,
+    /// Your own id of the import, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same import and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// The import that was ordered.
@@ -230,14 +234,18 @@ impl TransferMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The files.")] input: ImportArticlesInput,
     ) -> Result<ImportArticlesPayload> {
-        let ImportArticlesInput { site_id, files, language, visibility } = input;
+        let mut once = Once::new(ctx.cx(), "importArticles", input.client_id, &input);
+        let ImportArticlesInput { site_id, files, language, visibility, client_id: _ } = input;
         // Before anything is read: a stranger's files are not worth it.
         reach_in(ctx.cx(), Permission::KnowledgeWrite, site_id)?;
         let mut given = Vec::with_capacity(files.len());
         for (index, file) in files.into_iter().enumerate() {
-            given.push(file.read(ctx, index).await?);
+            let file = file.read(ctx, index).await?;
+            // Of an upload the input has no more than its place in the request.
+            once = once.with(&[file.name.as_bytes(), &file.content]);
+            given.push(file);
         }
-        let import = import::order(ctx.cx(), site_id, given, Defaults { language, visibility }).await?;
+        let import = import::order(ctx.cx(), site_id, given, Defaults { language, visibility }, &once).await?;
         Ok(ImportArticlesPayload { article_import: import.into() })
     }
 }

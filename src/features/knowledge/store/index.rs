@@ -241,6 +241,7 @@ pub(in crate::features::knowledge) async fn save_settings(db: &Db<'_>, row: &kno
             Column::VectorWeight,
             Column::MinScore,
             Column::ContextCharacters,
+            Column::Version,
         ])
         .to_owned();
     let row = row.clone().into_active_model();

@@ -5,6 +5,7 @@ use ::entity::{
     membership::Role,
 };
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::types::{Invitation, Site, SiteMember};
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
             model::{NewSite, SiteChanges},
         },
     },
-    kernel::{CtxExt, Result},
+    kernel::{CtxExt, Once, Result},
 };
 
 /// A new site.
@@ -31,6 +32,9 @@ pub(super) struct CreateSiteInput {
     /// The time zone in which the site's days begin, by its IANA name, like `Europe/Berlin`; `Europe/Istanbul`
     /// without it.
     time_zone: Option<String>,
+    /// Your own id of the site, a UUID you make: sending it again, for example after a lost connection, gives the same
+    /// site and never a second one. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// What to change of a site. What is left out stays.
@@ -54,6 +58,9 @@ pub(super) struct UpdateSiteInput {
     /// The whole new list of words and short phrases that make a question a hard one, up to 200 of up to 50 characters;
     /// null brings the usual ones back. They count as whole words, in any case, with or without accents.
     complexity_terms: MaybeUndefined<Vec<String>>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the site since; without
+    /// it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// Which site gets a new key.
@@ -72,6 +79,10 @@ pub(super) struct InviteMemberInput {
     email: String,
     /// The role that comes with it.
     role: Role,
+    /// Your own id of the invitation, a UUID you make: sending it again, for example after a lost connection, gives the
+    /// same invitation with the same token, as long as it is open, and never a second one. Leave it out only if you
+    /// never retry.
+    client_id: Option<Uuid>,
 }
 
 /// An invitation to accept.
@@ -136,7 +147,7 @@ pub(super) struct RotateSiteKeyPayload {
 pub(super) struct InviteMemberPayload {
     /// The new invitation.
     invitation: Invitation,
-    /// What `acceptInvitation` takes. Shown this once; put it into the link you send to the person.
+    /// What `acceptInvitation` takes. Shown here only; put it into the link you send to the person.
     invitation_token: String,
 }
 
@@ -185,11 +196,13 @@ impl SitesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new site.")] input: CreateSiteInput,
     ) -> Result<CreateSitePayload> {
+        let once = Once::new(ctx.cx(), "createSite", input.client_id, &input);
         let mut new = NewSite::check(&input.name, &input.allowed_origins, input.locale.as_deref())?;
         if let Some(name) = &input.time_zone {
             new = new.in_time_zone(name)?;
         }
-        Ok(CreateSitePayload { site: Site::joined(actions::create(ctx.cx(), new).await?, Role::Admin) })
+        let (site, role) = actions::create(ctx.cx(), new, &once).await?;
+        Ok(CreateSitePayload { site: Site::joined(site, role) })
     }
 
     /// Changes a site's settings. For its admins.
@@ -207,6 +220,7 @@ impl SitesMutation {
             time_zone,
             daily_ai_budget_usd,
             complexity_terms,
+            expected_version,
         } = input;
         let changes = SiteChanges {
             name,
@@ -217,7 +231,7 @@ impl SitesMutation {
             daily_ai_budget_usd,
             complexity_terms,
         };
-        Ok(UpdateSitePayload { site: actions::update(ctx.cx(), site_id, changes).await?.into() })
+        Ok(UpdateSitePayload { site: actions::update(ctx.cx(), site_id, expected_version, changes).await?.into() })
     }
 
     /// Replaces a site's public key. The old one starts no visitor sessions any more; sessions that were started go on.
@@ -237,7 +251,9 @@ impl SitesMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to invite.")] input: InviteMemberInput,
     ) -> Result<InviteMemberPayload> {
-        let (row, invitation_token) = invitations::invite(ctx.cx(), input.site_id, &input.email, input.role).await?;
+        let once = Once::new(ctx.cx(), "inviteMember", input.client_id, &input);
+        let (row, invitation_token) =
+            invitations::invite(ctx.cx(), input.site_id, &input.email, input.role, &once).await?;
         Ok(InviteMemberPayload { invitation: Invitation::new(row, ctx.cx().clock.now()), invitation_token })
     }
 

@@ -39,6 +39,8 @@ pub struct Site {
     /// Words and short phrases that make a question a hard one, for assistants with local and cloud models; null for the
     /// usual ones in Turkish, English and German.
     pub complexity_terms: Option<Vec<String>>,
+    /// Grows by one with each change of the settings; `updateSite` takes it as `expectedVersion`.
+    pub version: i32,
     /// When the site was made.
     pub created_at: DateTime<Utc>,
     /// A role that came with this very request, which the caller's sign-in does not know yet.
@@ -76,6 +78,7 @@ impl From<site::Model> for Site {
             time_zone: row.time_zone,
             daily_ai_budget_usd: row.daily_ai_budget_micros.map(|micros| micros as f64 / 1e6),
             complexity_terms: row.complexity_terms.map(|terms| terms.0),
+            version: row.version,
             created_at: row.created_at,
             role: None,
         }

@@ -22,6 +22,8 @@ struct Emergency {
     allow_tickets: bool,
     /// When it ends, or ended, by itself; null for when somebody ends it.
     until: Option<DateTime<Utc>>,
+    /// Grows by one with each change, 0 until the first; `setEmergency` takes it as `expectedVersion`.
+    version: i32,
     /// When it was last switched on, off or changed, or ended by itself. Null where there never was one.
     changed_at: Option<DateTime<Utc>>,
 }
@@ -35,6 +37,7 @@ impl Emergency {
             allow_ai: row.allow_ai,
             allow_tickets: row.allow_tickets,
             until: row.until,
+            version: row.version,
             changed_at: was_set.then_some(row.changed_at),
         }
     }
@@ -57,6 +60,9 @@ struct SetEmergencyInput {
     allow_tickets: bool,
     /// When it ends by itself, at most 90 days from now. Without it, when somebody ends it.
     until: Option<DateTime<Utc>>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed it since; without it, the
+    /// last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The emergency that was set.
@@ -96,9 +102,9 @@ impl EmergencyMutation {
         #[graphql(desc = "The emergency.")] input: SetEmergencyInput,
     ) -> Result<SetEmergencyPayload> {
         let cx = ctx.cx();
-        let SetEmergencyInput { site_id, enabled, message, allow_ai, allow_tickets, until } = input;
-        let row =
-            emergencies::set(cx, site_id, NewEmergency { enabled, message, allow_ai, allow_tickets, until }).await?;
+        let SetEmergencyInput { site_id, enabled, message, allow_ai, allow_tickets, until, expected_version } = input;
+        let new = NewEmergency { enabled, message, allow_ai, allow_tickets, until };
+        let row = emergencies::set(cx, site_id, expected_version, new).await?;
         Ok(SetEmergencyPayload { emergency: Emergency::new(row, true, cx.clock.now()) })
     }
 }

@@ -27,6 +27,8 @@ struct WidgetSettings {
     proactive: Proactive,
     /// CSS of the site's own for the widget.
     custom_css: Option<String>,
+    /// Grows by one with each change, 0 until the first; `updateWidgetSettings` takes it as `expectedVersion`.
+    version: i32,
     /// When the settings were last changed. Null until they are.
     updated_at: Option<DateTime<Utc>>,
 }
@@ -41,6 +43,7 @@ impl WidgetSettings {
             pre_chat: row.pre_chat,
             proactive: row.proactive,
             custom_css: row.custom_css,
+            version: row.version,
             updated_at: is_set.then_some(row.updated_at),
         }
     }
@@ -64,6 +67,9 @@ struct UpdateWidgetSettingsInput {
     /// CSS for the widget, up to 20,000 characters. Nothing in it may load anything: no `url()`, `image-set()`, `@import`,
     /// `@font-face`. Null for none.
     custom_css: MaybeUndefined<String>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the settings since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The settings that were changed.
@@ -103,8 +109,16 @@ impl WidgetSettingsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateWidgetSettingsInput,
     ) -> Result<UpdateWidgetSettingsPayload> {
-        let UpdateWidgetSettingsInput { site_id, look, translations, features, pre_chat, proactive, custom_css } =
-            input;
+        let UpdateWidgetSettingsInput {
+            site_id,
+            look,
+            translations,
+            features,
+            pre_chat,
+            proactive,
+            custom_css,
+            expected_version,
+        } = input;
         let changes = Changes {
             look: look.unwrap_or_default(),
             translations,
@@ -113,7 +127,7 @@ impl WidgetSettingsMutation {
             proactive: proactive.unwrap_or_default(),
             custom_css,
         };
-        let (row, is_set) = settings::update(ctx.cx(), site_id, changes).await?;
+        let (row, is_set) = settings::update(ctx.cx(), site_id, expected_version, changes).await?;
         Ok(UpdateWidgetSettingsPayload { widget_settings: WidgetSettings::new(row, is_set) })
     }
 }

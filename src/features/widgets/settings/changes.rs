@@ -122,6 +122,7 @@ pub(super) fn apply(before: Model, changes: Changes) -> Result<(Model, Vec<Strin
                 Some(css).filter(|css| !css.trim().is_empty())
             }
         },
+        version: before.version,
         updated_at: before.updated_at,
     };
     let differ = [

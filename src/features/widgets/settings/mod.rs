@@ -13,7 +13,7 @@ pub(super) use self::changes::{Changes, FeatureChanges, LookChanges, PreChatChan
 use super::{facts::WidgetFact, store};
 use crate::{
     features::sites::{self, reach_in},
-    kernel::{Ctx, Error, Permission, Result},
+    kernel::{Ctx, Error, Permission, Result, versions},
 };
 
 /// The settings of a site that nobody changed.
@@ -44,6 +44,7 @@ pub(super) fn usual(site: SiteId, now: DateTime<Utc>) -> widget_settings::Model 
             once_per_visit: true,
         },
         custom_css: None,
+        version: 0,
         updated_at: now,
     }
 }
@@ -60,20 +61,27 @@ pub(super) async fn read(cx: &Ctx, site: SiteId) -> Result<(widget_settings::Mod
 /// Changes settings; what is left out stays. Gives what [`read`] would.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` naming the field, its limit and what would be fine.
-pub(super) async fn update(cx: &Ctx, site: SiteId, changes: Changes) -> Result<(widget_settings::Model, bool)> {
+/// `BAD_USER_INPUT` naming the field, its limit and what would be fine; `CONFLICT` with `VERSION_CONFLICT` when
+/// somebody else was faster.
+pub(super) async fn update(
+    cx: &Ctx,
+    site: SiteId,
+    expected: Option<i32>,
+    changes: Changes,
+) -> Result<(widget_settings::Model, bool)> {
     let reach = reach_in(cx, Permission::WidgetsManage, site)?;
     sites::find(&cx.db(), &reach, site).await?;
     let now = cx.clock.now();
     let mut tx = cx.begin().await?;
     let before = store::settings_for_update(&tx.db(), usual(site, now)).await?;
     let before = before.ok_or_else(|| Error::internal("settings that were made and are not there"))?;
+    versions::check(before.version, expected)?;
     let (row, changed) = changes::apply(before, changes)?;
     if changed.is_empty() {
         drop(tx);
         return read(cx, site).await;
     }
-    let row = widget_settings::Model { updated_at: now, ..row };
+    let row = widget_settings::Model { version: row.version + 1, updated_at: now, ..row };
     store::save_settings(&tx.db(), row.clone()).await?;
     tx.record(site, site.0, &WidgetFact::SettingsUpdated { changed })?;
     tx.commit().await?;
