@@ -342,3 +342,36 @@ async fn a_visitor_who_keeps_writing_is_answered_after_three_restarts() {
     let seq = events[events.len() - 1]["conversationEvents"]["message"]["seq"].as_i64().unwrap();
     assert!(seq < 13, "it came while the visitor was still writing: {seq}");
 }
+
+/// C7: what was closed or taken back while the answer was being written gets no more of it.
+#[tokio::test]
+async fn an_answer_ends_with_its_conversation_or_question() {
+    for closes in [true, false] {
+        let (model, mut calls) = Scripted::stepped();
+        let (app, _, visitor, conversation) = with_model(models(model)).await;
+        let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+        let from = cursor(&app, &visitor.token, &conversation).await;
+        ws.subscribe("e", EVENTS, json!({ "c": conversation, "a": from })).await;
+        let asked = app.say(&visitor.token, &conversation, "Tell me a story?").await;
+        let call = calls.next().await.expect("the model is asked");
+        call.say("Once upon a time");
+        ws.until("e", |event| kind(event) == "Chunk").await;
+        let (document, input) = if closes {
+            let close = "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { id } } }";
+            (close, json!({ "conversationId": conversation }))
+        } else {
+            let delete = "mutation D($i: DeleteMessageInput!) { deleteMessage(input: $i) { message { id } } }";
+            (delete, json!({ "messageId": asked["id"] }))
+        };
+        app.run(Some(&visitor.token), document, json!({ "i": input })).await;
+        call.cancelled().await;
+        let events = ws.until("e", |event| kind(event) == "RunFailed").await;
+        let reason = if closes { "CONVERSATION_CLOSED" } else { "QUESTION_DELETED" };
+        assert_eq!(events[events.len() - 1]["conversationEvents"]["reason"], reason);
+        let more = events.iter().filter(|event| kind(event) == "Chunk").count();
+        assert_eq!(more, 0, "{events:?}");
+        let list = "query M($c: ID!) { conversation(conversationId: $c) { messages { nodes { authorKind } } } }";
+        let read = app.run(Some(&visitor.token), list, json!({ "c": conversation })).await;
+        assert!(!read.to_string().contains("ASSISTANT"), "{read}");
+    }
+}

@@ -338,7 +338,12 @@ async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Option<End>> {
     }
     let reach = cx.reach(Permission::ConversationsRead)?;
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
-    Ok(model::silenced(&conversation).map(End::Failed))
+    if let Some(reason) = model::silenced(&conversation) {
+        return Ok(Some(End::Failed(reason)));
+    }
+    let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
+    let is_asked = !model::question(&history).is_empty();
+    Ok((!is_asked).then_some(End::Failed(FailureReason::QuestionDeleted)))
 }
 
 /// Ends the run and the job in one transaction, so that only who still has the job ends the run. What was spent is booked

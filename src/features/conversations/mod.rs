@@ -65,7 +65,7 @@ pub(crate) use self::{
     messages::{
         answered_twice, has_spoken, history, last_written, message, place_of, replies, tell_all_in, unanswered,
     },
-    model::{MESSAGE_MAX, audiences, blank, may, mismatch, sees_internals},
+    model::{MESSAGE_MAX, audiences, blank, may, sees_internals},
     posting::{insert_answer, post_in, send},
     reading::viewing::{Viewer, Viewing},
     reading::{count_waiting, had_another, names_of, of_assignee, open_by_assignee, reply_times, talking},

@@ -469,7 +469,8 @@ impl World {
         let named = "mutation($i: UpdateVisitorInput!) { updateVisitor(input: $i) { visitor { id } } }";
         app.run(Some(&visitor.token), named, json!({ "i": { "name": format!("{MARK} Veli") } })).await;
         let conversation = app.conversation(visitor).await;
-        app.conversation(elsewhere).await;
+        let foreign = app.conversation(elsewhere).await;
+        app.say(&elsewhere.token, &foreign, "Merhaba").await;
         let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
         ws.subscribe("1", ANSWERED, json!({ "c": conversation })).await;
         let asked = app.say(&visitor.token, &conversation, &format!("{MARK}: iade kaç gün?")).await;

@@ -235,9 +235,6 @@ impl Follower {
             let marks = MARKS.into_iter().filter(|mark| all.contains(mark)).collect();
             let data = &message["payload"]["data"];
             let kind = data.as_object().and_then(|data| data.values().next()).map(|event| text(&event["__typename"]));
-            if self.field == "inboxEvents" && std::env::var_os("DBG").is_some() {
-                eprintln!("{} {:?} {}", self.actor, until, all.chars().take(6000).collect::<String>());
-            }
             self.seen.insert((kind.unwrap_or_default(), marks));
             if until.is_none_or(|fence| all.contains(&format!("{fence}."))) {
                 return true;
