@@ -42,6 +42,7 @@ mod m20261129_8_epochs;
 mod m20261130_1_attention;
 mod m20261130_2_index_problems;
 mod m20261130_3_inbox_search;
+mod m20261130_5_avatars;
 
 /// Applies and lists the migrations.
 pub struct Migrator;
@@ -88,6 +89,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_1_attention::Migration),
             Box::new(m20261130_2_index_problems::Migration),
             Box::new(m20261130_3_inbox_search::Migration),
+            Box::new(m20261130_5_avatars::Migration),
         ]
     }
 }

@@ -99,6 +99,7 @@ fn made(cx: &Ctx, id: AssistantId, site: SiteId, owner: Option<UserId>, new: New
         max_tokens: new.max_tokens,
         language: new.language,
         welcome_text: new.welcome_text,
+        avatar_url: new.avatar_url,
         confidence_threshold: new.confidence_threshold,
         debounce_ms: new.debounce_ms,
         enabled: new.enabled,

@@ -69,6 +69,7 @@ pub(crate) struct New {
     pub(crate) max_tokens: i32,
     pub(crate) language: String,
     pub(crate) welcome_text: String,
+    pub(crate) avatar_url: Option<String>,
     pub(crate) confidence_threshold: Option<f64>,
     pub(crate) debounce_ms: i32,
     pub(crate) enabled: bool,
@@ -91,6 +92,7 @@ impl Default for New {
             max_tokens: MAX_TOKENS,
             language: LANGUAGE.to_owned(),
             welcome_text: String::new(),
+            avatar_url: None,
             confidence_threshold: None,
             debounce_ms: DEBOUNCE_MS,
             enabled: true,
@@ -114,6 +116,7 @@ pub(super) struct Changes {
     pub(super) max_tokens: MaybeUndefined<i32>,
     pub(super) language: MaybeUndefined<String>,
     pub(super) welcome_text: MaybeUndefined<String>,
+    pub(super) avatar_url: MaybeUndefined<String>,
     pub(super) confidence_threshold: MaybeUndefined<f64>,
     pub(super) debounce_ms: MaybeUndefined<i32>,
     pub(super) enabled: MaybeUndefined<bool>,
@@ -179,6 +182,7 @@ impl New {
             model: text::maybe_line("input.model", self.model.as_deref(), MODEL_MAX)?,
             language: text::language("input.language", &self.language)?,
             welcome_text: text::longer("input.welcomeText", &self.welcome_text, WELCOME_MAX)?,
+            avatar_url: self.avatar_url.map(|url| text::picture("input.avatarUrl", &url)).transpose()?,
             ..self
         })
     }
@@ -197,6 +201,7 @@ impl New {
             max_tokens: row.max_tokens,
             language: row.language.clone(),
             welcome_text: row.welcome_text.clone(),
+            avatar_url: row.avatar_url.clone(),
             confidence_threshold: row.confidence_threshold,
             debounce_ms: row.debounce_ms,
             enabled: row.enabled,
@@ -227,6 +232,7 @@ impl New {
             max_tokens: pick(changes.max_tokens, self.max_tokens, default.max_tokens),
             language: pick(changes.language, self.language, String::new()),
             welcome_text: pick(changes.welcome_text, self.welcome_text, default.welcome_text),
+            avatar_url: pick(changes.avatar_url.map_value(Some), self.avatar_url, default.avatar_url),
             confidence_threshold: pick(
                 changes.confidence_threshold.map_value(Some),
                 self.confidence_threshold,
@@ -253,6 +259,7 @@ impl New {
             ("maxTokens", self.max_tokens != other.max_tokens),
             ("language", self.language != other.language),
             ("welcomeText", self.welcome_text != other.welcome_text),
+            ("avatarUrl", self.avatar_url != other.avatar_url),
             ("confidenceThreshold", self.confidence_threshold != other.confidence_threshold),
             ("debounceMs", self.debounce_ms != other.debounce_ms),
             ("enabled", self.enabled != other.enabled),
@@ -275,6 +282,7 @@ impl New {
             max_tokens: self.max_tokens,
             language: self.language,
             welcome_text: self.welcome_text,
+            avatar_url: self.avatar_url,
             confidence_threshold: self.confidence_threshold,
             debounce_ms: self.debounce_ms,
             enabled: self.enabled,

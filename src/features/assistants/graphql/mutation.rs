@@ -87,6 +87,8 @@ struct CreateAssistantInput {
     /// What it greets with; at most 1,000 characters.
     #[graphql(default)]
     welcome_text: String,
+    /// Its picture: an `https` address, or a path on the page that shows it, at most 2,048 characters.
+    avatar_url: Option<String>,
     /// Below this confidence, 0 to 1, it says that it does not know and offers a person; left out: as measured for its
     /// kind of provider.
     confidence_threshold: Option<f64>,
@@ -140,6 +142,8 @@ struct UpdateAssistantInput {
     language: MaybeUndefined<String>,
     /// What it greets with, at most 1,000 characters; null takes it away.
     welcome_text: MaybeUndefined<String>,
+    /// Its picture, as in `createAssistant`; null takes it away.
+    avatar_url: MaybeUndefined<String>,
     /// Below this confidence, 0 to 1, it abstains; null takes what was measured for its kind of provider.
     confidence_threshold: MaybeUndefined<f64>,
     /// How long a short message waits for the next one, 0 to 10,000 milliseconds; null is 800.
@@ -270,6 +274,7 @@ impl AssistantsMutation {
             max_tokens: input.max_tokens,
             language: model::LANGUAGE.to_owned(),
             welcome_text: input.welcome_text,
+            avatar_url: input.avatar_url,
             confidence_threshold: input.confidence_threshold,
             debounce_ms: input.debounce_ms,
             enabled: input.enabled,
@@ -307,6 +312,7 @@ impl AssistantsMutation {
             max_tokens: input.max_tokens,
             language: input.language,
             welcome_text: input.welcome_text,
+            avatar_url: input.avatar_url,
             confidence_threshold: input.confidence_threshold,
             debounce_ms: input.debounce_ms,
             enabled: input.enabled,

@@ -56,6 +56,8 @@ pub struct Assistant {
     language: String,
     /// What it greets with; empty for nothing.
     welcome_text: String,
+    /// Its picture: an `https` address, or a path on the page that shows it. Null when it has none.
+    avatar_url: Option<String>,
     /// Below this confidence (0 to 1) it says that it does not know and offers a person; null takes what was measured for
     /// its kind of provider.
     confidence_threshold: Option<f64>,
@@ -163,6 +165,7 @@ impl From<assistant::Model> for Assistant {
             max_tokens: row.max_tokens,
             language: row.language,
             welcome_text: row.welcome_text,
+            avatar_url: row.avatar_url,
             confidence_threshold: row.confidence_threshold,
             debounce_ms: row.debounce_ms,
             enabled: row.enabled,
@@ -185,6 +188,8 @@ pub struct AssistantProfile {
     pub(crate) language: String,
     /// What it greets with; empty for nothing.
     pub(crate) welcome_text: String,
+    /// Its picture: an `https` address, or a path on the page that shows it. Null when it has none.
+    pub(crate) avatar_url: Option<String>,
     /// That it is an AI assistant and no human, in its language. A widget shows it before the first answer; it is always
     /// there and no setting changes it.
     pub(crate) disclosure: String,
@@ -200,6 +205,7 @@ impl From<assistant::Model> for AssistantProfile {
             disclosure: disclosure(&row.language).to_owned(),
             language: row.language,
             welcome_text: row.welcome_text,
+            avatar_url: row.avatar_url,
             enabled: row.enabled && row.deleted_at.is_none(),
         }
     }
