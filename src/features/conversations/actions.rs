@@ -458,6 +458,7 @@ pub(super) async fn delete(cx: &Ctx, id: ConversationId) -> Result<ConversationI
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
     model::may(&cx.actor, Permission::ConversationsDelete, &found)?;
     let before = attributes(&tx, &found).await?;
+    attention::leave_in(&mut tx, found.site_id, id, None, cx.actor.id().as_ref()).await?;
     conversation::Entity::delete_many().filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
     tx.record(found.site_id, id.0, &ConversationFact::Deleted { before })?;
     tx.commit().await?;

@@ -35,7 +35,7 @@ pub(crate) use actions::{blank, insert_answer};
 pub use answer::Verdict;
 pub(crate) use attention::note_closed_in;
 pub use closing::graphql::ClosingMutation;
-pub(crate) use facts::{Attributes, ConversationFact};
+pub(crate) use facts::{Attributes, ConversationFact, OfferFact};
 pub use feedback::graphql::{FeedbackMutation, FeedbackQuery};
 pub use graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription};
 pub use lane::{Author, Posting};
@@ -45,7 +45,7 @@ pub use model::Citation;
 pub(crate) use reply_times::reply_times;
 pub use satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery};
 pub(crate) use store::{
-    Busy, answered_twice, count_waiting, find, find_for_update, had_another, history, last_written, lock_all, lookup,
-    message, names_of, of_assignee, open_by_assignee, place_of, replies, tags, talking, unanswered,
+    Busy, answered_twice, by_ids, count_waiting, find, find_for_update, had_another, history, last_written, lock_all,
+    lookup, message, names_of, of_assignee, open_by_assignee, place_of, replies, tags, talking, unanswered,
 };
 pub use viewing::keep_viewers;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    conversation, conversation_tag,
+    conversation, conversation_tag, department,
     ids::{AssistantId, ConversationId, DepartmentId, MessageId, SiteId, UserId, VisitorId},
     message::{self, Audience, AuthorKind},
     message_revision, participant, reaction, user, visitor,
@@ -544,6 +544,13 @@ pub(crate) async fn names_of(db: &Db<'_>, id: ConversationId) -> Result<Vec<Stri
     Ok(names)
 }
 
+/// The names of departments.
+pub(super) async fn department_names(db: &Db<'_>, ids: Vec<DepartmentId>) -> Result<HashMap<DepartmentId, String>> {
+    let rows = department::Entity::find().filter(department::Column::Id.is_in(ids)).select_only();
+    let rows = rows.columns([department::Column::Id, department::Column::Name]);
+    Ok(rows.into_tuple().all(db).await?.into_iter().collect())
+}
+
 /// What agents said to everybody soon after a message, in order.
 pub(crate) async fn replies(db: &Db<'_>, conversation: ConversationId, after: i64) -> Result<Vec<String>> {
     let rows = visible(conversation, &[Audience::Everyone])
@@ -601,7 +608,7 @@ pub(super) async fn unread(db: &Db<'_>, conversation: ConversationId, after: i64
 }
 
 /// Conversations by id within reach.
-pub(super) async fn by_ids(
+pub(crate) async fn by_ids(
     db: &Db<'_>,
     reach: &Reach,
     ids: Vec<ConversationId>,

@@ -275,15 +275,15 @@ impl Drop for Viewing {
 }
 
 /// The conversations of a site whose viewers change from now on.
-pub(super) struct Changes(Listener);
+pub(crate) struct Changes(Listener);
 
 impl Changes {
-    pub(super) fn of(cx: &Ctx, site: SiteId) -> Self {
+    pub(crate) fn of(cx: &Ctx, site: SiteId) -> Self {
         Self(cx.shared.get::<Views>().changes.listen(&[Topic::Passing(site.0)]))
     }
 
     /// The next one. Cancel-safe.
-    pub(super) async fn next(&mut self) -> ConversationId {
+    pub(crate) async fn next(&mut self) -> ConversationId {
         loop {
             if let Heard::Passed(id) = self.0.next().await
                 && let Ok(id) = Uuid::from_slice(&id)

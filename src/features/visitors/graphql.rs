@@ -24,6 +24,7 @@ use crate::{
 /// A person on a site without an account, known by a token in their browser. What they told about themself is their own
 /// word.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct Visitor {
     /// Identifies the visitor.
     pub id: VisitorId,

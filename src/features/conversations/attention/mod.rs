@@ -22,7 +22,7 @@ use ::entity::{
 use async_graphql::SimpleObject;
 use chrono::{DateTime, Utc};
 
-pub(super) use self::change::replied_in;
+pub(super) use self::change::{leave_in, replied_in};
 pub(crate) use self::{
     change::{change_all_in, change_in, note_closed_in},
     texts::{announcement, language, noted},
