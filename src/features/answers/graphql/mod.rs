@@ -8,6 +8,7 @@ mod watch;
 
 pub(crate) use events::RunCursor;
 pub use providers::ProvidersSubscription;
+pub(crate) use providers::{ProviderFailing, ProviderRecovered, ProviderTold, provider_told};
 pub use subscription::AnswersSubscription;
 pub use types::{AnswersMutation, AnswersQuery};
 pub(crate) use types::{Run, node};
