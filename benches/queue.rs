@@ -124,6 +124,7 @@ async fn agents(cx: &Ctx, site: SiteId, count: usize) -> Result<()> {
                     id,
                     email: format!("agent{number}@bench.example"),
                     name: format!("Agent {number}"),
+                    avatar_url: None,
                     password_hash: String::new(),
                     superadmin: false,
                     credits_granted: 0,

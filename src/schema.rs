@@ -39,11 +39,15 @@ use crate::{
             FeedbackQuery, MentionsMutation, MentionsQuery, MentionsSubscription, SatisfactionMutation,
             SatisfactionQuery,
         },
+        desk::DeskSubscription,
         evaluation::{EvaluationMutation, EvaluationQuery},
         knowledge::{KnowledgeMutation, KnowledgeQuery},
         nodes::NodesQuery,
         questions::{QuestionsMutation, QuestionsQuery},
-        routing::{HandoverMutation, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery},
+        routing::{
+            HandoverMutation, OffersQuery, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation,
+            RoutingQuery,
+        },
         sites::{SitesMutation, SitesQuery},
         spending::SpendingQuery,
         upkeep::{UpkeepMutation, UpkeepQuery},
@@ -66,7 +70,7 @@ struct PeopleQuery(AccountsQuery, SitesQuery, SpendingQuery, VisitorsQuery, Upke
 #[derive(MergedObject, Default)]
 struct TalkQuery(AssistantsQuery, ConversationsQuery, AnswersQuery, DraftsQuery);
 #[derive(MergedObject, Default)]
-struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery, RoutingQuery, QueueQuery, CalendarsQuery);
+struct StaffQuery(AgentsQuery, UnitsQuery, PresenceQuery, RoutingQuery, QueueQuery, OffersQuery, CalendarsQuery);
 #[derive(MergedObject, Default)]
 struct QualityQuery(FeedbackQuery, SatisfactionQuery, QuestionsQuery, EvaluationQuery);
 #[derive(MergedObject, Default)]
@@ -128,6 +132,7 @@ struct Subscription(
     MentionsSubscription,
     ContactRequestsSubscription,
     ProvidersSubscription,
+    DeskSubscription,
 );
 
 /// What introspection says of the specification's own scalar, which async-graphql leaves without a word.

@@ -40,6 +40,9 @@ pub struct Model {
     pub welcome_text: String,
     /// What a widget offers to ask.
     pub suggested_questions: Questions,
+    /// An `https` address, or a path on the page that shows it.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub avatar_url: Option<String>,
     /// Below this confidence (0 to 1) it abstains; null takes what was measured for its provider.
     pub confidence_threshold: Option<f64>,
     /// How long a short message waits for the next one before it is answered, in milliseconds.

@@ -12,6 +12,9 @@ pub struct Model {
     /// Lower-cased; unique.
     pub email: String,
     pub name: String,
+    /// An `https` address, or a path on the page that shows it.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub avatar_url: Option<String>,
     /// argon2id, PHC string.
     pub password_hash: String,
     /// May do everything on every site.

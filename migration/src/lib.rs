@@ -43,6 +43,7 @@ mod m20261130_1_attention;
 mod m20261130_2_index_problems;
 mod m20261130_3_inbox_search;
 mod m20261130_4_versions;
+mod m20261130_5_avatars;
 mod m20261130_6_suggested_questions;
 
 /// Applies and lists the migrations.
@@ -91,6 +92,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_2_index_problems::Migration),
             Box::new(m20261130_3_inbox_search::Migration),
             Box::new(m20261130_4_versions::Migration),
+            Box::new(m20261130_5_avatars::Migration),
             Box::new(m20261130_6_suggested_questions::Migration),
         ]
     }

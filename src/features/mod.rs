@@ -1,6 +1,6 @@
 //! What the product does, a folder each. A feature may call those before it in this order, never those after it:
 //! accounts, sites, spending, visitors, knowledge, assistants, conversations, agents, calendars, widgets,
-//! contact_requests, canned_responses, routing, answers, questions, evaluation, upkeep, nodes.
+//! contact_requests, canned_responses, routing, answers, questions, evaluation, desk, upkeep, nodes.
 
 pub mod accounts;
 pub mod agents;
@@ -10,6 +10,7 @@ pub mod calendars;
 pub mod canned_responses;
 pub mod contact_requests;
 pub mod conversations;
+pub mod desk;
 pub mod evaluation;
 pub mod knowledge;
 pub mod nodes;

@@ -204,11 +204,31 @@ pub fn placed<E: Placed>(
     position: Option<Arc<Position>>,
     events: impl Stream<Item = Result<E>> + Send,
 ) -> impl Stream<Item = Result<E>> + Send {
-    events.inspect_ok(move |event| {
+    placed_at(position, events.map_ok(|event| (event.place(), event)))
+}
+
+/// The same for events whose own cursor is not their place, because several of them come of one line.
+pub fn placed_at<E>(
+    position: Option<Arc<Position>>,
+    events: impl Stream<Item = Result<(Option<Cursor>, E)>> + Send,
+) -> impl Stream<Item = Result<E>> + Send {
+    events.map_ok(move |(place, event)| {
         if let Some(position) = &position {
-            position.telling(event.place());
+            position.telling(place);
         }
+        event
     })
+}
+
+/// Of several events that come of one line only the last has its cursor, the others that of the place before it: whoever
+/// resumes after one of those is told all of the line's again, and misses none. Takes the cursors in order.
+pub fn part_cursors<'a>(cursors: impl Iterator<Item = &'a mut Cursor>) {
+    let mut cursors = cursors.peekable();
+    while let Some(cursor) = cursors.next() {
+        if cursors.peek().is_some_and(|next| **next == *cursor) {
+            cursor.seq -= 1;
+        }
+    }
 }
 
 async fn head_row_of(cx: &Ctx, site: SiteId) -> Result<journal_head::Model> {
@@ -271,5 +291,17 @@ pub async fn trim(cx: &Ctx, site: SiteId, before: chrono::DateTime<chrono::Utc>)
         if old < oldest.len() || oldest.len() as u64 != TRIMMED {
             return Ok(gone);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_event_of_a_line_stands_at_it() {
+        let mut cursors: Vec<Cursor> = [4, 5, 5, 5, 7, 7].map(|seq| Cursor { epoch: 1, seq }).to_vec();
+        part_cursors(cursors.iter_mut());
+        assert_eq!(cursors.iter().map(|cursor| cursor.seq).collect::<Vec<_>>(), [4, 4, 4, 5, 6, 7]);
     }
 }

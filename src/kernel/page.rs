@@ -140,6 +140,25 @@ impl Paging {
         select.order_by(key, order.clone()).order_by(id, order)
     }
 
+    /// A page of a list that is in memory and whose order may change between two pages: the one that a cursor names is
+    /// looked for where it stands now; one that is gone counts as standing where it stood.
+    pub fn of_list<T: Clone>(&self, all: &[T], id: impl Fn(&T) -> Uuid) -> Page<(Place, T)> {
+        let stands = |place: Place| all.iter().position(|item| id(item) == place.1);
+        let stood = |place: Place| usize::try_from(place.0).unwrap_or_default();
+        let start =
+            self.after.map_or(0, |place| stands(place).map_or_else(|| stood(place), |at| at + 1)).min(all.len());
+        let end = self.before.map_or(all.len(), |place| stands(place).unwrap_or_else(|| stood(place)));
+        let end = end.clamp(start, all.len());
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let (start, end) = match self.backwards {
+            true => (end.saturating_sub(limit).max(start), end),
+            false => (start, start.saturating_add(limit).min(end)),
+        };
+        let placed = |(at, item): (usize, &T)| (Place(i64::try_from(at).unwrap_or(i64::MAX), id(item)), item.clone());
+        let rows = all.iter().enumerate().take(end).skip(start).map(placed).collect();
+        Page { rows, has_next: end < all.len(), has_previous: start > 0 }
+    }
+
     /// Turns rows read in the page's direction, one more than asked for, into a page in the order of the list.
     pub fn finish<T>(&self, mut rows: Vec<T>) -> Page<T> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
@@ -264,5 +283,37 @@ impl<T> Page<T> {
             has_next: self.has_next,
             count: Arc::new(count),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(
+        list: &[u128],
+        paging: (Option<i32>, Option<Place>, Option<i32>, Option<Place>),
+    ) -> (Vec<u128>, bool, bool) {
+        let (first, after, last, before) = paging;
+        let cursor = |place: Option<Place>| place.map(Place::encode);
+        let page = Paging::new(first, cursor(after), last, cursor(before)).unwrap();
+        let Page { rows, has_next, has_previous } = page.of_list(list, |id| Uuid::from_u128(*id));
+        (rows.into_iter().map(|(_, id)| id).collect(), has_previous, has_next)
+    }
+
+    #[test]
+    fn a_list_in_memory_goes_on_where_its_items_stand_now() {
+        let at = |place: i64, id: u128| Some(Place(place, Uuid::from_u128(id)));
+        let list = [1, 2, 3, 4, 5];
+        assert_eq!(shown(&list, (Some(2), None, None, None)), (vec![1, 2], false, true));
+        assert_eq!(shown(&list, (Some(2), at(1, 2), None, None)), (vec![3, 4], true, true));
+        assert_eq!(shown(&list, (None, None, Some(2), None)), (vec![4, 5], true, false));
+        assert_eq!(shown(&list, (None, None, Some(2), at(3, 4))), (vec![2, 3], true, true));
+        assert_eq!(shown(&list, (Some(9), at(4, 5), None, None)), (vec![], true, false));
+        // It moved back, and it went.
+        assert_eq!(shown(&[1, 3, 2, 4, 5], (Some(2), at(1, 2), None, None)), (vec![4, 5], true, false));
+        assert_eq!(shown(&[1, 3, 4, 5], (Some(2), at(1, 2), None, None)), (vec![3, 4], true, true));
+        assert_eq!(shown(&[], (Some(2), at(1, 2), None, at(0, 1))), (vec![], false, false));
+        assert_eq!(shown(&list, (Some(2), at(4, 5), None, at(0, 1))).0, [0; 0], "after the end of it");
     }
 }

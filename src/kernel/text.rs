@@ -152,6 +152,27 @@ fn of_phone(c: char) -> char {
     }
 }
 
+/// Most characters of a picture's address.
+const PICTURE_MAX: usize = 2_048;
+
+/// The address of a picture: `https://…`, without a name and a password, or a path on the page that shows it (`/a.png`).
+pub fn picture(field: &'static str, value: &str) -> Result<String> {
+    let value = line(field, value, PICTURE_MAX)?;
+    let whole = url::Url::parse(&value).is_ok_and(|url| {
+        url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none()
+    });
+    // Two slashes, of either kind, begin another site's address.
+    let path = value.starts_with('/') && !value[1..].starts_with(['/', '\\']);
+    if (whole || path) && !value.contains(char::is_whitespace) {
+        return Ok(value);
+    }
+    let message = format!(
+        "`{field}` must be an address that begins with `https://`, without a name and a password, or a path that begins \
+         with one `/`."
+    );
+    Err(Error::bad_input(field, ErrorReason::InvalidFormat, message))
+}
+
 /// A language tag such as `tr` or `en-GB` (BCP 47: letters, then alphanumeric subtags).
 pub fn language(field: &'static str, value: &str) -> Result<String> {
     let value = line(field, value, 35)?;
@@ -274,6 +295,28 @@ mod tests {
         assert_eq!(email("email", "\u{200b}IŞIK@örnek.com\u{feff}").unwrap(), "işik@örnek.com");
         for bad in ["ada", "ada@", "@example.com", "a b@example.com", "ada@example", "a@b@c.de", "ada@example..com"] {
             assert!(email("email", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_on_https_or_on_the_same_site() {
+        let most = format!("/{}", "a".repeat(PICTURE_MAX - 1));
+        for fine in ["https://example.com/ada.png?s=80", "/media/ada.png", "/", &most] {
+            assert_eq!(picture("input.avatarUrl", fine).ok().as_deref(), Some(fine));
+        }
+        for (wrong, reason) in [
+            ("http://example.com/a.png", ErrorReason::InvalidFormat),
+            ("https://ada:secret@example.com/a.png", ErrorReason::InvalidFormat),
+            ("//example.com/a.png", ErrorReason::InvalidFormat),
+            ("/\\example.com/a.png", ErrorReason::InvalidFormat),
+            ("a.png", ErrorReason::InvalidFormat),
+            ("javascript:alert(1)", ErrorReason::InvalidFormat),
+            ("data:image/png;base64,AAAA", ErrorReason::InvalidFormat),
+            ("/a b.png", ErrorReason::InvalidFormat),
+            ("  ", ErrorReason::TooShort),
+            (&format!("{most}a"), ErrorReason::TooLong),
+        ] {
+            assert_eq!(picture("input.avatarUrl", wrong).err().and_then(|error| error.reason), Some(reason), "{wrong}");
         }
     }
 }

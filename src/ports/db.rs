@@ -3,7 +3,13 @@
 mod doubt;
 mod fingerprint;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection, DatabaseTransaction, DbBackend,
@@ -119,6 +125,8 @@ const SET_UP: &str = "SET plan_cache_mode = force_generic_plan; SET max_parallel
 pub struct Database {
     connection: DatabaseConnection,
     doubt: Arc<Doubt>,
+    /// How many reads there were.
+    reads: Arc<AtomicU64>,
     /// SQLite has one writer; waiting here is fair and wakes at once, its own busy handler sleeps and polls.
     writer: Option<Arc<Semaphore>>,
 }
@@ -161,7 +169,7 @@ impl Database {
             });
         let connection = SeaDatabase::connect(options).await?;
         let writer = (connection.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self { connection, doubt, writer })
+        Ok(Self { connection, doubt, reads: Arc::default(), writer })
     }
 
     /// Runs a statement, and once more if it only reads and its connection was broken.
@@ -170,6 +178,7 @@ impl Database {
         statement: Statement,
         run: impl Fn(Statement) -> F,
     ) -> Result<T, DbErr> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let again = (self.is_postgres() && statement.sql.starts_with("SELECT")).then(|| statement.clone());
         match (self.doubt.learn(run(statement).await), again) {
             (Err(error), Some(statement)) if is_connection_failure(&error) => run(statement).await,
@@ -222,6 +231,11 @@ impl Database {
             begun => begun,
         };
         Ok((begun?, permit))
+    }
+
+    /// How many statements were read outside of transactions, so far.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// True on PostgreSQL.

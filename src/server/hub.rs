@@ -32,7 +32,7 @@ use crate::kernel::{access::Actor, journal::Cursor, position::Position};
 
 /// The subscriptions that can be shared, by their root field. Each takes `after`, and notes its
 /// [`Position`].
-const SHAREABLE: &[&str] = &["messages", "conversationEvents", "inboxEvents"];
+const SHAREABLE: &[&str] = &["messages", "conversationEvents", "inboxEvents", "staffEvents"];
 
 /// The argument that makes a stream begin in the past.
 const AFTER: &str = "after";

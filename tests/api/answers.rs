@@ -357,7 +357,8 @@ async fn an_answer_ends_with_its_conversation_or_question() {
         call.say("Once upon a time");
         ws.until("e", |event| kind(event) == "Chunk").await;
         let (document, input) = if closes {
-            let close = "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { id } } }";
+            let close =
+                "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { id } } }";
             (close, json!({ "conversationId": conversation }))
         } else {
             let delete = "mutation D($i: DeleteMessageInput!) { deleteMessage(input: $i) { message { id } } }";

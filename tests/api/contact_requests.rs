@@ -26,7 +26,7 @@ const RESOLVE: &str =
 const REOPEN: &str = "mutation R($i: ReopenContactRequestInput!) { reopenContactRequest(input: $i) { contactRequest {
     status resolution resolvedAt resolvedBy { id } } } }";
 const EVENTS: &str = "subscription E($s: ID!, $a: EventCursor) { contactRequestEvents(siteId: $s, after: $a) {
-    ... on ContactRequestChanged { cursor change contactRequest { id status } } } }";
+    ... on ContactRequestChanged { cursor contactRequestChange contactRequest { id status } } } }";
 
 async fn started() -> (TestApp, Site, Visitor) {
     let app = TestApp::with(Options { manual_clock: true, ..Options::default() }).await;
@@ -307,11 +307,11 @@ async fn requests_are_followed_without_a_gap() {
     for _ in 0..3 {
         seen.push(ws.next("e").await["contactRequestEvents"].take());
     }
-    let changes: Vec<&Value> = seen.iter().map(|event| &event["change"]).collect();
+    let changes: Vec<&Value> = seen.iter().map(|event| &event["contactRequestChange"]).collect();
     assert_eq!(changes, ["ADDED", "ASSIGNED", "RESOLVED", "REOPENED"]);
     assert!(seen.iter().all(|event| event["contactRequest"]["id"] == first["id"]), "{seen:?}");
     // Resumed after the second, the others come once more.
     let mut later = Ws::signed_in(&app.ws_url(), admin).await;
     later.subscribe("e", EVENTS, json!({ "s": site.id, "a": seen[1]["cursor"] })).await;
-    assert_eq!(later.next("e").await["contactRequestEvents"]["change"], "RESOLVED");
+    assert_eq!(later.next("e").await["contactRequestEvents"]["contactRequestChange"], "RESOLVED");
 }

@@ -42,6 +42,7 @@ mod confidence;
 mod contact_requests;
 mod conversations;
 mod credits;
+mod desk;
 mod drafts;
 mod evaluate;
 mod evaluation;

@@ -14,7 +14,7 @@ const MENTIONS: &str = "query M($s: ID, $u: Boolean, $f: Int, $a: String) { ment
 const MARK: &str =
     "mutation R($i: MarkMentionsReadInput!) { markMentionsRead(input: $i) { mentions { readAt message { id } } } }";
 const EVENTS: &str = "subscription E($s: ID!, $a: EventCursor) { mentionEvents(siteId: $s, after: $a) { __typename \
- ... on MentionChanged { cursor change mention { readAt message { body } } } } }";
+ ... on MentionChanged { cursor mentionChange mention { readAt message { body } } } } }";
 
 struct Desk {
     app: TestApp,
@@ -133,14 +133,14 @@ async fn mentions_are_told_to_the_one_who_is_mentioned_and_to_nobody_else() {
     let mut ayse = Ws::signed_in(&app.ws_url(), Some(&desk.ayse.token)).await;
     ayse.subscribe("m", EVENTS, json!({ "s": desk.site.id, "a": start })).await;
     let missed = bora.next("m").await["mentionEvents"].clone();
-    assert_eq!((&missed["change"], &missed["mention"]["message"]["body"]), (&json!("ADDED"), &json!("missed")));
+    assert_eq!((&missed["mentionChange"], &missed["mention"]["message"]["body"]), (&json!("ADDED"), &json!("missed")));
 
     let live = desk.note("live", &[&desk.bora]).await;
     let event = bora.next("m").await["mentionEvents"].clone();
-    assert_eq!((&event["change"], &event["mention"]["message"]["body"]), (&json!("ADDED"), &json!("live")));
+    assert_eq!((&event["mentionChange"], &event["mention"]["message"]["body"]), (&json!("ADDED"), &json!("live")));
     app.run(Some(&desk.bora.token), MARK, json!({ "i": { "messageIds": [live] } })).await;
     let read = bora.next("m").await["mentionEvents"].clone();
-    assert_eq!((&read["change"], read["mention"]["readAt"].is_string()), (&json!("READ"), true));
+    assert_eq!((&read["mentionChange"], read["mention"]["readAt"].is_string()), (&json!("READ"), true));
 
     // Resumed, nothing comes twice.
     let mut again = Ws::signed_in(&app.ws_url(), Some(&desk.bora.token)).await;

@@ -70,11 +70,11 @@ async fn who_waits_sees_their_place_move_and_is_given_to_whoever_is_free_in_orde
     // Nobody but those in the conversation sees its place.
     let query = "query Q($c: ID!) { queuePosition(conversationId: $c) { position } }";
     assert_eq!(app.refused(Some(&first.token), query, json!({ "c": two })).await, "NOT_FOUND");
-    let overview = "query Q($s: ID!) { queue(siteId: $s) { waiting agentsOnline medianHandlingSeconds lines { departmentId waiting agents capacity free } entries { conversationId position priority } } }";
+    let overview = "query Q($s: ID!) { queue(siteId: $s) { waiting agentsOnline medianHandlingSeconds lines { departmentId waiting agents capacity free } entries { nodes { conversationId position priority } } } }";
     let seen = app.run(Some(&site.admin.token), overview, json!({ "s": site.id })).await["queue"].clone();
     let line = json!([{ "departmentId": null, "waiting": 1, "agents": 1, "capacity": 1, "free": 0 }]);
     assert_eq!((&seen["waiting"], &seen["agentsOnline"], &seen["lines"]), (&json!(1), &json!(1), &line));
-    assert_eq!(seen["entries"], json!([{ "conversationId": three, "position": 1, "priority": 1 }]));
+    assert_eq!(seen["entries"]["nodes"], json!([{ "conversationId": three, "position": 1, "priority": 1 }]));
 }
 
 #[tokio::test]
@@ -102,8 +102,9 @@ async fn important_and_returning_visitors_come_earlier_and_who_waits_long_catche
     app.until_place(&site, &conversation, 1).await;
     app.until_place(&site, &again, 2).await;
     app.until_place(&site, &plain, 3).await;
-    let overview = "query Q($s: ID!) { queue(siteId: $s) { entries { conversationId priority } } }";
-    let seen = app.run(Some(&site.admin.token), overview, json!({ "s": site.id })).await["queue"]["entries"].clone();
+    let overview = "query Q($s: ID!) { queue(siteId: $s) { entries { nodes { conversationId priority } } } }";
+    let seen =
+        app.run(Some(&site.admin.token), overview, json!({ "s": site.id })).await["queue"]["entries"]["nodes"].clone();
     let expected = json!([
         { "conversationId": conversation, "priority": 5 },
         { "conversationId": again, "priority": 3 },
@@ -112,7 +113,8 @@ async fn important_and_returning_visitors_come_earlier_and_who_waits_long_catche
     assert_eq!(seen, expected);
     // Four minutes are two points.
     app.clock.advance(Duration::from_secs(240));
-    let seen = app.run(Some(&site.admin.token), overview, json!({ "s": site.id })).await["queue"]["entries"].clone();
+    let seen =
+        app.run(Some(&site.admin.token), overview, json!({ "s": site.id })).await["queue"]["entries"]["nodes"].clone();
     assert_eq!(seen[2], json!({ "conversationId": plain, "priority": 3 }));
 }
 

@@ -8,6 +8,7 @@ use ::entity::{
     ids::{SessionId, UserId},
     session, user,
 };
+use async_graphql::MaybeUndefined;
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
     token::{self, Bearer, Claims},
 };
 use crate::{
-    kernel::{Actor, Ctx, Error, ErrorReason, Result, Tx, access::SignedIn, quotas, secret},
+    kernel::{Actor, Ctx, Error, ErrorReason, Result, Tx, access::SignedIn, quotas, secret, text},
     ports::bus::Topic,
 };
 
@@ -75,6 +76,7 @@ pub async fn insert_in(tx: &mut Tx, person: NewPerson, password_hash: String, su
         id: tx.cx().id(UserId),
         email: person.email,
         name: person.name,
+        avatar_url: None,
         password_hash,
         superadmin,
         credits_granted: credits::AT_SIGN_UP,
@@ -170,15 +172,30 @@ pub(super) async fn refresh(cx: &Ctx, refresh_token: &str) -> Result<Issued> {
     issue(cx, user, &session, &new)
 }
 
+/// What to change of the caller; what is undefined stays.
+pub(super) struct Looks {
+    pub(super) name: Option<String>,
+    /// Null takes it away.
+    pub(super) avatar_url: MaybeUndefined<String>,
+}
+
 /// Changes what others see of the caller.
-pub(super) async fn update_me(cx: &Ctx, name: &str) -> Result<user::Model> {
+pub(super) async fn update_me(cx: &Ctx, looks: Looks) -> Result<user::Model> {
     let person = signed_in(&cx.actor)?;
-    let name = model::name(name)?;
+    let name = looks.name.map(|name| model::name(&name)).transpose()?;
+    let avatar_url = match looks.avatar_url {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(url) => Some(Some(text::picture("input.avatarUrl", &url)?)),
+    };
+    if name.is_none() && avatar_url.is_none() {
+        return store::find(&cx.db(), person.user).await;
+    }
     let tx = cx.begin().await?;
-    store::set_name(&tx.db(), person.user, &name).await?;
+    store::set_looks(&tx.db(), person.user, name, avatar_url).await?;
     let user = store::find(&tx.db(), person.user).await?;
     tx.commit().await?;
-    tracing::info!(user.id = %person.user, "a name was changed");
+    tracing::info!(user.id = %person.user, "what others see of a person was changed");
     Ok(user)
 }
 

@@ -9,8 +9,9 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    Select, sea_query::Expr,
+    ActiveValue::{self, Set},
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, Select,
+    sea_query::Expr,
 };
 
 use crate::{
@@ -109,8 +110,18 @@ pub(super) async fn lock_sessions(db: &Db<'_>, user: UserId, now: DateTime<Utc>)
     Ok(())
 }
 
-pub(super) async fn set_name(db: &Db<'_>, id: UserId, name: &str) -> Result<()> {
-    let row = user::ActiveModel { name: Set(name.to_owned()), ..Default::default() };
+/// Writes what others see of a person; what is `None` stays.
+pub(super) async fn set_looks(
+    db: &Db<'_>,
+    id: UserId,
+    name: Option<String>,
+    avatar_url: Option<Option<String>>,
+) -> Result<()> {
+    let row = user::ActiveModel {
+        name: name.map_or(ActiveValue::NotSet, Set),
+        avatar_url: avatar_url.map_or(ActiveValue::NotSet, Set),
+        ..Default::default()
+    };
     user::Entity::update_many().set(row).filter(user::Column::Id.eq(id)).exec(db).await?;
     Ok(())
 }

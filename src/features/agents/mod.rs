@@ -7,7 +7,8 @@
 //! - What agents say about their availability outlives their dashboards, until its time is over.
 //! - Every change of presence is a journal line about the agent.
 //!
-//! Later features use: [`roster`] for who gets conversations, [`department_of`] and [`lock_department_of`]. `app.rs` starts
+//! Later features use: [`roster`] for who gets conversations, [`department_of`] and [`lock_department_of`],
+//! [`presence_changes`] to follow a site. `app.rs` starts
 //! [`keep_leases`] on each node.
 
 mod facts;
@@ -29,7 +30,7 @@ pub use self::{
     presence::keep_leases,
 };
 pub(crate) use self::{
-    graphql::{Department, Team},
+    graphql::{AgentPresence, Department, PresenceChanged, Team, presence_changes},
     presence::GRACE,
     roster::{RosterAgent, Whom, roster},
     store::{department_of, departments_of, has_department, lock_department_of},

@@ -8,8 +8,8 @@ use ::entity::{
     membership, team, team_member,
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect,
-    Select, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, sea_query::OnConflict,
 };
 
 use super::model;
@@ -190,11 +190,26 @@ pub(super) async fn strangers(db: &Db<'_>, site: SiteId, users: &[UserId]) -> Re
     Ok(users.iter().copied().filter(|user| !members.contains(user)).collect())
 }
 
-fn members(reach: &Reach, site: SiteId, department: Option<DepartmentId>) -> Select<membership::Entity> {
-    let of_site = membership::Entity::find()
-        .filter(membership::Column::SiteId.eq(site))
+/// Which members of a site are listed.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) site: SiteId,
+    pub(super) department: Option<DepartmentId>,
+    /// Those who are online, or those who are not; and who is.
+    pub(super) online: Option<(bool, Vec<UserId>)>,
+    /// The same of those who get new conversations.
+    pub(super) accepting: Option<(bool, Vec<UserId>)>,
+}
+
+fn members(reach: &Reach, wanted: &Wanted) -> Select<membership::Entity> {
+    let mut of_site = membership::Entity::find()
+        .filter(membership::Column::SiteId.eq(wanted.site))
         .filter(reach.site_rows(membership::Column::SiteId));
-    let Some(department) = department else { return of_site };
+    for (yes, users) in [&wanted.online, &wanted.accepting].into_iter().flatten() {
+        let (column, users) = (membership::Column::UserId, users.iter().copied());
+        of_site = of_site.filter(if *yes { column.is_in(users) } else { column.is_not_in(users) });
+    }
+    let Some(department) = wanted.department else { return of_site };
     let inside = department_member::Entity::find()
         .filter(department_member::Column::DepartmentId.eq(department))
         .select_only()
@@ -208,19 +223,15 @@ fn members(reach: &Reach, site: SiteId, department: Option<DepartmentId>) -> Sel
 pub(super) async fn list_members(
     db: &Db<'_>,
     reach: &Reach,
-    (site, department): (SiteId, Option<DepartmentId>),
+    wanted: &Wanted,
     paging: &Paging,
 ) -> Result<Page<membership::Model>> {
     let columns = (membership::Column::CreatedAt, membership::Column::Id);
-    paging.read(db, members(reach, site, department), columns, false, instant).await
+    paging.read(db, members(reach, wanted), columns, false, instant).await
 }
 
-pub(super) async fn count_members(
-    db: &Db<'_>,
-    reach: &Reach,
-    (site, department): (SiteId, Option<DepartmentId>),
-) -> Result<u64> {
-    Ok(members(reach, site, department).count(db).await?)
+pub(super) async fn count_members(db: &Db<'_>, reach: &Reach, wanted: &Wanted) -> Result<u64> {
+    Ok(members(reach, wanted).count(db).await?)
 }
 
 /// What members of a site can do; those without a row have the usual.
@@ -261,6 +272,30 @@ pub(crate) async fn departments_of(db: &Db<'_>, site: SiteId) -> Result<HashMap<
     let mut found: HashMap<_, HashSet<DepartmentId>> = HashMap::new();
     for row in rows {
         found.entry(row.user_id).or_default().insert(row.department_id);
+    }
+    Ok(found)
+}
+
+/// The departments of a site in which some people work, by name.
+pub(super) async fn departments_with(
+    db: &Db<'_>,
+    site: SiteId,
+    users: Vec<UserId>,
+) -> Result<Vec<(UserId, department::Model)>> {
+    use department_member::Column::{DepartmentId, SiteId, UserId};
+    let rows = department_member::Entity::find().filter(SiteId.eq(site)).filter(UserId.is_in(users.clone()));
+    let members = rows.all(db).await?;
+    let theirs = department_member::Entity::find().filter(SiteId.eq(site)).filter(UserId.is_in(users));
+    let ids = theirs.select_only().column(DepartmentId).into_query();
+    let departments = department::Entity::find()
+        .filter(department::Column::Id.in_subquery(ids))
+        .order_by_asc(department::Column::Folded)
+        .all(db)
+        .await?;
+    let mut found = vec![];
+    for department in departments {
+        let of_it = members.iter().filter(|member| member.department_id == department.id);
+        found.extend(of_it.map(|member| (member.user_id, department.clone())));
     }
     Ok(found)
 }

@@ -36,7 +36,7 @@ pub(crate) use article::write_article;
 pub(crate) use asked::{Asked, asked, asked_by_answer, finished_run};
 pub use drafts::graphql::{DraftsMutation, DraftsQuery};
 pub use graphql::{AnswersMutation, AnswersQuery, AnswersSubscription, ProvidersSubscription, SendingMutation};
-pub(crate) use graphql::{Run, RunCursor, node};
+pub(crate) use graphql::{ProviderFailing, ProviderRecovered, ProviderTold, Run, RunCursor, node, provider_told};
 pub use job::AnswerQuestion;
 pub use offer::OfferPerson;
 pub use progress::keep_saving;

@@ -89,6 +89,7 @@ fn made(cx: &Ctx, id: AssistantId, site: SiteId, owner: Option<UserId>, new: New
         language: new.language,
         welcome_text: new.welcome_text,
         suggested_questions: Questions(new.suggested_questions),
+        avatar_url: new.avatar_url,
         confidence_threshold: new.confidence_threshold,
         debounce_ms: new.debounce_ms,
         enabled: new.enabled,

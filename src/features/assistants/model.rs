@@ -73,6 +73,7 @@ pub(crate) struct New {
     pub(crate) language: String,
     pub(crate) welcome_text: String,
     pub(crate) suggested_questions: Vec<String>,
+    pub(crate) avatar_url: Option<String>,
     pub(crate) confidence_threshold: Option<f64>,
     pub(crate) debounce_ms: i32,
     pub(crate) enabled: bool,
@@ -96,6 +97,7 @@ impl Default for New {
             language: LANGUAGE.to_owned(),
             welcome_text: String::new(),
             suggested_questions: vec![],
+            avatar_url: None,
             confidence_threshold: None,
             debounce_ms: DEBOUNCE_MS,
             enabled: true,
@@ -120,6 +122,7 @@ pub(super) struct Changes {
     pub(super) language: MaybeUndefined<String>,
     pub(super) welcome_text: MaybeUndefined<String>,
     pub(super) suggested_questions: MaybeUndefined<Vec<String>>,
+    pub(super) avatar_url: MaybeUndefined<String>,
     pub(super) confidence_threshold: MaybeUndefined<f64>,
     pub(super) debounce_ms: MaybeUndefined<i32>,
     pub(super) enabled: MaybeUndefined<bool>,
@@ -196,6 +199,7 @@ impl New {
             model: text::maybe_line("input.model", self.model.as_deref(), MODEL_MAX)?,
             language: text::language("input.language", &self.language)?,
             welcome_text: text::longer("input.welcomeText", &self.welcome_text, WELCOME_MAX)?,
+            avatar_url: self.avatar_url.map(|url| text::picture("input.avatarUrl", &url)).transpose()?,
             ..self
         })
     }
@@ -215,6 +219,7 @@ impl New {
             language: row.language.clone(),
             welcome_text: row.welcome_text.clone(),
             suggested_questions: row.suggested_questions.0.clone(),
+            avatar_url: row.avatar_url.clone(),
             confidence_threshold: row.confidence_threshold,
             debounce_ms: row.debounce_ms,
             enabled: row.enabled,
@@ -250,6 +255,7 @@ impl New {
                 self.suggested_questions,
                 default.suggested_questions,
             ),
+            avatar_url: pick(changes.avatar_url.map_value(Some), self.avatar_url, default.avatar_url),
             confidence_threshold: pick(
                 changes.confidence_threshold.map_value(Some),
                 self.confidence_threshold,
@@ -277,6 +283,7 @@ impl New {
             ("language", self.language != other.language),
             ("welcomeText", self.welcome_text != other.welcome_text),
             ("suggestedQuestions", self.suggested_questions != other.suggested_questions),
+            ("avatarUrl", self.avatar_url != other.avatar_url),
             ("confidenceThreshold", self.confidence_threshold != other.confidence_threshold),
             ("debounceMs", self.debounce_ms != other.debounce_ms),
             ("enabled", self.enabled != other.enabled),
@@ -300,6 +307,7 @@ impl New {
             language: self.language,
             welcome_text: self.welcome_text,
             suggested_questions: assistant::Questions(self.suggested_questions),
+            avatar_url: self.avatar_url,
             confidence_threshold: self.confidence_threshold,
             debounce_ms: self.debounce_ms,
             enabled: self.enabled,

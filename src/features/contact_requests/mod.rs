@@ -16,7 +16,7 @@ mod store;
 
 use ::entity::ids::ContactRequestId;
 
-pub(crate) use self::graphql::ContactRequest;
+pub(crate) use self::graphql::{ContactRequest, ContactRequestChanged, contact_request_changes};
 pub use self::graphql::{ContactRequestsMutation, ContactRequestsQuery, ContactRequestsSubscription};
 use super::sites::reach_to;
 use crate::kernel::{Ctx, Error, Permission, Result};

@@ -5,6 +5,7 @@ use exact_index::text::fold;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::{
+    attention,
     facts::{Attributes, ConversationFact},
     live, model, store,
 };
@@ -71,6 +72,7 @@ pub(crate) async fn delete(cx: &Ctx, id: ConversationId) -> Result<ConversationI
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
     model::may(&cx.actor, Permission::ConversationsDelete, &found)?;
     let before = store::attributes(&tx, &found).await?;
+    attention::leave_in(&mut tx, found.site_id, id, None, cx.actor.id().as_ref()).await?;
     conversation::Entity::delete_many().filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
     tx.record(found.site_id, id.0, &ConversationFact::Deleted { before })?;
     tx.commit().await?;

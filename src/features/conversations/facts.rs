@@ -3,7 +3,7 @@
 use ::entity::{
     conversation::{self, Attention, HandoffReason, QueueOutcome, Status},
     conversation_closing::CloseReason,
-    ids::{AssistantId, DepartmentId, MessageId, UserId},
+    ids::{AssistantId, ConversationId, DepartmentId, MessageId, UserId},
     message::{Audience, AuthorKind},
 };
 use serde::{Deserialize, Serialize};
@@ -260,5 +260,31 @@ impl ConversationFact {
             | Self::AssistantResumed { .. }
             | Self::Renamed => None,
         }
+    }
+}
+
+/// How an offer to an agent ends with the wait of its conversation. The agent is the subject of the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub(crate) enum OfferFact {
+    /// They have the conversation now.
+    Accepted { conversation: ConversationId, user: UserId },
+    /// Somebody else has it, or it does not wait any more.
+    Withdrawn { conversation: ConversationId, user: UserId },
+}
+
+impl Fact for OfferFact {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "offer.accepted",
+            Self::Withdrawn { .. } => "offer.withdrawn",
+        }
+    }
+}
+
+impl OfferFact {
+    /// Reads a journal line; `None` for another feature's.
+    pub(crate) fn read(line: &crate::kernel::journal::Line) -> Option<Self> {
+        serde_json::from_str(&line.payload).ok().filter(|fact: &Self| fact.kind() == line.kind)
     }
 }

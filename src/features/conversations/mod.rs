@@ -59,17 +59,18 @@ pub use self::{
 };
 pub(crate) use self::{
     attention::{announcement, change_all_in, change_in, language, note_closed_in, noted},
-    facts::{Attributes, ConversationFact},
+    facts::{Attributes, ConversationFact, OfferFact},
     handoff::offer as offer_person,
     live::{Passing, pass, read as passing},
+    mentions::graphql::{MentionChanged, mention_changes},
     messages::{
         answered_twice, has_spoken, history, last_written, message, place_of, replies, tell_all_in, unanswered,
     },
     model::{MESSAGE_MAX, audiences, blank, may, sees_internals},
     posting::{insert_answer, post_in, send},
-    reading::viewing::{Viewer, Viewing},
+    reading::viewing::{Changes as ViewerChanges, Viewer, Viewing},
     reading::{count_waiting, had_another, names_of, of_assignee, open_by_assignee, reply_times, talking},
     starting::{Start, start},
     state::{Event, Release, State, assistant_speaks, waits},
-    store::{Busy, find, find_for_update, lock_all, lookup, tags},
+    store::{Busy, by_ids, find, find_for_update, lock_all, lookup, tags},
 };

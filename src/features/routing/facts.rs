@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::{journal::Line, tx::Fact};
 
-/// A fact about routing. The subject of an offer's lines is the agent; of rules, the site.
+/// A fact about routing. The subject of an offer's lines is the agent; of rules, the site. That an offer ends because its
+/// conversation is somebody's, or waits no longer, is an `OfferFact` of conversations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub(crate) enum RoutingFact {
@@ -14,8 +15,6 @@ pub(crate) enum RoutingFact {
     RulesChanged { version: i32 },
     /// A conversation was offered to an agent.
     Offered { conversation: ConversationId, user: UserId, expires_at: DateTime<Utc> },
-    /// They accepted it.
-    Accepted { conversation: ConversationId, user: UserId },
     /// They declined it.
     Declined { conversation: ConversationId, user: UserId },
     /// They let it pass.
@@ -27,7 +26,6 @@ impl Fact for RoutingFact {
         match self {
             Self::RulesChanged { .. } => "routing.rules_changed",
             Self::Offered { .. } => "offer.made",
-            Self::Accepted { .. } => "offer.accepted",
             Self::Declined { .. } => "offer.declined",
             Self::Expired { .. } => "offer.expired",
         }

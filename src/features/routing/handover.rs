@@ -54,10 +54,8 @@ async fn agent(tx: &Tx, found: &conversation::Model, user: UserId) -> Result<Opt
 pub(super) async fn accept(cx: &Ctx, id: ConversationId) -> Result<conversation::Model> {
     let mut tx = cx.begin().await?;
     let (found, user) = locked(cx, &tx, id).await?;
-    let site = found.site_id;
     mine(cx, store::entry(&tx.db(), id).await?, user)?;
     let accepted = change_in(&mut tx, found, Event::Given(user), cx.actor.id()).await?;
-    tx.record(site, user.0, &RoutingFact::Accepted { conversation: id, user })?;
     tx.commit().await?;
     Ok(accepted)
 }

@@ -14,7 +14,7 @@
 //! - While the site is closed nobody waits and nobody is given out.
 //!
 //! `app.rs` starts [`keep_queues`] on each node. Later features use: [`welcome_in`] before an assistant answers,
-//! [`is_open`] and [`is_silenced`].
+//! [`is_open`] and [`is_silenced`], [`queue_changes`] and [`offer_changes`] to follow a site.
 
 mod agents;
 mod announce;
@@ -35,11 +35,16 @@ mod rules;
 mod settings;
 mod store;
 
-pub(crate) use self::enter::{is_open, is_silenced, welcome_in};
 pub use self::{
     announce::TellEmergency,
     attendance::CheckAttendance,
-    graphql::{HandoverMutation, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery},
+    graphql::{
+        HandoverMutation, OffersQuery, OffersSubscription, QueueQuery, QueueSubscription, RoutingMutation, RoutingQuery,
+    },
     keep::keep_queues,
     reader::{DrainQueue, reader},
+};
+pub(crate) use self::{
+    enter::{is_open, is_silenced, welcome_in},
+    graphql::{OfferChanged, QueueChanged, offer_changes, queue_changes},
 };

@@ -12,7 +12,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 
@@ -54,6 +55,28 @@ pub(super) async fn put_turn(db: &Db<'_>, site: SiteId, last: Option<MembershipI
 /// Everybody who waits on a site.
 pub(super) async fn waiting(db: &Db<'_>, site: SiteId) -> Result<Vec<queue_entry::Model>> {
     Ok(Entity::find().filter(Column::SiteId.eq(site)).all(db).await?)
+}
+
+/// How many wait on a site.
+pub(super) async fn count_waiting(db: &Db<'_>, site: SiteId) -> Result<u64> {
+    Ok(Entity::find().filter(Column::SiteId.eq(site)).count(db).await?)
+}
+
+/// Those of a site that are offered to an agent.
+pub(super) async fn offered_to(db: &Db<'_>, site: SiteId, user: UserId) -> Result<Vec<queue_entry::Model>> {
+    Ok(Entity::find().filter(Column::SiteId.eq(site)).filter(Column::OfferedTo.eq(user)).all(db).await?)
+}
+
+/// How many are offered to agents of a site.
+pub(super) async fn count_offered(db: &Db<'_>, site: SiteId, users: Vec<UserId>) -> Result<HashMap<UserId, i64>> {
+    let rows = Entity::find()
+        .filter(Column::SiteId.eq(site))
+        .filter(Column::OfferedTo.is_in(users))
+        .select_only()
+        .column(Column::OfferedTo)
+        .column_as(Column::ConversationId.count(), "count")
+        .group_by(Column::OfferedTo);
+    Ok(rows.into_tuple().all(db).await?.into_iter().collect())
 }
 
 /// The wait of a conversation, if it waits.

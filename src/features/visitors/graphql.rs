@@ -4,7 +4,7 @@ use ::entity::{
     ids::{SiteId, VisitorId},
     visitor,
 };
-use async_graphql::{ComplexObject, Context, InputObject, Json, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use sea_orm::JsonValue;
 
@@ -46,15 +46,6 @@ pub struct Visitor {
     pub created_at: DateTime<Utc>,
     /// When they last did something, to the minute.
     pub last_seen_at: DateTime<Utc>,
-}
-
-#[ComplexObject]
-impl Visitor {
-    /// Members of the site marked them as important: they come earlier in the queue. Members of the site only; null for
-    /// others.
-    async fn vip(&self, ctx: &Context<'_>) -> Option<bool> {
-        ctx.cx().actor.is_staff_of(self.site_id).then_some(self.vip)
-    }
 }
 
 impl From<visitor::Model> for Visitor {

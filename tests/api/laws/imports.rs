@@ -24,6 +24,7 @@ const FEATURES: &[&str] = &[
     "answers",
     "questions",
     "evaluation",
+    "desk",
     "upkeep",
     "nodes",
 ];

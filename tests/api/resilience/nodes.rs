@@ -7,6 +7,7 @@ use yanit::ports::ai::{Finish, Models, Scripted};
 
 use crate::{
     agents::dashboard,
+    desk::DESK,
     harness::{
         app::{Options, Storage, TestApp, setting},
         people::text,
@@ -90,6 +91,45 @@ async fn the_mode_of_a_widget_is_the_same_on_both_nodes() {
     }
     let versions = [bootstrap(&one, &site).await["version"].take(), bootstrap(&other, &site).await["version"].take()];
     assert_eq!(versions[0], versions[1]);
+    open.close().await;
+}
+
+#[tokio::test]
+async fn a_desk_on_one_node_is_told_of_what_happens_on_the_other() {
+    let Some((one, other)) = two(Options::default).await else { return };
+    let site = one.site("acme").await;
+    let (ada, bora) = (one.agent(&site, "Ada").await, one.agent(&site, "Bora").await);
+    let mut desks = Vec::new();
+    for (node, person) in [(&one, &bora), (&other, &bora), (&other, &site.admin)] {
+        let mut ws = Ws::signed_in(&node.ws_url(), Some(&person.token)).await;
+        ws.subscribe("d", DESK, json!({ "s": site.id, "a": "beginning" })).await;
+        desks.push(ws);
+    }
+    let open = dashboard(&one, &site, &ada).await;
+    let visitor = other.visitor(&site).await;
+    let conversation = other.conversation(&visitor).await;
+    other.ask_for_person(&visitor, &conversation).await;
+    one.until_assigned(&site, &conversation).await;
+    let note = "mutation N($i: AddNoteInput!) { addNote(input: $i) { message { id } } }";
+    let input =
+        json!({ "i": { "conversationId": conversation, "body": "bak", "mentionIds": [bora.id, site.admin.id] } });
+    other.run(Some(&ada.token), note, input).await;
+    let mut told = Vec::new();
+    for ws in &mut desks {
+        let events = ws.until("d", |event| event["staffEvents"]["__typename"] == "MentionChanged").await;
+        let of = |kind: &str| events.iter().filter(|event| event["staffEvents"]["__typename"] == kind).count();
+        assert_eq!((of("QueueChanged"), of("Gap")), (2, 0), "{events:#?}");
+        let kept = |event: &Value| {
+            let event = &event["staffEvents"];
+            // How many changes of an agent are told of at once is a matter of time.
+            let is_kept =
+                !["PresenceChanged", "ViewersChanged", "MentionChanged"].contains(&event["__typename"].as_str()?);
+            is_kept.then(|| (event["__typename"].clone(), event["conversationId"].clone()))
+        };
+        told.push(events.iter().filter_map(kept).collect::<Vec<_>>());
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0], told[2]);
     open.close().await;
 }
 

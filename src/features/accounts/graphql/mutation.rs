@@ -1,13 +1,13 @@
 //! Changes to one's account and sign-ins.
 
 use ::entity::ids::{SessionId, UserId};
-use async_graphql::{Context, InputObject, Object, SimpleObject};
+use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 use uuid::Uuid;
 
 use super::types::{AuthPayload, Session, User, by};
 use crate::{
     features::accounts::{
-        actions,
+        actions::{self, Looks},
         credits::{self, Credits},
         limits,
     },
@@ -47,11 +47,14 @@ pub(super) struct RefreshSessionInput {
     refresh_token: String,
 }
 
-/// What to change of your account.
+/// What to change of your account. What is left out stays.
 #[derive(InputObject)]
 pub(super) struct UpdateMeInput {
     /// Your name as others see it, at most 120 characters.
-    name: String,
+    name: Option<String>,
+    /// Your picture as others see it: an `https` address, or a path on the page that shows it, at most 2,048 characters.
+    /// Null takes it away.
+    avatar_url: MaybeUndefined<String>,
 }
 
 /// Your account as it is now.
@@ -177,13 +180,14 @@ impl AccountsMutation {
         Ok(actions::refresh(ctx.cx(), &input.refresh_token).await?.into())
     }
 
-    /// Changes your name.
+    /// Changes your name and your picture.
     async fn update_me(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateMeInput,
     ) -> Result<UpdateMePayload> {
-        Ok(UpdateMePayload { user: User::own(actions::update_me(ctx.cx(), &input.name).await?) })
+        let UpdateMeInput { name, avatar_url } = input;
+        Ok(UpdateMePayload { user: User::own(actions::update_me(ctx.cx(), Looks { name, avatar_url }).await?) })
     }
 
     /// Changes your password and ends all your other sign-ins; this one goes on. Refused with `INVALID_CREDENTIALS` when

@@ -26,6 +26,8 @@ pub struct User {
     pub id: UserId,
     /// The name the person gave, as others see it.
     pub name: String,
+    /// The person's picture: an `https` address, or a path on the page that shows it. Null when there is none.
+    pub avatar_url: Option<String>,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
     #[graphql(skip)]
@@ -79,6 +81,7 @@ impl From<user::Model> for User {
             credits: Credits::from(&row),
             id: row.id,
             name: row.name,
+            avatar_url: row.avatar_url,
             created_at: row.created_at,
             email: row.email,
             superadmin: row.superadmin,
@@ -89,6 +92,11 @@ impl From<user::Model> for User {
 }
 
 impl User {
+    /// The e-mail address, for those of whom it is known that they may see it.
+    pub(crate) fn address(&self) -> &str {
+        &self.email
+    }
+
     /// As the person sees themself.
     pub fn own(row: user::Model) -> Self {
         Self { own: true, ..row.into() }

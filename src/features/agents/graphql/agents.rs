@@ -1,21 +1,26 @@
 //! Agents in the API: who they are, what they can do, whether they are there.
 
+use std::collections::HashMap;
+
 use ::entity::{
     agent_profile::Skill,
     agent_state::Availability,
     ids::{DepartmentId, MembershipId, SiteId, UserId},
     membership::Role,
 };
-use async_graphql::{Context, InputObject, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, InputObject, Object, SimpleObject, dataloader::Loader};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 
-use super::super::{
-    model::ProfileChanges,
-    presence::Presence,
-    profiles,
-    roster::{RosterAgent, Whom, roster},
-    store,
+use super::{
+    super::{
+        model::ProfileChanges,
+        presence::Presence,
+        profiles,
+        roster::{RosterAgent, Whom, roster},
+        store::{self, Wanted},
+    },
+    units::Department,
 };
 use crate::{
     features::{
@@ -24,12 +29,14 @@ use crate::{
     },
     kernel::{
         Ctx, CtxExt, Error, Permission, Result,
+        loader::Batch,
         page::{List, Paging, Place},
     },
 };
 
 /// Whether an agent is there, and for what.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub(crate) struct AgentPresence {
     /// A dashboard of theirs is open, or was a minute ago.
     online: bool,
@@ -45,11 +52,20 @@ pub(crate) struct AgentPresence {
     at_capacity: bool,
     /// They get new conversations at the moment: online, available or busy, and not at capacity.
     accepts_chats: bool,
+    #[graphql(skip)]
+    whose: (SiteId, UserId),
+}
+
+impl AgentPresence {
+    /// Whose it is, and where.
+    pub(crate) fn whose(&self) -> (SiteId, UserId) {
+        self.whose
+    }
 }
 
 /// A member of a site as an agent.
 #[derive(Clone, Debug, SimpleObject)]
-#[graphql(name = "SiteAgent")]
+#[graphql(name = "SiteAgent", complex)]
 pub(crate) struct Agent {
     /// Identifies the membership.
     id: MembershipId,
@@ -75,6 +91,37 @@ pub(crate) struct Agent {
     presence: AgentPresence,
 }
 
+#[ComplexObject]
+impl Agent {
+    /// The departments they work in, by name.
+    #[graphql(complexity = "5 + child_complexity")]
+    async fn departments(&self, ctx: &Context<'_>) -> Result<Vec<Department>> {
+        Ok(ctx.cx().load(WorksIn(self.site_id, self.user.id)).await?.unwrap_or_default())
+    }
+}
+
+/// The departments of a site in which somebody works.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct WorksIn(SiteId, UserId);
+
+impl Loader<WorksIn> for Batch {
+    type Value = Vec<Department>;
+    type Error = Error;
+    async fn load(&self, keys: &[WorksIn]) -> Result<HashMap<WorksIn, Vec<Department>>> {
+        let mut sites: HashMap<SiteId, Vec<UserId>> = HashMap::new();
+        for WorksIn(site, user) in keys {
+            sites.entry(*site).or_default().push(*user);
+        }
+        let mut found: HashMap<WorksIn, Vec<Department>> = HashMap::new();
+        for (site, users) in sites {
+            for (user, department) in store::departments_with(&self.0.db(), site, users).await? {
+                found.entry(WorksIn(site, user)).or_default().push(department.into());
+            }
+        }
+        Ok(found)
+    }
+}
+
 impl Agent {
     fn new(agent: RosterAgent, user: User) -> Self {
         let (at_capacity, accepts_chats) = (agent.at_capacity(), agent.accepts_chats());
@@ -91,7 +138,16 @@ impl Agent {
             languages: profile.languages.0,
             skills: profile.skills.0,
             version: profile.version,
-            presence: AgentPresence { online, state, text, until, active_chats: active, at_capacity, accepts_chats },
+            presence: AgentPresence {
+                online,
+                state,
+                text,
+                until,
+                active_chats: active,
+                at_capacity,
+                accepts_chats,
+                whose: (member.site_id, member.user_id),
+            },
         }
     }
 
@@ -182,14 +238,18 @@ pub struct AgentsQuery;
 
 #[Object]
 impl AgentsQuery {
-    /// The members of a site as agents, oldest first, for members of the site.
-    #[expect(clippy::too_many_arguments, reason = "the four arguments of a Relay list")]
+    /// The members of a site as agents, longest members first, for members of the site: all that an agent picker shows, in
+    /// one query.
+    #[expect(clippy::too_many_arguments, reason = "the four arguments of a Relay list and three filters")]
     #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn agents(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The site.")] site_id: SiteId,
         #[graphql(desc = "Only those who work in this department.")] department_id: Option<DepartmentId>,
+        #[graphql(desc = "Only those who have a dashboard open, or only those who have none.")] online: Option<bool>,
+        #[graphql(desc = "Only those who get new conversations at the moment, or only those who do not.")]
+        accepts_chats: Option<bool>,
         #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
         first: Option<i32>,
         #[graphql(desc = "Only what stands after this `cursor` of an edge.")] after: Option<String>,
@@ -199,8 +259,14 @@ impl AgentsQuery {
         let cx = ctx.cx().clone();
         let paging = Paging::new(first, after, last, before)?;
         let reach = reach_in(&cx, Permission::SitesRead, site_id)?;
-        let wanted = (site_id, department_id);
-        let page = store::list_members(&cx.db(), &reach, wanted, &paging).await?;
+        let mut wanted = Wanted { site: site_id, department: department_id, online: None, accepting: None };
+        if online.is_some() || accepts_chats.is_some() {
+            let there = roster(&cx, &cx.db(), site_id, Whom::Online).await?;
+            let open = there.iter().filter(|agent| agent.accepts_chats()).map(RosterAgent::user).collect();
+            wanted.online = online.map(|yes| (yes, there.iter().map(RosterAgent::user).collect()));
+            wanted.accepting = accepts_chats.map(|yes| (yes, open));
+        }
+        let page = store::list_members(&cx.db(), &reach, &wanted, &paging).await?;
         let places: Vec<Place> =
             page.rows.iter().map(|row| Place(row.created_at.timestamp_micros(), row.id.0)).collect();
         let ids: Vec<UserId> = page.rows.iter().map(|row| row.user_id).collect();
@@ -211,8 +277,8 @@ impl AgentsQuery {
             |(place, _)| *place,
             |(_, agent)| agent,
             move || {
-                let (cx, reach) = (cx.clone(), reach.clone());
-                async move { store::count_members(&cx.db(), &reach, wanted).await }.boxed()
+                let (cx, reach, wanted) = (cx.clone(), reach.clone(), wanted.clone());
+                async move { store::count_members(&cx.db(), &reach, &wanted).await }.boxed()
             },
         ))
     }

@@ -30,7 +30,7 @@ use crate::{
     },
     kernel::{
         Ctx, CtxExt, Permission, Result,
-        journal::{self, Cursor, Followed, Line, Placed, Scope, placed},
+        journal::{self, Cursor, Followed, Line, Placed, Scope, part_cursors, placed},
     },
 };
 
@@ -120,9 +120,9 @@ struct AgentSession {
 
 /// An agent came, went, got or lost a conversation, or changed.
 #[derive(SimpleObject)]
-struct PresenceChanged {
+pub(crate) struct PresenceChanged {
     /// The event's place; resume with `after: cursor`.
-    cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// The agent as they are now.
     agent: Agent,
 }
@@ -190,7 +190,9 @@ impl PresenceSubscription {
                     Followed::Gap { from, to } => yield PresenceEvent::Gap(gap(from, to, "presence(siteId:)")),
                     Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
-                        for changed in Box::pin(changes_of(&cx, site_id, &lines)).await? {
+                        let mut changes = Box::pin(presence_changes(&cx, site_id, &lines)).await?;
+                        part_cursors(changes.iter_mut().map(|changed| &mut changed.cursor));
+                        for changed in changes {
                             yield PresenceEvent::Changed(changed);
                         }
                     }
@@ -203,7 +205,7 @@ impl PresenceSubscription {
 
 /// The agents of whom a batch of lines tells, as they are now: each once, at the last line about them. Nobody is told
 /// of who is gone from the site meanwhile.
-async fn changes_of(cx: &Ctx, site: SiteId, lines: &[Line]) -> Result<Vec<PresenceChanged>> {
+pub(crate) async fn presence_changes(cx: &Ctx, site: SiteId, lines: &[Line]) -> Result<Vec<PresenceChanged>> {
     let mut last: HashMap<UserId, Cursor> = HashMap::new();
     for line in lines {
         last.extend(concerned(line).into_iter().map(|user| (user, line.cursor())));
@@ -215,13 +217,7 @@ async fn changes_of(cx: &Ctx, site: SiteId, lines: &[Line]) -> Result<Vec<Presen
     let mut changes = vec![];
     for (place, users) in places {
         let agents = Agent::load_all(cx, site, Whom::These(&users)).await?;
-        let count = agents.len();
-        changes.extend(agents.into_iter().enumerate().map(|(index, agent)| {
-            // Only the last one of a line stands at it: who resumes after another one must not miss the rest.
-            let before = Cursor { seq: place.seq - 1, ..place };
-            let cursor = if index + 1 == count { place } else { before };
-            PresenceChanged { cursor, agent }
-        }));
+        changes.extend(agents.into_iter().map(|agent| PresenceChanged { cursor: place, agent }));
     }
     Ok(changes)
 }

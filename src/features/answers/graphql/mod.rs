@@ -9,6 +9,7 @@ mod watch;
 
 pub(crate) use events::RunCursor;
 pub use providers::ProvidersSubscription;
+pub(crate) use providers::{ProviderFailing, ProviderRecovered, ProviderTold, provider_told};
 pub use sending::SendingMutation;
 pub use subscription::AnswersSubscription;
 pub use types::{AnswersMutation, AnswersQuery};

@@ -50,9 +50,9 @@ struct ProvidersNow {
 /// A provider has failed several times in a row, or in a way that does not pass by itself. Visitors are answered by the
 /// next provider, or by the built-in answerer.
 #[derive(SimpleObject)]
-struct ProviderFailing {
+pub(crate) struct ProviderFailing {
     /// The event's place; resume with `after: cursor`.
-    cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// When.
     at: DateTime<Utc>,
     /// Who.
@@ -67,9 +67,9 @@ struct ProviderFailing {
 
 /// A provider that was failing answers again.
 #[derive(SimpleObject)]
-struct ProviderRecovered {
+pub(crate) struct ProviderRecovered {
     /// The event's place; resume with `after: cursor`.
-    cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// When.
     at: DateTime<Utc>,
     /// Who.
@@ -119,8 +119,8 @@ impl ProvidersSubscription {
                     Followed::Gap { from, to } => yield ProviderEvent::Gap(gap(from, to, "providerEvents(siteId:)")),
                     Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
-                        for event in lines.iter().filter_map(event) {
-                            yield event;
+                        for told in lines.iter().filter_map(provider_told) {
+                            yield told.into();
                         }
                     }
                 }
@@ -129,15 +129,31 @@ impl ProvidersSubscription {
     }
 }
 
-fn event(line: &Line) -> Option<ProviderEvent> {
+/// What a line says of a provider.
+pub(crate) enum ProviderTold {
+    Failing(ProviderFailing),
+    Recovered(ProviderRecovered),
+}
+
+impl From<ProviderTold> for ProviderEvent {
+    fn from(told: ProviderTold) -> Self {
+        match told {
+            ProviderTold::Failing(failing) => Self::Failing(failing),
+            ProviderTold::Recovered(recovered) => Self::Recovered(recovered),
+        }
+    }
+}
+
+/// Reads a line about a provider; for those who manage the site's assistants.
+pub(crate) fn provider_told(line: &Line) -> Option<ProviderTold> {
     let (cursor, at) = (line.cursor(), line.at);
     Some(match ProviderFact::read(line)? {
         ProviderFact::Failing { provider, model, reason, .. } => {
             let advice = reason.advice().to_owned();
-            ProviderEvent::Failing(ProviderFailing { cursor, at, provider, model, reason, advice })
+            ProviderTold::Failing(ProviderFailing { cursor, at, provider, model, reason, advice })
         }
         ProviderFact::Recovered { provider, model, since } => {
-            ProviderEvent::Recovered(ProviderRecovered { cursor, at, provider, model, since })
+            ProviderTold::Recovered(ProviderRecovered { cursor, at, provider, model, since })
         }
     })
 }

@@ -90,6 +90,8 @@ struct CreateAssistantInput {
     /// Questions that a widget offers to ask with a tap, at most six of at most 200 characters each.
     #[graphql(default)]
     suggested_questions: Vec<String>,
+    /// Its picture: an `https` address, or a path on the page that shows it, at most 2,048 characters.
+    avatar_url: Option<String>,
     /// Below this confidence, 0 to 1, it says that it does not know and offers a person; left out: as measured for its
     /// kind of provider.
     confidence_threshold: Option<f64>,
@@ -145,6 +147,8 @@ struct UpdateAssistantInput {
     welcome_text: MaybeUndefined<String>,
     /// The whole new list of questions that a widget offers to ask; null takes them away.
     suggested_questions: MaybeUndefined<Vec<String>>,
+    /// Its picture, as in `createAssistant`; null takes it away.
+    avatar_url: MaybeUndefined<String>,
     /// Below this confidence, 0 to 1, it abstains; null takes what was measured for its kind of provider.
     confidence_threshold: MaybeUndefined<f64>,
     /// How long a short message waits for the next one, 0 to 10,000 milliseconds; null is 800.
@@ -280,6 +284,7 @@ impl AssistantsMutation {
             language: model::LANGUAGE.to_owned(),
             welcome_text: input.welcome_text,
             suggested_questions: input.suggested_questions,
+            avatar_url: input.avatar_url,
             confidence_threshold: input.confidence_threshold,
             debounce_ms: input.debounce_ms,
             enabled: input.enabled,
@@ -318,6 +323,7 @@ impl AssistantsMutation {
             language: input.language,
             welcome_text: input.welcome_text,
             suggested_questions: input.suggested_questions,
+            avatar_url: input.avatar_url,
             confidence_threshold: input.confidence_threshold,
             debounce_ms: input.debounce_ms,
             enabled: input.enabled,

@@ -59,6 +59,8 @@ pub struct Assistant {
     welcome_text: String,
     /// Questions that a widget offers to ask with a tap.
     suggested_questions: Vec<String>,
+    /// Its picture: an `https` address, or a path on the page that shows it. Null when it has none.
+    avatar_url: Option<String>,
     /// Below this confidence (0 to 1) it says that it does not know and offers a person; null takes what was measured for
     /// its kind of provider.
     confidence_threshold: Option<f64>,
@@ -169,6 +171,7 @@ impl From<assistant::Model> for Assistant {
             language: row.language,
             welcome_text: row.welcome_text,
             suggested_questions: row.suggested_questions.0,
+            avatar_url: row.avatar_url,
             confidence_threshold: row.confidence_threshold,
             debounce_ms: row.debounce_ms,
             enabled: row.enabled,
@@ -194,6 +197,8 @@ pub struct AssistantProfile {
     pub(crate) welcome_text: String,
     /// Questions that a widget offers to ask with a tap; at most six.
     pub(crate) suggested_questions: Vec<String>,
+    /// Its picture: an `https` address, or a path on the page that shows it. Null when it has none.
+    pub(crate) avatar_url: Option<String>,
     /// That it is an AI assistant and no human, in its language, for a widget to show. It is also said in each
     /// conversation before the first answer. No setting changes it.
     pub(crate) disclosure: String,
@@ -210,6 +215,7 @@ impl From<assistant::Model> for AssistantProfile {
             suggested_questions: row.suggested_questions.0,
             language: row.language,
             welcome_text: row.welcome_text,
+            avatar_url: row.avatar_url,
             enabled: row.enabled && row.deleted_at.is_none(),
         }
     }

@@ -22,7 +22,7 @@ use crate::{
 
 /// What happened to a contact request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-enum ContactRequestChange {
+pub(crate) enum ContactRequestChange {
     /// It was sent.
     Added,
     /// It was given to somebody, or to nobody.
@@ -35,11 +35,11 @@ enum ContactRequestChange {
 
 /// A contact request was sent or changed.
 #[derive(SimpleObject)]
-struct ContactRequestChanged {
+pub(crate) struct ContactRequestChanged {
     /// The event's place; resume with `after: cursor`.
-    cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// What happened.
-    change: ContactRequestChange,
+    contact_request_change: ContactRequestChange,
     /// The request as it is now.
     contact_request: ContactRequest,
 }
@@ -80,7 +80,7 @@ impl ContactRequestsSubscription {
                     }
                     Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
-                        for changed in Box::pin(changes(&cx, &lines)).await? {
+                        for changed in Box::pin(contact_request_changes(&cx, &lines)).await? {
                             yield ContactRequestEvent::Changed(changed);
                         }
                     }
@@ -91,7 +91,7 @@ impl ContactRequestsSubscription {
 }
 
 /// What a batch of lines says about contact requests; their rows load in one query.
-async fn changes(cx: &Ctx, lines: &[Line]) -> Result<Vec<ContactRequestChanged>> {
+pub(crate) async fn contact_request_changes(cx: &Ctx, lines: &[Line]) -> Result<Vec<ContactRequestChanged>> {
     let facts: Vec<(Cursor, ContactRequestId, ContactRequestFact)> = lines
         .iter()
         .filter_map(|line| Some((line.cursor(), ContactRequestId(line.subject), ContactRequestFact::read(line)?)))
@@ -103,13 +103,13 @@ async fn changes(cx: &Ctx, lines: &[Line]) -> Result<Vec<ContactRequestChanged>>
     let rows = store::by_ids(&cx.db(), &reach, facts.iter().map(|(_, id, _)| *id).collect()).await?;
     let changed = |(cursor, id, fact)| {
         let contact_request = ContactRequest(rows.get(&id)?.clone());
-        let change = match fact {
+        let contact_request_change = match fact {
             ContactRequestFact::Sent { .. } => ContactRequestChange::Added,
             ContactRequestFact::Assigned { .. } => ContactRequestChange::Assigned,
             ContactRequestFact::Resolved => ContactRequestChange::Resolved,
             ContactRequestFact::Reopened => ContactRequestChange::Reopened,
         };
-        Some(ContactRequestChanged { cursor, change, contact_request })
+        Some(ContactRequestChanged { cursor, contact_request_change, contact_request })
     };
     Ok(facts.into_iter().filter_map(changed).collect())
 }

@@ -9,7 +9,10 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     features::{
-        conversations::graphql::types::{Agent, AgentKey, Conversation, ConversationKey, VisitorKey},
+        conversations::graphql::{
+            people::{Customer, DepartmentKey, PublicDepartment},
+            types::{Agent, AgentKey, Conversation, ConversationKey, VisitorKey},
+        },
         visitors::Visitor,
     },
     kernel::{CtxExt, Result},
@@ -76,6 +79,14 @@ impl ContactRequest {
         self.0.department_id
     }
 
+    /// That department, by name.
+    async fn department(&self, ctx: &Context<'_>) -> Result<Option<PublicDepartment>> {
+        match self.0.department_id {
+            Some(id) => ctx.cx().load(DepartmentKey(id)).await,
+            None => Ok(None),
+        }
+    }
+
     /// The visitor who asks; null when it is a customer.
     async fn visitor(&self, ctx: &Context<'_>) -> Result<Option<Visitor>> {
         match self.0.visitor_id {
@@ -85,11 +96,8 @@ impl ContactRequest {
     }
 
     /// The customer who asks; null when it is a visitor.
-    async fn customer(&self, ctx: &Context<'_>) -> Result<Option<Agent>> {
-        match self.0.customer_id {
-            Some(id) => ctx.cx().load(AgentKey(id)).await,
-            None => Ok(None),
-        }
+    async fn customer(&self, ctx: &Context<'_>) -> Result<Option<Customer>> {
+        Customer::load(ctx.cx(), self.0.site_id, self.0.customer_id).await
     }
 
     /// The conversation it is about. Null where none was named, or it is gone.

@@ -4,7 +4,7 @@ mod texts;
 
 use ::entity::{
     conversation::{self, Attention, QueueOutcome},
-    ids::{ConversationId, UserId},
+    ids::{ConversationId, SiteId, UserId},
     message::{Audience, AuthorKind},
     queue_entry, user,
 };
@@ -13,7 +13,7 @@ use sea_orm::EntityTrait;
 use self::texts::{Told, told};
 pub(crate) use self::texts::{announcement, language, noted};
 use super::{
-    facts::{Attributes, ConversationFact},
+    facts::{Attributes, ConversationFact, OfferFact},
     messages::{self, Author, Posting},
     model,
     state::{Event, Release, State, next},
@@ -92,7 +92,7 @@ async fn write_in(
     let (site, id) = (row.site_id, row.id);
     let earlier = store::attributes(tx, row).await?;
     if row.attention == Attention::Waiting
-        && leave_in(tx, id).await?
+        && leave_in(tx, site, id, taker(event), actor.as_ref()).await?
         && let Some(outcome) = outcome(event, &after)
     {
         (row.queue_outcome, row.queue_left_at) = (Some(outcome), Some(now));
@@ -203,9 +203,37 @@ fn facts(
     facts
 }
 
-/// Ends a wait in the queue. False where nobody waits there, or not yet.
-async fn leave_in(tx: &Tx, id: ConversationId) -> Result<bool> {
-    Ok(queue_entry::Entity::delete_by_id(id).exec(&tx.db()).await?.rows_affected > 0)
+/// Who has it from now on.
+fn taker(event: Event) -> Option<UserId> {
+    match event {
+        Event::Given(agent) | Event::Replied(agent) => Some(agent),
+        Event::Requested { .. }
+        | Event::Released(_)
+        | Event::Resumed(_)
+        | Event::Closed(_)
+        | Event::Reopened { .. }
+        | Event::Offered => None,
+    }
+}
+
+/// Ends a wait in the queue, and with it the offer to an agent, who is told. False where nobody waits there, or not yet.
+pub(crate) async fn leave_in(
+    tx: &mut Tx,
+    site: SiteId,
+    id: ConversationId,
+    taker: Option<UserId>,
+    actor: Option<&String>,
+) -> Result<bool> {
+    let Some(entry) = queue_entry::Entity::find_by_id(id).one(&tx.db()).await? else { return Ok(false) };
+    queue_entry::Entity::delete_by_id(id).exec(&tx.db()).await?;
+    if let Some(user) = entry.offered_to {
+        let fact = match taker == Some(user) {
+            true => OfferFact::Accepted { conversation: id, user },
+            false => OfferFact::Withdrawn { conversation: id, user },
+        };
+        tx.record_by(actor.cloned(), site, user.0, &fact)?;
+    }
+    Ok(true)
 }
 
 /// Remembers that the visitors of these conversations were told that nobody is there.

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod mutation;
+pub(crate) mod people;
 mod query;
 pub(crate) mod subscription;
 pub(crate) mod types;

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 
 use super::{
     super::{model, reading::inbox, store},
-    types::{Agent, Conversation},
+    types::Conversation,
 };
 use crate::{
     features::sites,
@@ -189,12 +189,9 @@ impl ConversationsQuery {
         };
         Ok(page.connect(
             |row| inbox::place(&row.conversation),
-            move |row| Conversation {
-                matched: matched.get(&row.conversation.id).cloned().map(Box::new),
-                cursor: None,
-                visitor: row.visitor.map(Into::into),
-                assignee: row.assignee.map(|user| Agent { id: user.id, name: user.name }),
-                row: row.conversation,
+            move |row| {
+                let matched = matched.get(&row.conversation.id).cloned().map(Box::new);
+                Conversation { matched, ..row.into() }
             },
             count,
         ))

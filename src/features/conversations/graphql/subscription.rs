@@ -102,7 +102,7 @@ pub(crate) enum InboxMove {
 #[derive(SimpleObject)]
 pub(crate) struct InboxEntry {
     /// The event's place; resume with `after: cursor`.
-    cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// How it moved.
     #[graphql(name = "move")]
     moved: InboxMove,
@@ -208,8 +208,8 @@ impl ConversationsSubscription {
                     Either::Left(Some(batch)) => batch?,
                     Either::Left(None) => return,
                     Either::Right(id) => {
-                        if Box::pin(shows(&cx, &filter, id)).await? {
-                            yield InboxEvent::Viewers(ViewersChanged::new(id, viewing::viewers(&cx, id)));
+                        if let Some(changed) = Box::pin(viewers_of(&cx, &filter, id)).await? {
+                            yield InboxEvent::Viewers(changed);
                         }
                         continue;
                     }
@@ -346,6 +346,21 @@ async fn entries_of(cx: &Ctx, filter: &inbox::Filter, lines: &[Line]) -> Result<
             Some(InboxEntry { cursor, moved, conversation_id: id, conversation })
         })
         .collect())
+}
+
+/// How conversations moved in the whole inbox of a site, by a batch of its lines.
+pub(crate) async fn inbox_entries(cx: &Ctx, lines: &[Line]) -> Result<Vec<InboxEntry>> {
+    entries_of(cx, &inbox::Filter::default(), lines).await
+}
+
+/// Who has a conversation of the inbox open; nothing for those who must not know.
+pub(crate) async fn inbox_viewers(cx: &Ctx, id: ConversationId) -> Result<Option<ViewersChanged>> {
+    viewers_of(cx, &inbox::Filter::default(), id).await
+}
+
+async fn viewers_of(cx: &Ctx, filter: &inbox::Filter, id: ConversationId) -> Result<Option<ViewersChanged>> {
+    let shown = shows(cx, filter, id).await?;
+    Ok(shown.then(|| ViewersChanged::new(id, viewing::viewers(cx, id))))
 }
 
 /// Is a conversation in the inbox at the moment?

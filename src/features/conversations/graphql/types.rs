@@ -6,7 +6,7 @@ use ::entity::{
     conversation::{self, Attention, QueueOutcome, Status},
     ids::{AssistantId, ConversationId, DepartmentId, MessageId, RunId, SiteId, UserId, VisitorId},
     message::{self, Audience, AuthorKind},
-    participant, reaction,
+    participant, reaction, user,
 };
 use async_graphql::{ComplexObject, Context, Enum, Object, SimpleObject, dataloader::Loader};
 use chrono::{DateTime, Utc};
@@ -22,12 +22,13 @@ use super::{
         mentions::graphql::MentionedKey,
         messages, model,
         model::Citation,
-        reading::{self, viewing},
+        reading::{self, inbox, viewing},
         satisfaction::graphql::ConversationRating,
         state::{Handoff, State},
         store,
     },
     answer::AssistantAnswer,
+    people::{Customer, DepartmentKey, PublicDepartment},
     viewers::Viewer,
 };
 use crate::{
@@ -76,6 +77,12 @@ impl From<conversation::Model> for Conversation {
     }
 }
 
+impl From<inbox::InboxRow> for Conversation {
+    fn from(row: inbox::InboxRow) -> Self {
+        Self { visitor: row.visitor.map(Into::into), assignee: row.assignee.map(Into::into), ..row.conversation.into() }
+    }
+}
+
 /// A member of the site as others in a conversation see them.
 #[derive(Clone, Debug, SimpleObject)]
 pub(crate) struct Agent {
@@ -83,6 +90,20 @@ pub(crate) struct Agent {
     pub(crate) id: UserId,
     /// The name shown to visitors.
     pub(crate) name: String,
+    /// Their picture: an `https` address, or a path on the page that shows it. Null when there is none.
+    pub(crate) avatar_url: Option<String>,
+}
+
+impl From<accounts::User> for Agent {
+    fn from(user: accounts::User) -> Self {
+        Self { id: user.id, name: user.name, avatar_url: user.avatar_url }
+    }
+}
+
+impl From<user::Model> for Agent {
+    fn from(user: user::Model) -> Self {
+        Self { id: user.id, name: user.name, avatar_url: user.avatar_url }
+    }
 }
 
 /// The newest message, as far as an inbox row shows it.
@@ -144,11 +165,8 @@ impl Conversation {
     }
 
     /// The customer who asks; null in a visitor's conversation.
-    async fn customer(&self, ctx: &Context<'_>) -> Result<Option<Agent>> {
-        match self.row.customer_id {
-            Some(id) => ctx.cx().load(AgentKey(id)).await,
-            None => Ok(None),
-        }
+    async fn customer(&self, ctx: &Context<'_>) -> Result<Option<Customer>> {
+        Customer::load(ctx.cx(), self.row.site_id, self.row.customer_id).await
     }
 
     /// The agent who has it; while it waits, the one for whom it is meant, if for somebody; once closed, who had it.
@@ -178,6 +196,14 @@ impl Conversation {
     /// The department it was handed to; null when it was not.
     async fn department_id(&self) -> Option<DepartmentId> {
         self.row.department_id
+    }
+
+    /// The department it was handed to, by name; null when it was not, or the department is gone.
+    async fn department(&self, ctx: &Context<'_>) -> Result<Option<PublicDepartment>> {
+        match self.row.department_id {
+            Some(id) => ctx.cx().load(DepartmentKey(id)).await,
+            None => Ok(None),
+        }
     }
 
     /// How its last wait in the queue ended; null while it waits, and when it never did.
@@ -355,6 +381,9 @@ pub(crate) struct MessageAuthor {
     id: Option<async_graphql::ID>,
     /// The name to show; null when none is known.
     name: Option<String>,
+    /// The picture to show: an `https` address, or a path on the page that shows it. Null when there is none; visitors have
+    /// none.
+    avatar_url: Option<String>,
 }
 
 /// A message of a conversation. What it says is Markdown as it was written: escape it when you show it.
@@ -388,23 +417,26 @@ impl Message {
     /// Who wrote it.
     async fn author(&self, ctx: &Context<'_>) -> Result<MessageAuthor> {
         let kind = self.row.author_kind;
-        let Some(id) = self.row.author_id else { return Ok(MessageAuthor { kind, id: None, name: None }) };
+        let Some(id) = self.row.author_id else {
+            return Ok(MessageAuthor { kind, id: None, name: None, avatar_url: None });
+        };
         let cx = ctx.cx();
-        let (id, name) = match kind {
+        let (id, looks) = match kind {
             AuthorKind::Assistant => {
                 let profile = cx.load(assistants::ProfileKey(AssistantId(id))).await?;
-                (AssistantId(id).to_string(), profile.map(|profile| profile.name))
+                (AssistantId(id).to_string(), profile.map(|profile| (Some(profile.name), profile.avatar_url)))
             }
             AuthorKind::Visitor if self.conversation.customer_id.is_none() => {
                 let visitor = cx.load(VisitorKey(VisitorId(id))).await?;
-                (VisitorId(id).to_string(), visitor.and_then(|visitor| visitor.name))
+                (VisitorId(id).to_string(), visitor.map(|visitor| (visitor.name, None)))
             }
             AuthorKind::Visitor | AuthorKind::Agent | AuthorKind::System => {
                 let agent = cx.load(AgentKey(UserId(id))).await?;
-                (UserId(id).to_string(), agent.map(|agent| agent.name))
+                (UserId(id).to_string(), agent.map(|agent| (Some(agent.name), agent.avatar_url)))
             }
         };
-        Ok(MessageAuthor { kind, id: Some(id.into()), name })
+        let (name, avatar_url) = looks.unwrap_or_default();
+        Ok(MessageAuthor { kind, id: Some(id.into()), name, avatar_url })
     }
 
     /// Who may see it: everybody, or members of the site only (an internal note).
@@ -611,7 +643,7 @@ impl Loader<AgentKey> for Batch {
     type Error = Error;
     async fn load(&self, keys: &[AgentKey]) -> Result<HashMap<AgentKey, Agent>> {
         let users = accounts::users_by_ids(&self.0, keys.iter().map(|key| key.0).collect()).await?;
-        Ok(users.into_iter().map(|(id, user)| (AgentKey(id), Agent { id, name: user.name })).collect())
+        Ok(users.into_iter().map(|(id, user)| (AgentKey(id), user.into())).collect())
     }
 }
 

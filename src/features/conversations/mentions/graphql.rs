@@ -35,7 +35,7 @@ use crate::{
 
 /// An internal note in which you are mentioned.
 #[derive(Clone)]
-pub(super) struct Mention {
+pub(crate) struct Mention {
     row: mention::Model,
     note: Message,
 }
@@ -77,7 +77,7 @@ impl Loader<MentionedKey> for Batch {
         ids.sort_unstable();
         ids.dedup();
         let people = accounts::users_by_ids(&self.0, ids).await?;
-        let named = |id: &UserId| people.get(id).map(|user| Agent { id: *id, name: user.name.clone() });
+        let named = |id: &UserId| people.get(id).cloned().map(Agent::from);
         let of_note =
             |(note, ids): (MessageId, Vec<UserId>)| (MentionedKey(note), ids.iter().filter_map(named).collect());
         Ok(by_note.into_iter().map(of_note).collect())
@@ -159,7 +159,7 @@ impl MentionsQuery {
 
 /// What happened to a mention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-enum MentionChange {
+pub(crate) enum MentionChange {
     /// Somebody mentioned you.
     Added,
     /// You read it, perhaps on another device.
@@ -168,11 +168,11 @@ enum MentionChange {
 
 /// You were mentioned in a note, or read it.
 #[derive(SimpleObject)]
-struct MentionChanged {
+pub(crate) struct MentionChanged {
     /// The event's place; resume with `after: cursor`.
-    cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// What happened.
-    change: MentionChange,
+    mention_change: MentionChange,
     /// The mention as it is now.
     mention: Mention,
 }
@@ -215,7 +215,7 @@ impl MentionsSubscription {
                     Followed::Gap { from, to } => yield MentionEvent::Gap(gap(from, to, "mentions(siteId:)")),
                     Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
                     Followed::Lines(lines) => {
-                        for changed in Box::pin(changes(&cx, user, &lines)).await? {
+                        for changed in Box::pin(mention_changes(&cx, user, &lines)).await? {
                             yield MentionEvent::Changed(changed);
                         }
                     }
@@ -232,10 +232,14 @@ async fn shown(cx: &Ctx, rows: Vec<mention::Model>) -> Result<Vec<Mention>> {
     Ok(rows.into_iter().filter_map(with_note).collect())
 }
 
-/// What a batch of lines says about a person's mentions.
-async fn changes(cx: &Ctx, user: UserId, lines: &[Line]) -> Result<Vec<MentionChanged>> {
+/// What a batch of lines says about the mentions of one person, and of nobody else.
+pub(crate) async fn mention_changes(cx: &Ctx, user: UserId, lines: &[Line]) -> Result<Vec<MentionChanged>> {
+    let theirs = lines.iter().filter(|line| line.subject == user.0);
     let facts: Vec<(Cursor, MentionFact)> =
-        lines.iter().filter_map(|line| Some((line.cursor(), MentionFact::read(line)?))).collect();
+        theirs.filter_map(|line| Some((line.cursor(), MentionFact::read(line)?))).collect();
+    if facts.is_empty() {
+        return Ok(vec![]);
+    }
     let reach = cx.reach(Permission::ConversationsWork)?;
     let note = |fact: &MentionFact| match fact {
         MentionFact::Added { message } | MentionFact::Read { message } => *message,
@@ -249,11 +253,11 @@ async fn changes(cx: &Ctx, user: UserId, lines: &[Line]) -> Result<Vec<MentionCh
         .collect();
     let changed = |(cursor, fact): (Cursor, MentionFact)| {
         let mention = mentions.get(&note(&fact))?.clone();
-        let change = match fact {
+        let mention_change = match fact {
             MentionFact::Added { .. } => MentionChange::Added,
             MentionFact::Read { .. } => MentionChange::Read,
         };
-        Some(MentionChanged { cursor, change, mention })
+        Some(MentionChanged { cursor, mention_change, mention })
     };
     Ok(facts.into_iter().filter_map(changed).collect())
 }

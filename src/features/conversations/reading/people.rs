@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    conversation,
-    ids::{ConversationId, SiteId, UserId},
+    conversation, department,
+    ids::{ConversationId, DepartmentId, SiteId, UserId},
     participant, user, visitor,
 };
 use chrono::{DateTime, Utc};
@@ -70,6 +70,13 @@ pub(crate) async fn had_another(db: &Db<'_>, than: &conversation::Model) -> Resu
     };
     let other = conversation::Entity::find().filter(SiteId.eq(than.site_id)).filter(by).filter(Id.ne(than.id));
     Ok(other.select_only().column(Id).into_tuple::<ConversationId>().one(db).await?.is_some())
+}
+
+/// The names of departments.
+pub(crate) async fn department_names(db: &Db<'_>, ids: Vec<DepartmentId>) -> Result<HashMap<DepartmentId, String>> {
+    let rows = department::Entity::find().filter(department::Column::Id.is_in(ids)).select_only();
+    let rows = rows.columns([department::Column::Id, department::Column::Name]);
+    Ok(rows.into_tuple().all(db).await?.into_iter().collect())
 }
 
 /// The names of the people in a conversation: who asks and to whom it was given.

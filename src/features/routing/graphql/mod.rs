@@ -8,7 +8,11 @@ mod settings;
 
 pub use self::{
     handover::HandoverMutation,
-    offers::OffersSubscription,
+    offers::{OffersQuery, OffersSubscription},
     queue::{QueueQuery, QueueSubscription},
     settings::{RoutingMutation, RoutingQuery},
+};
+pub(crate) use self::{
+    offers::{OfferChanged, offer_changes},
+    queue::{QueueChanged, queue_changes},
 };

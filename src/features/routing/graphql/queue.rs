@@ -1,15 +1,15 @@
 //! The queue in the API: a place in it for visitors, all of it for members of the site.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ::entity::{
-    conversation::QueueOutcome,
+    conversation::{self, QueueOutcome},
     ids::{ConversationId, DepartmentId, SiteId, UserId},
 };
-use async_graphql::{ComplexObject, Context, Object, SimpleObject, Subscription};
+use async_graphql::{ComplexObject, Context, Enum, Object, SimpleObject, Subscription};
 use async_stream::try_stream;
 use chrono::{DateTime, Utc};
-use futures_util::Stream;
+use futures_util::{FutureExt, Stream};
 
 use super::super::{
     board::{self, Board, Line, Spot},
@@ -19,17 +19,21 @@ use super::super::{
 use crate::{
     features::{
         conversations::{
-            self,
-            graphql::types::{Agent, AgentKey},
+            self, ConversationFact,
+            graphql::{
+                people::{DepartmentKey, PublicDepartment},
+                types::{Agent, AgentKey, Conversation},
+            },
         },
         sites::reach_in,
     },
-    kernel::{Actor, Ctx, CtxExt, Permission, Result, heads},
+    kernel::{
+        Actor, Ctx, CtxExt, Permission, Result, heads,
+        journal::{self, Cursor},
+        page::{List, Page, Paging, Place},
+    },
     ports::bus::{Heard, Topic},
 };
-
-/// Most who wait that `queue` lists.
-const LISTED: usize = 100;
 
 /// Where a conversation stands in the queue.
 #[derive(Clone, Debug, PartialEq, SimpleObject)]
@@ -137,10 +141,13 @@ async fn now(cx: &Ctx, site: SiteId, id: ConversationId) -> Result<QueuePosition
 }
 
 /// A conversation that waits.
-#[derive(Clone, Debug, SimpleObject)]
-struct QueueEntry {
+#[derive(Clone, SimpleObject)]
+#[graphql(complex)]
+pub(crate) struct QueueEntry {
     /// Which conversation.
     conversation_id: ConversationId,
+    /// The conversation, with who asks and what was said last.
+    conversation: Conversation,
     /// Its place, from 1, among those who wait for the same agents.
     position: i32,
     /// 1 to 10: 1, and 4 for important visitors, 2 for those who came back, 1 for those about to buy, 1 for each two
@@ -162,11 +169,28 @@ struct QueueEntry {
     offer_expires_at: Option<DateTime<Utc>>,
 }
 
+#[ComplexObject]
 impl QueueEntry {
-    fn new(spot: &Spot) -> Self {
+    /// The department outside of which nobody may get it, by name.
+    async fn department(&self, ctx: &Context<'_>) -> Result<Option<PublicDepartment>> {
+        department(ctx.cx(), self.department_id).await
+    }
+
+    /// The agent to whom it is offered, by name.
+    async fn offered_to(&self, ctx: &Context<'_>) -> Result<Option<Agent>> {
+        match self.offered_to_id {
+            Some(id) => ctx.cx().load(AgentKey(id)).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl QueueEntry {
+    fn new(spot: &Spot, conversation: conversation::Model) -> Self {
         let entry = &spot.entry;
         Self {
             conversation_id: entry.conversation_id,
+            conversation: conversation.into(),
             position: count(spot.position),
             priority: i32::try_from(spot.priority).unwrap_or(i32::MAX),
             estimated_wait_seconds: spot.wait.map(seconds),
@@ -180,8 +204,16 @@ impl QueueEntry {
     }
 }
 
+async fn department(cx: &Ctx, id: Option<DepartmentId>) -> Result<Option<PublicDepartment>> {
+    match id {
+        Some(id) => cx.load(DepartmentKey(id)).await,
+        None => Ok(None),
+    }
+}
+
 /// Those who wait for the same agents.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 struct QueueLine {
     /// The department that they wait for; null for those whom everybody may have.
     department_id: Option<DepartmentId>,
@@ -195,6 +227,14 @@ struct QueueLine {
     capacity: i32,
     /// How many more they can have at the moment.
     free: i32,
+}
+
+#[ComplexObject]
+impl QueueLine {
+    /// The department that they wait for, by name; null for those whom everybody may have.
+    async fn department(&self, ctx: &Context<'_>) -> Result<Option<PublicDepartment>> {
+        department(ctx.cx(), self.department_id).await
+    }
 }
 
 impl QueueLine {
@@ -211,42 +251,128 @@ impl QueueLine {
 }
 
 /// All queues of a site at a moment.
-#[derive(Clone, Debug, SimpleObject)]
 struct QueueOverview {
-    /// The site.
-    site_id: SiteId,
-    /// When it was so.
-    at: DateTime<Utc>,
-    /// How many wait in all.
-    waiting: i32,
-    /// Agents with an open dashboard.
-    agents_online: i32,
-    /// The median of how long agents had the last conversations, in seconds; 600 where nothing is known yet.
-    median_handling_seconds: i32,
-    /// By whom they wait for: those whom everybody may have first.
-    lines: Vec<QueueLine>,
-    /// Those who come next, in order, at most 100.
-    entries: Vec<QueueEntry>,
+    site: SiteId,
+    board: Arc<Board>,
 }
 
+/// All queues of a site at a moment.
+#[Object]
 impl QueueOverview {
-    fn new(site_id: SiteId, board: &Board) -> Self {
-        Self {
-            site_id,
-            at: board.at,
-            waiting: i32::try_from(board.order.len()).unwrap_or(i32::MAX),
-            agents_online: count(board.online),
-            median_handling_seconds: seconds(board.handling),
-            lines: board.lines.values().map(QueueLine::new).collect(),
-            entries: board
-                .order
-                .iter()
-                .take(LISTED)
-                .filter_map(|id| board.spots.get(id))
-                .map(QueueEntry::new)
-                .collect(),
-        }
+    /// The site.
+    async fn site_id(&self) -> SiteId {
+        self.site
     }
+
+    /// When it was so.
+    async fn at(&self) -> DateTime<Utc> {
+        self.board.at
+    }
+
+    /// How many wait in all.
+    async fn waiting(&self) -> i32 {
+        i32::try_from(self.board.order.len()).unwrap_or(i32::MAX)
+    }
+
+    /// Agents with an open dashboard.
+    async fn agents_online(&self) -> i32 {
+        count(self.board.online)
+    }
+
+    /// The median of how long agents had the last conversations, in seconds; 600 where nothing is known yet.
+    async fn median_handling_seconds(&self) -> i32 {
+        seconds(self.board.handling)
+    }
+
+    /// By whom they wait for: those whom everybody may have first.
+    async fn lines(&self) -> Vec<QueueLine> {
+        self.board.lines.values().map(QueueLine::new).collect()
+    }
+
+    /// Those who wait, in the order in which they come. Waiting itself moves people up, so the order may change between two
+    /// pages.
+    #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
+    async fn entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only what stands after this `cursor` of an edge.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what stands before this `cursor` of an edge.")] before: Option<String>,
+    ) -> Result<List<QueueEntry>> {
+        let cx = ctx.cx();
+        let page = Paging::new(first, after, last, before)?.of_list(&self.board.order, |id| id.0);
+        let reach = reach_in(cx, Permission::ConversationsWork, self.site)?;
+        let ids = page.rows.iter().map(|(_, id)| *id).collect();
+        let mut conversations = conversations::by_ids(&cx.db(), &reach, ids).await?;
+        let Page { rows, has_next, has_previous } = page;
+        // One that was deleted a moment ago is left out.
+        let entry = |(place, id): (Place, ConversationId)| {
+            let spot = self.board.spots.get(&id)?;
+            Some((place, QueueEntry::new(spot, conversations.remove(&id)?)))
+        };
+        let page = Page { rows: rows.into_iter().filter_map(entry).collect(), has_next, has_previous };
+        let waiting = u64::try_from(self.board.order.len()).unwrap_or(u64::MAX);
+        Ok(page.connect(|(place, _)| *place, |(_, entry)| entry, move || async move { Ok(waiting) }.boxed()))
+    }
+}
+
+/// What happened in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum QueueChange {
+    /// A conversation began to wait.
+    Entered,
+    /// A conversation waits no longer.
+    Left,
+}
+
+/// A conversation began to wait for an agent, or waits no longer.
+#[derive(SimpleObject)]
+pub(crate) struct QueueChanged {
+    /// The event's place; resume with `after: cursor`.
+    pub(crate) cursor: Cursor,
+    /// What happened.
+    queue_change: QueueChange,
+    /// Which conversation.
+    conversation_id: ConversationId,
+    /// The conversation as it is now; null once deleted.
+    conversation: Option<Conversation>,
+    /// How its wait ended; null when it began.
+    outcome: Option<QueueOutcome>,
+    /// How many wait on the site now. Who stands where is said by `queue`.
+    waiting: i32,
+}
+
+/// What a batch of lines says about the queue of a site, for its members.
+pub(crate) async fn queue_changes(cx: &Ctx, site: SiteId, lines: &[journal::Line]) -> Result<Vec<QueueChanged>> {
+    let change = |line: &journal::Line| {
+        let fact = ConversationFact::read(line)?;
+        let outcome = if let ConversationFact::QueueLeft { outcome } = fact { Some(outcome) } else { None };
+        let change = match outcome {
+            Some(_) => QueueChange::Left,
+            None if matches!(fact, ConversationFact::QueueEntered) => QueueChange::Entered,
+            None => return None,
+        };
+        Some((line.cursor(), change, ConversationId(line.subject), outcome))
+    };
+    let changes: Vec<_> = lines.iter().filter_map(change).collect();
+    if changes.is_empty() {
+        return Ok(vec![]);
+    }
+    let reach = reach_in(cx, Permission::ConversationsWork, site)?;
+    let ids = changes.iter().map(|(_, _, id, _)| *id).collect();
+    let conversations = conversations::by_ids(&cx.db(), &reach, ids).await?;
+    let waiting = i32::try_from(store::count_waiting(&cx.db(), site).await?).unwrap_or(i32::MAX);
+    let changed = |(cursor, queue_change, id, outcome)| QueueChanged {
+        cursor,
+        queue_change,
+        conversation_id: id,
+        conversation: conversations.get(&id).cloned().map(Conversation::from),
+        outcome,
+        waiting,
+    };
+    Ok(changes.into_iter().map(changed).collect())
 }
 
 /// Questions about the queue.
@@ -273,7 +399,7 @@ impl QueueQuery {
     async fn queue(&self, ctx: &Context<'_>, #[graphql(desc = "The site.")] site_id: SiteId) -> Result<QueueOverview> {
         let cx = ctx.cx();
         reach_in(cx, Permission::ConversationsWork, site_id)?;
-        Ok(QueueOverview::new(site_id, &board::read(cx, site_id).await?))
+        Ok(QueueOverview { site: site_id, board: Arc::new(board::read(cx, site_id).await?) })
     }
 }
 
@@ -339,7 +465,8 @@ impl QueueSubscription {
         })
     }
 
-    /// All queues of a site, now and after each change. For members of the site.
+    /// All queues of a site, now and after each change, with as much of `entries` as is asked for: the first 20, unless the
+    /// document says otherwise. For members of the site.
     async fn queue_events(
         &self,
         ctx: &Context<'_>,
@@ -351,8 +478,8 @@ impl QueueSubscription {
         Ok(try_stream! {
             loop {
                 let known = board.borrow_and_update().clone();
-                if let Some(known) = known {
-                    yield QueueOverview::new(site_id, &known);
+                if let Some(board) = known {
+                    yield QueueOverview { site: site_id, board };
                 }
                 if board.changed().await.is_err() {
                     break;
