@@ -48,6 +48,11 @@ fn main() {
     let embedder = with_neighbours.then(|| Embedder::load().unwrap());
     let train = read("train", embedder.as_ref());
     let all = read(&name, embedder.as_ref());
+    // The rules are read at the first call.
+    let _ = understand("");
+    let begun = std::time::Instant::now();
+    all.iter().for_each(|found| _ = std::hint::black_box(understand(&found.text)));
+    println!("{:?} each", begun.elapsed() / u32::try_from(all.len()).unwrap());
     println!("{:<18}{:>5}{:>8}{:>12}", "", "n", "rules", "neighbours");
     let row = |label: &str, of: &[&Utterance]| {
         let rules = of.iter().filter(|found| understand(&found.text).kind == found.kind).count();

@@ -13,8 +13,8 @@
 //! costs somebody an answer. A message is therefore anything else only when *all* its words are accounted for by phrases
 //! of `rules/`, or when a pattern for a robot or a person is found that other words do not turn into a question.
 //!
-//! Words are compared folded (lower case, no accents), with repeated letters counted once (`thanksss`), and long ones with
-//! one typing error. The pure functions here never fail and read nothing: the rules are part of the program.
+//! Words are compared folded (lower case, no accents), with repeated letters counted once (`thanksss`), long ones with one
+//! typing error, and apart where they were written together (`allesklar`). The pure functions here never fail and read nothing: the rules are part of the program.
 //!
 //! Reading order: `words` (a text's words and emoji) → `rules` (the files) → `parse` (phrases over words) → here.
 
@@ -152,33 +152,43 @@ pub struct Understood {
     pub languages: Languages,
 }
 
-/// With so many words, a question mark makes a question even of words of small talk.
+/// With so many words, a question mark makes a question even of words of small talk; of pictures it always does.
 const ASKING_WORDS: usize = 3;
 
 /// Understands a message by itself, without what was said before.
 #[must_use]
 pub fn understand(text: &str) -> Understood {
     let rules = Rules::get();
-    let words = words::words(text);
+    let words = rules.spelled(&words::words(text));
+    // "Brauch ich grad nicht" is "brauch ich nicht".
+    let read = read(rules, &words).or_else(|| read(rules, &rules.without_slight(&words)));
     let nothing = Understood { kind: Kind::Question, is_open: false, consents: false, languages: Languages::ANY };
-    if words.is_empty() {
-        return nothing;
-    }
-    let covered = parse::cover(rules, &words);
-    let kind = parse::spot(rules, &words, covered.as_ref()).or_else(|| covered.as_ref().and_then(|found| found.kind()));
-    let Some(kind) = kind else { return nothing };
+    let Some(understood) = read else { return nothing };
     // "Is it all good?" is made of words of small talk, but asks.
-    let says = matches!(kind, Kind::Thanks | Kind::Acknowledgement | Kind::Yes | Kind::No | Kind::Goodbye);
-    if says && text.contains('?') && words.len() >= ASKING_WORDS {
-        return nothing;
+    let says = matches!(understood.kind, Kind::Thanks | Kind::Acknowledgement | Kind::Yes | Kind::No | Kind::Goodbye);
+    let asks = text.contains(['?', '❓', '❔']);
+    let is_drawn = words.iter().all(|word| word.chars().all(words::is_emoji));
+    if asks && (is_drawn || says && words.len() >= ASKING_WORDS) { nothing } else { understood }
+}
+
+/// What words are together, where that is no question.
+fn read(rules: &Rules, words: &[String]) -> Option<Understood> {
+    if words.is_empty() {
+        return None;
+    }
+    let covered = parse::cover(rules, words);
+    let kind =
+        parse::spot(rules, words, covered.as_ref()).or_else(|| covered.as_ref().and_then(|found| found.kind()))?;
+    if kind != Kind::Person && parse::is_there(rules, words, Role::Trouble) {
+        return None;
     }
     let is_open = kind == Kind::Greeting && covered.as_ref().is_some_and(|found| !found.has(Role::Greeting));
     let languages = match &covered {
         Some(found) => found.languages(),
-        None => parse::spotted_languages(rules, &words),
+        None => parse::spotted_languages(rules, words),
     };
-    let consents = kind == Kind::Yes || kind == Kind::Acknowledgement && parse::is_there(rules, &words, Role::Consent);
-    Understood { kind, is_open, consents, languages }
+    let consents = kind == Kind::Yes || kind == Kind::Acknowledgement && parse::is_there(rules, words, Role::Consent);
+    Some(Understood { kind, is_open, consents, languages })
 }
 
 /// Cuts a message into the questions it asks, each with the words around it; the whole message when it asks one or none.

@@ -2,8 +2,8 @@
 
 use super::{
     Kind, Languages,
-    rules::{Role, Rules},
-    words::{LONGEST, words},
+    rules::{Pattern, Role, Rules},
+    words::{LONGEST, is_emoji, words},
 };
 
 /// Words that a message in which a person or robot is spotted may have: longer ones tell a story.
@@ -19,22 +19,27 @@ pub(crate) fn cover(rules: &Rules, words: &[String]) -> Option<Cover> {
     if words.len() > LONGEST {
         return None;
     }
-    let words: Vec<&str> = words.iter().map(|word| rules.spelled(word)).collect();
-    // For each place the cheapest way to it: its cost, where it came from, and by which pattern.
-    let mut ways: Vec<Option<(usize, usize, usize)>> = vec![None; words.len() + 1];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // For each place the cheapest way to it: where it came from, and by which pattern.
+    let mut ways: Vec<Option<(usize, Option<usize>)>> = vec![None; words.len() + 1];
     let mut costs = vec![usize::MAX; words.len() + 1];
     costs[0] = 0;
     for at in 0..words.len() {
         if costs[at] == usize::MAX {
             continue;
         }
-        for (nth, pattern) in rules.patterns.iter().enumerate().filter(|(_, pattern)| !pattern.role.is_spot()) {
+        // A picture of which no rule tells says nothing.
+        if words[at].chars().all(is_emoji) && costs[at] + 3 < costs[at + 1] {
+            costs[at + 1] = costs[at] + 3;
+            ways[at + 1] = Some((at, None));
+        }
+        for (nth, pattern) in rules.beginning(words[at]).filter(|(_, pattern)| !pattern.role.is_spot()) {
             // Of equal ways that with fewer fillers.
             let cost = costs[at] + if pattern.role == Role::Filler { 3 } else { 2 };
             for end in rules.ends(pattern, &words, at) {
                 if end > at && cost < costs[end] {
                     costs[end] = cost;
-                    ways[end] = Some((cost, at, nth));
+                    ways[end] = Some((at, Some(nth)));
                 }
             }
         }
@@ -42,19 +47,23 @@ pub(crate) fn cover(rules: &Rules, words: &[String]) -> Option<Cover> {
     let mut found = vec![];
     let mut end = words.len();
     while end > 0 {
-        let (_, at, nth) = ways[end]?;
-        let pattern = &rules.patterns[nth];
-        let said = if pattern.role == Role::Filler { Languages::ANY } else { languages(rules, &words, at, end) };
-        found.push((pattern.role, said));
+        let (at, nth) = ways[end]?;
+        let role = nth.map_or(Role::Picture, |nth| rules.patterns[nth].role);
+        let is_silent = matches!(role, Role::Filler | Role::Picture);
+        found.push((role, if is_silent { Languages::ANY } else { languages(rules, &words, at, end) }));
         end = at;
     }
     found.reverse();
     Some(Cover { found })
 }
 
-/// The languages in which a phrase is said.
+/// The languages in which a phrase is said: any, where all of them share its words.
 fn languages(rules: &Rules, words: &[&str], at: usize, end: usize) -> Languages {
-    let said = rules.patterns.iter().filter(|pattern| !pattern.role.is_spot() && pattern.role != Role::Filler);
+    if words[at..end].iter().all(|word| rules.is_shared(word)) {
+        return Languages::ANY;
+    }
+    let beginning = rules.beginning(words[at]).map(|(_, pattern)| pattern);
+    let said = beginning.filter(|pattern| !pattern.role.is_spot() && pattern.role != Role::Filler);
     let mut languages = Languages::default();
     for pattern in said.filter(|pattern| rules.ends(pattern, words, at).contains(&end)) {
         languages = languages.or(pattern.language.map_or(Languages::ANY, Languages::of));
@@ -70,14 +79,16 @@ impl Cover {
     /// What the phrases are together. What parts or refuses outweighs what is said beside it out of politeness.
     pub(crate) fn kind(&self) -> Option<Kind> {
         let has = |role| self.has(role);
-        Some(if has(Role::Connect) && !has(Role::No) {
+        let says_no = has(Role::No) || has(Role::Enough) && !has(Role::Goodbye);
+        // "I do not have one" tells something: there is more in it than the refusal.
+        let fillers = self.found.iter().filter(|(role, _)| *role == Role::Filler).count();
+        let tells = fillers > 2 * (self.found.len() - fillers);
+        Some(if has(Role::Connect) && !says_no {
             Kind::Person
         } else if has(Role::Robot) {
             Kind::Robot
-        } else if has(Role::No) {
-            // "I do not have one" tells something: there is more in it than the refusal.
-            let fillers = self.found.iter().filter(|(role, _)| *role == Role::Filler).count();
-            if fillers > 2 * (self.found.len() - fillers) {
+        } else if says_no {
+            if tells {
                 return None;
             }
             Kind::No
@@ -94,9 +105,14 @@ impl Cover {
         } else if has(Role::Wish) {
             if has(Role::Acknowledgement) { Kind::Goodbye } else { Kind::Greeting }
         } else if has(Role::Acknowledgement) {
+            if tells {
+                return None;
+            }
             Kind::Acknowledgement
         } else if has(Role::Smile) {
             Kind::Greeting
+        } else if self.found.iter().all(|(role, _)| *role == Role::Picture) {
+            Kind::Acknowledgement
         } else {
             return None;
         })
@@ -126,19 +142,28 @@ pub(crate) fn spot(rules: &Rules, words: &[String], cover: Option<&Cover>) -> Op
 
 /// True when a pattern is found anywhere.
 pub(crate) fn is_there(rules: &Rules, words: &[String], role: Role) -> bool {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut patterns = rules.patterns.iter().filter(|pattern| pattern.role == role);
-    patterns.any(|pattern| (0..words.len()).any(|at| !rules.ends(pattern, &words, at).is_empty()))
+    anywhere(rules, words, |found| found == role).next().is_some()
 }
 
-/// The languages of the patterns that are found anywhere.
+/// The languages of the patterns for a robot or a person that are found anywhere.
 pub(crate) fn spotted_languages(rules: &Rules, words: &[String]) -> Languages {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let spots = rules.patterns.iter().filter(|pattern| matches!(pattern.role, Role::RobotSpot | Role::PersonSpot));
-    let found = spots.filter(|pattern| (0..words.len()).any(|at| !rules.ends(pattern, &words, at).is_empty()));
-    let all =
-        found.fold(Languages::default(), |all, pattern| all.or(pattern.language.map_or(Languages::ANY, Languages::of)));
+    let all = anywhere(rules, words, |role| matches!(role, Role::RobotSpot | Role::PersonSpot))
+        .fold(Languages::default(), |all, pattern| all.or(pattern.language.map_or(Languages::ANY, Languages::of)));
     if all == Languages::default() { Languages::ANY } else { all }
+}
+
+/// The patterns of some roles that are found anywhere.
+fn anywhere<'a>(
+    rules: &'a Rules,
+    words: &'a [String],
+    wanted: impl Fn(Role) -> bool,
+) -> impl Iterator<Item = &'a Pattern> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    (0..words.len()).flat_map(move |at| {
+        let found = rules.beginning(words[at]).map(|(_, pattern)| pattern);
+        let found = found.filter(|pattern| wanted(pattern.role) && !rules.ends(pattern, &words, at).is_empty());
+        found.collect::<Vec<_>>()
+    })
 }
 
 /// Words that join two questions to one sentence.

@@ -2,7 +2,9 @@
 //!
 //! A line is `name: pattern, pattern …`; a line `@class: word, word …` names words for patterns. In a pattern `word*` takes
 //! any ending, `@class` one phrase of the class, `..` up to three further words, `^` the beginning and `$` the end of the
-//! message, and a `?` behind an element says that it may be missing. Lines may go on, indented; `#` begins a comment.
+//! message, and a `?` behind an element says that it may be missing. Lines may go on, indented; `#` begins a comment. The
+//! class `@glued` names words that people write together with the word before (`allesklar`, `botmusun`), the class `@slight`
+//! words that may stand within any phrase (`brauch ich grad nicht`).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +13,7 @@ use std::{
 
 use super::{
     Language,
-    words::{is_typo_of, squeeze},
+    words::{is_exchanged, is_typo_of, squeeze},
 };
 
 const FILES: [(Option<Language>, &str); 4] = [
@@ -22,6 +24,12 @@ const FILES: [(Option<Language>, &str); 4] = [
 ];
 /// Shorter words are not compared with a typing error allowed: too many are one letter apart.
 const TYPO_FROM: usize = 6;
+/// Shorter words are not looked at for two letters exchanged.
+const EXCHANGED_FROM: usize = 5;
+/// The shortest word that is looked for without its vowels.
+const SKELETON: usize = 3;
+/// The shortest word to which another is glued.
+const GLUED_TO: usize = 3;
 
 /// What a pattern stands for. All but those from `RobotSpot` on account for words of small talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +42,8 @@ pub(crate) enum Role {
     Smile,
     Yes,
     No,
+    /// Nothing more is wanted: no, unless more is said.
+    Enough,
     Goodbye,
     Robot,
     /// A person by name: `temsilci`.
@@ -42,11 +52,15 @@ pub(crate) enum Role {
     Connect,
     /// Says nothing by itself.
     Filler,
+    /// A picture that no rule knows; there are no lines of it.
+    Picture,
     /// Asks for a robot or person wherever it stands.
     RobotSpot,
     PersonSpot,
     /// Turns a spot into a question.
     Against,
+    /// Something is wrong or was not understood: a question, whatever it is made of.
+    Trouble,
     /// Asks something.
     Asks,
     /// Begins what goes on with the question before.
@@ -67,6 +81,7 @@ impl Role {
             "smile" => Self::Smile,
             "yes" => Self::Yes,
             "no" => Self::No,
+            "enough" => Self::Enough,
             "goodbye" => Self::Goodbye,
             "robot" => Self::Robot,
             "somebody" => Self::Somebody,
@@ -75,6 +90,7 @@ impl Role {
             "robot-spot" => Self::RobotSpot,
             "person-spot" => Self::PersonSpot,
             "against" => Self::Against,
+            "trouble" => Self::Trouble,
             "asks" => Self::Asks,
             "follow-up" => Self::FollowUp,
             "amount" => Self::Amount,
@@ -90,6 +106,7 @@ impl Role {
             Self::RobotSpot
                 | Self::PersonSpot
                 | Self::Against
+                | Self::Trouble
                 | Self::Asks
                 | Self::Consent
                 | Self::FollowUp
@@ -116,11 +133,22 @@ pub(crate) struct Pattern {
     pub(crate) language: Option<Language>,
 }
 
+#[derive(Default)]
 pub(crate) struct Rules {
     pub(crate) patterns: Vec<Pattern>,
     classes: HashMap<String, Vec<Vec<(Element, bool)>>>,
-    /// Whole words of the rules, with which typing errors are compared.
-    vocabulary: HashSet<String>,
+    /// Whole words of the rules, with which typing errors are compared, and the languages that have them.
+    vocabulary: HashMap<String, Vec<Option<Language>>>,
+    /// Words that are written together with the one before.
+    glued: Vec<(String, Option<Language>)>,
+    /// Words that may stand within any phrase.
+    slight: HashSet<String>,
+    /// Words without their vowels, as people write them in haste: `tskrlr`.
+    skeletons: HashMap<String, String>,
+    /// The patterns that may begin with a word, by their places.
+    beginning: HashMap<String, Vec<usize>>,
+    /// Those that may begin with any.
+    beginning_with_any: Vec<usize>,
 }
 
 static RULES: LazyLock<Rules> = LazyLock::new(Rules::read);
@@ -133,13 +161,18 @@ impl Rules {
     }
 
     fn read() -> Self {
-        let mut rules = Self { patterns: vec![], classes: HashMap::new(), vocabulary: HashSet::new() };
+        let mut rules = Self::default();
         for (language, file) in FILES {
             for (name, patterns) in lines(file) {
                 for elements in patterns.split(',').map(elements).filter(|elements| !elements.is_empty()) {
                     for (element, _) in &elements {
                         if let Element::Word(word) = element {
-                            rules.vocabulary.insert(word.clone());
+                            rules.vocabulary.entry(word.clone()).or_default().push(language);
+                            match name.as_str() {
+                                "@glued" => rules.glued.push((word.clone(), language)),
+                                "@slight" => _ = rules.slight.insert(word.clone()),
+                                _ => {}
+                            }
                         }
                     }
                     match (name.strip_prefix('@'), Role::of(&name)) {
@@ -151,18 +184,114 @@ impl Rules {
                 }
             }
         }
+        rules.index();
+        for word in rules.vocabulary.keys() {
+            let skeleton = skeleton(word);
+            let shortest = rules.skeletons.entry(skeleton).or_insert_with(|| word.clone());
+            // The same word each time, whatever the order of the vocabulary.
+            if (word.len(), word) < (shortest.len(), shortest) {
+                shortest.clone_from(word);
+            }
+        }
         rules
     }
 
-    /// A word as the rules have it: itself, or the one it was meant to be.
-    pub(crate) fn spelled<'a>(&'a self, word: &'a str) -> &'a str {
-        if self.vocabulary.contains(word) || word.chars().count() < TYPO_FROM {
+    /// Notes with which words each pattern may begin.
+    fn index(&mut self) {
+        for nth in 0..self.patterns.len() {
+            let mut words = HashSet::new();
+            if self.first_words(&self.patterns[nth].elements, &mut words) {
+                self.beginning_with_any.push(nth);
+            } else {
+                words.into_iter().for_each(|word| self.beginning.entry(word).or_default().push(nth));
+            }
+        }
+    }
+
+    /// Collects the words with which elements may begin; true when that may be any word, or none.
+    fn first_words(&self, elements: &[(Element, bool)], words: &mut HashSet<String>) -> bool {
+        for (element, is_optional) in elements {
+            match element {
+                Element::Start => continue,
+                Element::Word(word) => _ = words.insert(word.clone()),
+                Element::Class(name) => {
+                    let mut any = false;
+                    for phrase in self.classes.get(name).into_iter().flatten() {
+                        any |= self.first_words(phrase, words);
+                    }
+                    if any {
+                        return true;
+                    }
+                }
+                Element::Beginning(_) | Element::Gap | Element::End => return true,
+            }
+            if !is_optional {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The patterns that may begin with a word, in their order, with their places.
+    pub(crate) fn beginning(&self, word: &str) -> impl Iterator<Item = (usize, &Pattern)> {
+        let mut places = self.beginning.get(word).cloned().unwrap_or_default();
+        places.extend(&self.beginning_with_any);
+        places.sort_unstable();
+        places.into_iter().map(|nth| (nth, &self.patterns[nth]))
+    }
+
+    /// Words as the rules have them: mended, and those apart that were written together.
+    pub(crate) fn spelled(&self, words: &[String]) -> Vec<String> {
+        let mut spelled = Vec::with_capacity(words.len());
+        for word in words {
+            match self.unglued(word) {
+                Some((first, second)) => spelled.extend([first.to_owned(), second.to_owned()]),
+                None => spelled.push(self.mended(word).to_owned()),
+            }
+        }
+        spelled
+    }
+
+    /// Words without those of the class `@slight`, which may stand within any phrase.
+    pub(crate) fn without_slight(&self, words: &[String]) -> Vec<String> {
+        words.iter().filter(|word| !self.slight.contains(*word)).cloned().collect()
+    }
+
+    /// True for a word that tells no language.
+    pub(crate) fn is_shared(&self, word: &str) -> bool {
+        self.vocabulary.get(word).is_some_and(|languages| languages.contains(&None))
+    }
+
+    /// The two words that an unknown one consists of.
+    fn unglued<'a>(&self, word: &'a str) -> Option<(&'a str, &'a str)> {
+        if self.vocabulary.contains_key(word) {
+            return None;
+        }
+        self.glued.iter().find_map(|(second, language)| {
+            let first = word.strip_suffix(second.as_str()).filter(|first| first.chars().count() >= GLUED_TO)?;
+            let of = self.vocabulary.get(first)?;
+            of.contains(language).then(|| word.split_at(first.len()))
+        })
+    }
+
+    /// The word that one with a typing error was meant to be, or itself.
+    fn mended<'a>(&'a self, word: &'a str) -> &'a str {
+        let length = word.chars().count();
+        if self.vocabulary.contains_key(word) {
+            return word;
+        }
+        if length >= SKELETON && skeleton(word) == word {
+            return self.skeletons.get(word).map_or(word, String::as_str);
+        }
+        if length < EXCHANGED_FROM {
             return word;
         }
         let fits = |known: &&String| {
-            known.chars().count() >= TYPO_FROM && known.chars().next() == word.chars().next() && is_typo_of(word, known)
+            known.chars().next() == word.chars().next()
+                && (is_exchanged(word, known)
+                    || length >= TYPO_FROM && known.chars().count() >= TYPO_FROM && is_typo_of(word, known))
         };
-        self.vocabulary.iter().filter(fits).min().map_or(word, String::as_str)
+        self.vocabulary.keys().filter(fits).min().map_or(word, String::as_str)
     }
 
     /// Where a pattern may end when it begins at a word.
@@ -207,6 +336,13 @@ impl Rules {
             Element::Word(_) | Element::Beginning(_) | Element::Start | Element::End => {}
         }
     }
+}
+
+/// A word without its vowels but the first letter.
+fn skeleton(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next();
+    squeeze(&first.into_iter().chain(letters.filter(|c| !"aeiou".contains(*c))).collect::<String>())
 }
 
 /// Names and patterns of a file; lines that go on are joined.
@@ -270,7 +406,16 @@ mod tests {
     #[test]
     fn typing_errors_in_long_words_are_mended() {
         let rules = Rules::get();
-        assert_eq!(rules.spelled("tesekurlr"), "tesekurler");
-        assert_eq!(rules.spelled("salam"), "salam");
+        for (typed, meant) in [("tesekurlr", "tesekurler"), ("dnake", "danke"), ("salam", "salam"), ("kargo", "kargo")]
+        {
+            assert_eq!(rules.mended(typed), meant);
+        }
+    }
+
+    #[test]
+    fn words_written_together_are_told_apart() {
+        let rules = Rules::get();
+        assert_eq!(rules.spelled(&["alesklar".to_owned()]), ["ales", "klar"]);
+        assert_eq!(rules.spelled(&["guthaben".to_owned()]), ["guthaben"]);
     }
 }

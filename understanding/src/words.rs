@@ -27,7 +27,7 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     let mut word = String::new();
     let end = |word: &mut String, words: &mut Vec<String>| {
         if !word.is_empty() {
-            words.push(squeeze(word));
+            words.push(calm(squeeze(word)));
             word.clear();
         }
     };
@@ -59,10 +59,26 @@ pub(crate) fn squeeze(word: &str) -> String {
     squeezed
 }
 
-/// True for a picture; not for skin tones, joiners, and signs of gender that only change one.
-fn is_emoji(c: char) -> bool {
-    let is_modifier = matches!(c, '\u{1f3fb}'..='\u{1f3ff}' | '\u{2640}' | '\u{2642}');
+/// Laughter and the like, `hahahaha` and `jsjsjsj`, as its first syllable twice.
+fn calm(word: String) -> String {
+    let letters: Vec<char> = word.chars().collect();
+    let repeats = letters.len() > 4 && letters.iter().zip(&letters[2..]).all(|(a, b)| a == b);
+    if repeats { letters[..4].iter().collect() } else { word }
+}
+
+/// True for a picture; not for skin tones, joiners, and signs of gender that only change one, nor for a question mark.
+pub(crate) fn is_emoji(c: char) -> bool {
+    let is_modifier = matches!(c, '\u{1f3fb}'..='\u{1f3ff}' | '\u{2640}' | '\u{2642}' | '\u{2753}'..='\u{2755}');
     !is_modifier && matches!(c, '\u{2600}'..='\u{27bf}' | '\u{2b50}' | '\u{1f000}'..='\u{1faff}')
+}
+
+/// True when two neighbouring letters of one word are exchanged in the other.
+pub(crate) fn is_exchanged(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a != b && is_typo_of(a, b) && {
+        let mut letters = [a, b].map(|word| word.chars().collect::<Vec<_>>());
+        letters.iter_mut().for_each(|letters| letters.sort_unstable());
+        letters[0] == letters[1]
+    }
 }
 
 /// True when one of the words is the other with one letter added, left out, changed, or two exchanged.
@@ -89,6 +105,7 @@ mod tests {
     fn words_are_folded_and_squeezed_and_emoji_stand_alone() {
         assert_eq!(words("TEŞEKKÜRLERRR!!👍🏽👍 :)"), ["tesekurler", "👍", "🙂"]);
         assert_eq!(words("don't, 30 gün"), ["dont", "30", "gun"]);
+        assert_eq!(words("hahahahah jajaja jsjsjs"), ["haha", "jaja", "jsjs"]);
         assert!(words("?!…  ").is_empty());
         assert!(words(&"a ".repeat(10_000)).len() <= LONGEST + 1);
     }
@@ -100,6 +117,7 @@ mod tests {
         {
             assert!(is_typo_of(typed, word) && is_typo_of(word, typed), "{typed}");
         }
+        assert!(is_exchanged("dnake", "danke") && !is_exchanged("danke", "dankt") && !is_exchanged("danke", "danke"));
         assert!(!is_typo_of("tamamla", "tamam"));
         assert!(!is_typo_of("abcd", "badc"));
     }

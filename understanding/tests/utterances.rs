@@ -52,11 +52,71 @@ fn later_utterances_are_understood() {
 }
 
 #[test]
+fn utterances_written_without_the_rules_in_view_are_understood() {
+    assert_right(include_str!("../utterances/held.tsv"), 99.0, 97.0);
+    assert_right(include_str!("../utterances/fresh.tsv"), 99.0, 95.0);
+}
+
+#[test]
+fn what_is_wrong_or_was_not_understood_is_a_question() {
+    for text in [
+        "I don't understand",
+        "sağol da bu cevap değil",
+        "Danke aber das war nicht meine Frage",
+        "thanks, still not working",
+        "tamam ama olmadı",
+        "ok klappt nicht",
+        "😀❓",
+        "🤔?",
+    ] {
+        assert_eq!(understand(text).kind, Kind::Question, "{text}");
+    }
+    assert_eq!(understand("you don't understand, give me a human").kind, Kind::Person);
+}
+
+#[test]
+fn pictures_are_no_questions_and_agreement_takes_up_an_offer() {
+    for text in ["😢", "🤔", "🐶🚀", "👍🏽", "😂😂"] {
+        assert_eq!(understand(text).kind, Kind::Acknowledgement, "{text}");
+    }
+    assert!(!understand("🐶").consents);
+    for text in ["aynen", "hı hı", "mhm", "doğru", "genau", "na klar", "ja okay", "olr", "sounds great"] {
+        assert!(understand(text).consents, "{text}");
+    }
+    for text in ["Hayır, tamam", "Nein, ok", "tamam boşver", "ok bye", "yok kalsın", "nö passt schon", ""] {
+        assert!(!understand(text).consents, "{text}");
+    }
+}
+
+#[test]
+fn haste_is_understood() {
+    for (text, kind) in [
+        ("brauch ich grad nicht", Kind::No),
+        ("allesklar", Kind::Acknowledgement),
+        ("botmusunuz", Kind::Robot),
+        ("dnake", Kind::Thanks),
+        ("tşkkrlr", Kind::Thanks),
+        ("nslsnz", Kind::Greeting),
+        ("hahahahaha", Kind::Acknowledgement),
+        ("temsilcye bağlayın", Kind::Person),
+        ("I", Kind::Question),
+        ("total", Kind::Question),
+        ("Guthaben", Kind::Question),
+        ("kdv", Kind::Question),
+        ("pdf", Kind::Question),
+    ] {
+        assert_eq!(understand(text).kind, kind, "{text}");
+    }
+}
+
+#[test]
 fn no_question_is_taken_for_small_talk() {
     let files = [
         include_str!("../utterances/train.tsv"),
         include_str!("../utterances/test.tsv"),
         include_str!("../utterances/later.tsv"),
+        include_str!("../utterances/held.tsv"),
+        include_str!("../utterances/fresh.tsv"),
     ];
     for question in files.into_iter().flat_map(read).filter(|known| known.kind == Kind::Question) {
         assert_eq!(understand(question.text).kind, Kind::Question, "{}", question.text);
@@ -81,6 +141,7 @@ fn a_language_that_is_told_is_nearly_always_right() {
         ("Hi", None),
         ("👍", None),
         ("ok", None),
+        ("ok süper", None),
     ] {
         assert_eq!(understand(text).languages.only(), language, "{text}");
     }
