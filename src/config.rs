@@ -43,7 +43,7 @@ pub struct Config {
     pub journal_days: u32,
     /// `YANIT_IDLE_HOURS`: after how long a conversation ends in which nobody owes an answer.
     pub idle_hours: u32,
-    /// `YANIT_GRAPHIQL`: serve GraphiQL at `GET /graphql`.
+    /// `YANIT_GRAPHIQL`: serve GraphiQL at `GET /graphql`, and the demo page at `GET /demo`.
     pub graphiql: bool,
     /// `YANIT_INTROSPECTION`: answer introspection queries.
     pub introspection: bool,

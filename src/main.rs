@@ -211,7 +211,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
     let demo = if embedded { seed::demo(&app).await? } else { None };
     let site_key = match &demo {
         Some(demo) => Some(demo.site_key.clone()),
-        None => seed::demo_key(&app).await?,
+        None => seed::demo_key(&app.cx()).await?,
     };
     let has_graphiql = app.ports.config.graphiql;
     app.start_workers();
@@ -354,6 +354,7 @@ fn banner(address: &str, site_key: Option<&str>, has_graphiql: bool) -> String {
         lines.push(format!("  Site key        {key}"));
     }
     if has_graphiql {
+        lines.push(format!("  Try it          {address}/demo"));
         lines.push(format!("  GraphiQL        {address}/graphql"));
     }
     lines.push(format!("  GraphQL         {address}/graphql (POST), {web_socket}/graphql/ws (WebSocket)"));

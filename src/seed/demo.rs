@@ -18,7 +18,7 @@ use crate::{
         },
         sites::{self, NewSite},
     },
-    kernel::{ErrorReason, Result, secret},
+    kernel::{Ctx, ErrorReason, Result, secret},
 };
 
 const SITE: &str = "Mavi Fincan";
@@ -26,8 +26,12 @@ const LOCALE: &str = "tr";
 const ASSISTANT: &str = "Fincan";
 const WELCOME: &str = "Merhaba, ben Fincan! Siparişler, kargo, iade ve ürünlerimiz hakkında sorularınızı yanıtlarım.";
 const QUESTION: &str = "Aldığım ürünü kaç gün içinde iade edebilirim?";
+const SUGGESTED: [&str; 3] = [QUESTION, "Kargo ücreti ne kadar?", "Can I put the cups in the dishwasher?"];
 const ADMIN: (&str, &str) = ("admin@mavifincan.example", "Deniz Aksoy");
-const AGENT: (&str, &str) = ("temsilci@mavifincan.example", "Ece Yıldız");
+const AGENT: (&str, &str) = (DEMO_AGENT, "Ece Yıldız");
+
+/// The e-mail address of the demo site's agent.
+pub const DEMO_AGENT: &str = "temsilci@mavifincan.example";
 
 /// What was made, to be shown once: the passwords stand nowhere else.
 pub struct Demo {
@@ -72,7 +76,13 @@ pub async fn demo(app: &App) -> Result<Option<Demo>> {
     let site = sites::insert_in(&mut tx, NewSite::check(SITE, &[], Some(LOCALE))?).await?;
     sites::join_in(&mut tx, site.id, admin.id, Role::Admin).await?;
     sites::join_in(&mut tx, site.id, agent.id, Role::Agent).await?;
-    let new = New { name: ASSISTANT.into(), language: LOCALE.into(), welcome_text: WELCOME.into(), ..New::default() };
+    let new = New {
+        name: ASSISTANT.into(),
+        language: LOCALE.into(),
+        welcome_text: WELCOME.into(),
+        suggested_questions: SUGGESTED.map(Into::into).into(),
+        ..New::default()
+    };
     let assistant = assistants::insert_in(&mut tx, site.id, None, new).await?;
     for article in demo_articles() {
         let DemoArticle { slug, title, language, body } = article;
@@ -95,8 +105,7 @@ pub async fn demo(app: &App) -> Result<Option<Demo>> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn demo_key(app: &App) -> Result<Option<String>> {
-    let cx = app.cx();
+pub async fn demo_key(cx: &Ctx) -> Result<Option<String>> {
     let Some(admin) = accounts::lookup_by_email(&cx.db(), ADMIN.0).await? else { return Ok(None) };
     let roles = sites::roles_of(&cx.db(), admin.id).await?;
     let Some(site) = roles.first().map(|(site, _)| *site) else { return Ok(None) };

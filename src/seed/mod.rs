@@ -14,7 +14,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 pub use self::{
-    demo::{Demo, demo, demo_key},
+    demo::{DEMO_AGENT, Demo, demo, demo_key},
     fixture::fixture,
 };
 use crate::{

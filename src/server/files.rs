@@ -1,6 +1,7 @@
 //! Files that stay as they are while the server runs: tagged, not sent to whom has them, and gzipped for whom takes that.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     io::Write,
     sync::{Arc, Mutex, PoisonError},
@@ -13,6 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use rust_embed::EmbeddedFile;
 use tokio::sync::OnceCell;
 
 use crate::kernel::error::{Error, Result};
@@ -32,6 +34,20 @@ pub(super) struct File<'a> {
 pub(super) struct Gzipped(Mutex<HashMap<String, Arc<OnceCell<Bytes>>>>);
 
 impl Gzipped {
+    /// Answers with a file that is part of the program.
+    pub(super) async fn embedded(&self, file: EmbeddedFile, headers: &HeaderMap) -> Response {
+        let hash = digits(&file.metadata.sha256_hash());
+        let kind = match file.metadata.mimetype() {
+            text if text.starts_with("text/") => format!("{text}; charset=utf-8"),
+            other => other.to_owned(),
+        };
+        let content = match file.data {
+            Cow::Borrowed(content) => Bytes::from_static(content),
+            Cow::Owned(content) => content.into(),
+        };
+        self.answer(File { content, kind: &kind, hash: &hash }, headers).await
+    }
+
     /// Answers a request that has these headers.
     pub(super) async fn answer(&self, file: File<'_>, headers: &HeaderMap) -> Response {
         let packed = takes_gzip(headers);
@@ -71,6 +87,11 @@ impl Gzipped {
         let made = || async { tokio::task::spawn_blocking(move || gzip(&content)).await.map_err(Error::internal)? };
         cell.get_or_try_init(made).await.cloned()
     }
+}
+
+/// The first half of a hash: enough to tell versions of one file apart.
+pub(super) fn digits(hash: &[u8]) -> String {
+    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn gzip(content: &[u8]) -> Result<Bytes> {

@@ -27,7 +27,8 @@ struct Link {
     opens: bool,
 }
 
-const LINKS: [Link; 5] = [
+const LINKS: [Link; 6] = [
+    Link { key: "demo", path: "/demo", about: "Try it: a visitor and an agent side by side", opens: true },
     Link { key: "graphiql", path: "/graphql", about: "GraphiQL: try the API in the browser", opens: true },
     Link { key: "graphql", path: "/graphql", about: "GraphQL over HTTP (POST)", opens: false },
     Link {
@@ -40,9 +41,12 @@ const LINKS: [Link; 5] = [
     Link { key: "health", path: "/health", about: "Whether it can serve", opens: true },
 ];
 
+/// What there is only where GraphiQL is.
+const OF_GRAPHIQL: [&str; 2] = ["demo", "graphiql"];
+
 /// A page where a browser asks for one, JSON otherwise.
 pub(super) async fn front(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    let links = LINKS.iter().filter(|link| link.key != "graphiql" || server.graphiql.is_some());
+    let links = LINKS.iter().filter(|link| server.graphiql.is_some() || !OF_GRAPHIQL.contains(&link.key));
     let mut response = if http::wants_page(&headers) {
         let item = |link: &Link| match link.opens {
             true => format!("<li><a href=\"{0}\">{0}</a> {1}\n", link.path, link.about),

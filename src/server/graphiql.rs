@@ -1,6 +1,6 @@
 //! GraphiQL, served from the binary: the page at `GET /graphql` and its files. Nothing is loaded from elsewhere.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{Path, State},
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Server, edge,
-    files::{File, Gzipped},
+    files::{File, Gzipped, digits},
 };
 use crate::kernel::error::{Error, ErrorCode};
 
@@ -68,7 +68,8 @@ const fn tab(title: &'static str, query: &'static str, headers: &'static str) ->
 pub(super) struct Graphiql {
     page: Bytes,
     hash: String,
-    gzipped: Gzipped,
+    /// Its files, and those of the demo page, in their short form.
+    pub(super) gzipped: Gzipped,
 }
 
 impl Graphiql {
@@ -85,11 +86,6 @@ fn render() -> Option<String> {
     // Within a script element, `<` could end it.
     let tabs = serde_json::to_string(TABS).ok()?.replace('<', "\\u003c");
     Some(page.replacen(PLACE_FOR_TABS, &format!("id=\"yanit-tabs\">{tabs}<"), 1))
-}
-
-/// The first half of a hash: enough to tell versions of one file apart.
-fn digits(hash: &[u8]) -> String {
-    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `GET /graphql` of a browser.
@@ -116,12 +112,7 @@ pub(super) async fn asset(State(server): State<Arc<Server>>, Path(name): Path<St
     let (Some(graphiql), Some(file)) = (&server.graphiql, file) else {
         return (StatusCode::NOT_FOUND, "There is no such file.").into_response();
     };
-    let hash = digits(&file.metadata.sha256_hash());
-    let content = match file.data {
-        Cow::Borrowed(content) => Bytes::from_static(content),
-        Cow::Owned(content) => content.into(),
-    };
-    graphiql.gzipped.answer(File { content, kind: file.metadata.mimetype(), hash: &hash }, &headers).await
+    graphiql.gzipped.embedded(file, &headers).await
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod auth;
 mod body;
 mod budget;
 mod conn;
+mod demo;
 mod documents;
 mod edge;
 mod events;
@@ -130,6 +131,9 @@ fn routes(server: Arc<Server>) -> Router {
         .route("/graphql/stream", any(http::stream))
         .route("/graphql/ws", any(ws::upgrade))
         .route("/graphql/assets/{file}", get(graphiql::asset))
+        .route("/demo", get(demo::page))
+        .route("/demo/site", get(demo::site))
+        .route("/demo/{file}", get(demo::file))
         .route("/", get(front::front))
         .route("/health", get(health::ready))
         .route("/health/live", get(health::live))

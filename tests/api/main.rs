@@ -81,6 +81,7 @@ mod transport_http;
 mod transport_limits;
 mod transport_sse;
 mod transport_ws;
+mod try_it;
 mod typed_answers;
 mod viewers;
 mod visitors;

@@ -64,7 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["app", "features", "kernel", "ports", "config", "schema"]),
     ("evaluate", &["evaluate", "app", "features", "kernel", "ports", "config"]),
     ("seed", &["seed", "app", "features", "kernel", "ports", "config", "schema"]),
-    ("server", &["server", "features", "kernel", "ports", "config", "schema"]),
+    ("server", &["server", "features", "kernel", "ports", "config", "schema", "seed"]),
 ];
 
 /// The module of a file: `features/answers/job.rs` is `features::answers::job`.

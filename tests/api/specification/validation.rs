@@ -10,7 +10,7 @@ use crate::{
         app::{Options, TestApp},
         graphql_js::GraphqlJs,
     },
-    readme,
+    readme, try_it,
 };
 
 /// Documents of one run.
@@ -259,10 +259,10 @@ async fn texts_that_are_nearly_documents_are_read_as_in_the_reference_implementa
 }
 
 #[test]
-fn documents_of_readme_and_graphiql_are_valid() {
+fn documents_of_readme_graphiql_and_the_demo_page_are_valid() {
     let mut reference = GraphqlJs::start();
     let tabs = yanit::server::graphiql::TABS.iter().map(|tab| tab.query);
-    for document in readme::documents().into_iter().chain(tabs) {
+    for document in readme::documents().into_iter().chain(tabs).chain(try_it::documents()) {
         assert_eq!(reference.validate(document), Vec::<String>::new(), "{document}");
     }
 }
