@@ -182,7 +182,7 @@ async fn an_embedder_that_is_away_for_an_hour_leaves_no_more_work_than_there_is(
         app.clock.advance(std::time::Duration::from_secs(60));
         app.app.drain().await.expect("nothing fails");
         let rows = job::Entity::find().count(&app.app.ports.database.db()).await.expect("a number");
-        assert_eq!(rows, 5, "one for each article and for each thing that comes round, after {minute} minutes");
+        assert_eq!(rows, 6, "one for each article and for each thing that comes round, after {minute} minutes");
     }
     server.recover();
     for _ in 0..100 {

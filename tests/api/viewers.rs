@@ -194,6 +194,7 @@ async fn who_asks_as_a_customer_does_not_learn_who_reads_along() {
     const START: &str =
         "mutation S($i: StartConversationInput!) { startConversation(input: $i) { conversation { id } } }";
     let (app, site, [ada, bora], _, conversation) = talk().await;
+    app.say(&site.admin.token, &conversation, "Buyurun").await;
     let assistant = app.assistant(&site, json!({ "openToCustomers": true })).await;
     let started = app.run(Some(&ada.token), START, json!({ "i": { "assistantId": assistant } })).await;
     let own = text(&started["startConversation"]["conversation"]["id"]);

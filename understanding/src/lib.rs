@@ -48,6 +48,12 @@ impl Language {
             Self::German => "de",
         }
     }
+
+    /// The language a BCP 47 tag means; `en-GB` counts as English, others are absent.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split('-').next().unwrap_or_default();
+        Self::ALL.into_iter().find(|language| primary.eq_ignore_ascii_case(language.tag()))
+    }
 }
 
 /// Some languages.

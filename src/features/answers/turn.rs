@@ -98,7 +98,7 @@ fn person_offered(history: &[message::Model]) -> bool {
 /// English.
 pub(super) fn language(text: &str, history: &[message::Model], locale: Option<&str>, assistant: &str) -> Language {
     let said = understand(text).languages;
-    let may_be = |language: &Language| said.contains(shared(*language));
+    let may_be = |language: &Language| said.contains(*language);
     if let Some(language) = language::detect(text).filter(may_be) {
         return language;
     }
@@ -116,15 +116,7 @@ pub(super) fn language(text: &str, history: &[message::Model], locale: Option<&s
 
 /// The only language in which small talk is said.
 fn only(text: &str) -> Option<Language> {
-    understand(text).languages.only().and_then(|language| Language::of_tag(language.tag()))
-}
-
-fn shared(language: Language) -> understanding::Language {
-    match language {
-        Language::Turkish => understanding::Language::Turkish,
-        Language::English => understanding::Language::English,
-        Language::German => understanding::Language::German,
-    }
+    understand(text).languages.only()
 }
 
 #[cfg(test)]

@@ -1,34 +1,6 @@
 //! Guesses in which of the three languages of this product a short text is written.
 
-/// A language that answers are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Language {
-    /// Turkish.
-    Turkish,
-    /// English.
-    English,
-    /// German.
-    German,
-}
-
-impl Language {
-    /// Its BCP 47 tag.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::Turkish => "tr",
-            Self::English => "en",
-            Self::German => "de",
-        }
-    }
-
-    /// The language a BCP 47 tag means; `en-GB` counts as English, others are absent.
-    pub fn of_tag(tag: &str) -> Option<Self> {
-        let primary = tag.split('-').next().unwrap_or_default();
-        [Self::Turkish, Self::English, Self::German]
-            .into_iter()
-            .find(|language| primary.eq_ignore_ascii_case(language.tag()))
-    }
-}
+pub use understanding::Language;
 
 /// Common words of each language that the other two do not have, in folded letters (without accents).
 const WORDS: [(Language, &[&str]); 3] = [

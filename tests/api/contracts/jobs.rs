@@ -288,7 +288,7 @@ async fn starting_again_and_again_orders_upkeep_once() {
     let node = Node::on(&storage, &clock).await;
     let mut kinds: Vec<String> = node.rows().await.into_iter().map(|row| row.kind).collect();
     kinds.sort();
-    assert_eq!(kinds, ["knowledge.check_index", "trim_journals"]);
+    assert_eq!(kinds, ["close_idle", "knowledge.check_index", "trim_journals"]);
 }
 
 #[tokio::test]

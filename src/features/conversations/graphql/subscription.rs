@@ -315,6 +315,7 @@ async fn entries_of(cx: &Ctx, filter: &inbox::Filter, lines: &[Line]) -> Result<
     let now =
         |id: &ConversationId| rows.get(id).map(|row| Attributes::of(row, tags.get(id).cloned().unwrap_or_default()));
     let fits = |attributes: &Attributes| matches(filter, attributes);
+    let shown = |attributes: &Attributes| attributes.said && fits(attributes);
     // Where a conversation stood when something else happened to it: what the batch says of it counts before the row,
     // which may be further than the line.
     let mut stood: HashMap<ConversationId, bool> = HashMap::new();
@@ -327,15 +328,23 @@ async fn entries_of(cx: &Ctx, filter: &inbox::Filter, lines: &[Line]) -> Result<
         .into_iter()
         .filter_map(|(cursor, id, fact)| {
             let (was, is) = match fact.change() {
-                Some((before, after)) => (before.is_some_and(fits), after.is_some_and(fits)),
+                Some((before, after)) => {
+                    stood.insert(id, after.is_some_and(fits));
+                    (before.is_some_and(shown), after.is_some_and(shown))
+                }
                 None => {
-                    let stood = *stood.entry(id).or_insert_with(|| now(&id).as_ref().is_some_and(fits));
-                    (stood, stood)
+                    let now = now(&id);
+                    let stands = *stood.entry(id).or_insert_with(|| now.as_ref().is_some_and(fits));
+                    match fact {
+                        // The first message brings a conversation into the inbox.
+                        ConversationFact::MessagePosted { seq, .. } => (stands && seq > 1, stands),
+                        _ => {
+                            let stands = stands && now.is_none_or(|now| now.said);
+                            (stands, stands)
+                        }
+                    }
                 }
             };
-            // The first message brings a conversation into the inbox.
-            let was = was && !matches!(fact, ConversationFact::MessagePosted { seq: 1, .. });
-            stood.insert(id, is);
             let moved = match (was, is) {
                 (false, true) => InboxMove::Entered,
                 (true, true) => InboxMove::Changed,
@@ -370,13 +379,13 @@ async fn shows(cx: &Ctx, filter: &inbox::Filter, id: ConversationId) -> Result<b
     // In a conversation of their own members are customers, who do not learn who reads along.
     let Some(row) = row.filter(|row| model::sees_internals(&cx.actor, row)) else { return Ok(false) };
     let tags = if !filter.tags.is_empty() { store::tags(&cx.db(), vec![id]).await? } else { HashMap::new() };
-    Ok(matches(filter, &Attributes::of(&row, tags.into_values().next().unwrap_or_default())))
+    let attributes = Attributes::of(&row, tags.into_values().next().unwrap_or_default());
+    Ok(attributes.said && matches(filter, &attributes))
 }
 
 /// Does a conversation with these attributes belong into the inbox?
 fn matches(filter: &inbox::Filter, attributes: &Attributes) -> bool {
-    attributes.said
-        && filter.status.is_none_or(|status| status == attributes.status)
+    filter.status.is_none_or(|status| status == attributes.status)
         && filter.assignee.is_none_or(|assignee| Some(assignee) == attributes.assignee)
         && (!filter.unassigned || attributes.assignee.is_none())
         && filter.waiting.is_none_or(|waiting| waiting == attributes.waiting)
