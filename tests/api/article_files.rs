@@ -269,3 +269,32 @@ async fn pages_and_lists_are_read_and_other_kinds_are_refused_by_name() {
         assert!(text(&file["errors"][0]["message"]).contains(ending), "{shown:#}");
     }
 }
+
+/// C16: a book becomes several articles, none longer than an article may be, and nothing of it is lost.
+#[tokio::test]
+async fn a_pdf_of_three_hundred_pages_becomes_articles() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let line = "Parcels are sent within two working days, and we tell you when yours is on its way to you.";
+    let pages: Vec<Vec<String>> = (0..300)
+        .map(|page| {
+            let lines = (0..17).map(|_| line.to_owned());
+            std::iter::once(format!("Chapter {page} begins here.")).chain(lines).collect()
+        })
+        .collect();
+    let pages: Vec<Vec<&str>> = pages.iter().map(|page| page.iter().map(String::as_str).collect()).collect();
+    let pages: Vec<&[&str]> = pages.iter().map(Vec::as_slice).collect();
+    let shown = import(&app, &site, json!([base64_file("book.pdf", &pdf(&pages, ""))])).await;
+    let file = &shown["files"][0];
+    assert_eq!(file["errors"], json!([]), "{shown:#}");
+    let list = "query L($s: ID!, $a: String) { articles(siteId: $s, first: 100, after: $a) { nodes { title body } } }";
+    let read = app.run(Some(&site.admin.token), list, json!({ "s": site.id })).await;
+    let bodies: Vec<String> =
+        read["articles"]["nodes"].as_array().expect("a list").iter().map(|one| text(&one["body"])).collect();
+    assert!(bodies.len() > 1, "one article cannot hold {}", bodies.len());
+    assert!(bodies.iter().all(|body| body.chars().count() <= 200_000));
+    let missing: Vec<usize> = (0..300)
+        .filter(|page| !bodies.iter().any(|body| body.contains(&format!("Chapter {page} begins here."))))
+        .collect();
+    assert_eq!(missing, [0; 0]);
+}

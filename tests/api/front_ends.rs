@@ -269,21 +269,33 @@ async fn a_conversation_in_which_nobody_says_more_ends_by_itself() {
     };
     let (_, replied) = begin(&[("Buyurun, size nasıl yardım edeyim?", true)]).await;
     let (_, thanked) = begin(&[("Kargoda", true), ("Teşekkürler!", false)]).await;
-    let (_, asked) = begin(&[("Buyurun", true), ("Siparişim nerede?", false)]).await;
+    // Without an assistant nobody answers but people, and none is there.
+    let quiet = app.site("quiet").await;
+    let owed = app.visitor(&quiet).await;
+    let asked = app.conversation(&owed).await;
+    app.say(&owed.token, &asked, "Siparişim nerede?").await;
     let opened = app.visitor(&site).await;
     let empty = app.conversation(&opened).await;
     let login = "mutation L($i: LoginInput!) { login(input: $i) { accessToken } }";
-    let account = json!({ "i": { "email": site.admin.email, "password": PASSWORD } });
     let status = async |conversation: &str| {
-        let admin = app.run(None, login, account.clone()).await["login"]["accessToken"].clone();
+        let admin = if conversation == asked { &quiet.admin } else { &site.admin };
+        let account = json!({ "i": { "email": admin.email, "password": PASSWORD } });
+        let admin = app.run(None, login, account).await["login"]["accessToken"].clone();
         let query = "query S($c: ID!) { conversation(conversationId: $c) { status closing { reason } } }";
         let read = app.post(admin.as_str(), query, json!({ "c": conversation })).await;
         read["data"]["conversation"].clone()
     };
+    app.app.order_upkeep().await.unwrap();
+    // Whoever replied without a dashboard is gone, and the assistant says the last word.
+    app.clock.advance(Duration::from_secs(600));
+    app.app.drain().await.unwrap();
+    app.clock.advance(Duration::from_secs(600));
+    app.app.drain().await.unwrap();
     app.clock.advance(Duration::from_secs(23 * 3_600));
     app.app.drain().await.unwrap();
     assert_eq!(status(&replied).await["status"], "OPEN");
     app.clock.advance(Duration::from_secs(2 * 3_600));
+    app.app.drain().await.unwrap();
     for over in [&replied, &thanked] {
         until(async || status(over).await["closing"]["reason"] == "NO_RESPONSE").await;
     }

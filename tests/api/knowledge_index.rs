@@ -188,7 +188,7 @@ async fn an_embedder_that_is_away_for_an_hour_leaves_no_more_work_than_there_is(
     for _ in 0..100 {
         app.clock.advance(std::time::Duration::from_secs(21));
         app.app.drain().await.expect("it is indexed");
-        if job::Entity::find().count(&app.app.ports.database.db()).await.expect("a number") == 2 {
+        if job::Entity::find().count(&app.app.ports.database.db()).await.expect("a number") == 3 {
             let site_id = site.id.parse().expect("an id of a site");
             let indexed = article::Entity::find().filter(article::Column::SiteId.eq::<SiteId>(site_id));
             let indexed = indexed.filter(article::Column::IndexedVersion.is_not_null());

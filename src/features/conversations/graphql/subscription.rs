@@ -1,6 +1,6 @@
 //! Following messages and inboxes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ::entity::{
     conversation,
@@ -324,6 +324,10 @@ async fn entries_of(cx: &Ctx, filter: &inbox::Filter, lines: &[Line]) -> Result<
             stood.insert(*id, before.is_some_and(fits));
         }
     }
+    // Those of which the first message comes in this batch: before it, nothing stands in them.
+    let is_first = |fact: &ConversationFact| matches!(fact, ConversationFact::MessagePosted { seq: 1, .. });
+    let mut empty: HashSet<ConversationId> =
+        facts.iter().filter(|(_, _, fact)| is_first(fact)).map(|(_, id, _)| *id).collect();
     Ok(facts
         .into_iter()
         .filter_map(|(cursor, id, fact)| {
@@ -335,13 +339,13 @@ async fn entries_of(cx: &Ctx, filter: &inbox::Filter, lines: &[Line]) -> Result<
                 None => {
                     let now = now(&id);
                     let stands = *stood.entry(id).or_insert_with(|| now.as_ref().is_some_and(fits));
-                    match fact {
-                        // The first message brings a conversation into the inbox.
-                        ConversationFact::MessagePosted { seq, .. } => (stands && seq > 1, stands),
-                        _ => {
-                            let stands = stands && now.is_none_or(|now| now.said);
-                            (stands, stands)
-                        }
+                    // The first message brings a conversation into the inbox.
+                    let was = stands && !empty.contains(&id) && now.is_none_or(|now| now.said);
+                    if is_first(&fact) {
+                        empty.remove(&id);
+                        (false, stands)
+                    } else {
+                        (was, was)
                     }
                 }
             };
