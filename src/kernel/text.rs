@@ -163,7 +163,9 @@ pub fn picture(field: &'static str, value: &str) -> Result<String> {
     });
     // Two slashes, of either kind, begin another site's address.
     let path = value.starts_with('/') && !value[1..].starts_with(['/', '\\']);
-    if (whole || path) && !value.contains(char::is_whitespace) {
+    // Nor what ends an attribute of HTML, wherever somebody forgets to escape it.
+    let is_strange = |c: char| c.is_whitespace() || "\"'<>`".contains(c);
+    if (whole || path) && !value.contains(is_strange) {
         return Ok(value);
     }
     let message = format!(
@@ -313,6 +315,7 @@ mod tests {
             ("javascript:alert(1)", ErrorReason::InvalidFormat),
             ("data:image/png;base64,AAAA", ErrorReason::InvalidFormat),
             ("/a b.png", ErrorReason::InvalidFormat),
+            ("https://example.com/\"onerror=\"a", ErrorReason::InvalidFormat),
             ("  ", ErrorReason::TooShort),
             (&format!("{most}a"), ErrorReason::TooLong),
         ] {

@@ -51,7 +51,7 @@ async fn one_call_begins_and_asks_and_tells_what_answers() {
     let begun = app.run(token, START, first.clone()).await["startConversation"].clone();
     assert_eq!((&begun["started"], &begun["message"]["seq"]), (&json!(true), &json!(1)));
     assert_eq!(begun["conversation"]["lastMessage"]["body"], QUESTION);
-    let again = app.run(token, START, first).await["startConversation"].clone();
+    let again = app.run(token, START, first.clone()).await["startConversation"].clone();
     assert_eq!(again["message"]["id"], begun["message"]["id"], "a retry sends nothing twice");
     assert_eq!((&again["started"], &again["runId"]), (&json!(false), &begun["runId"]));
     // What comes of it is told after the cursor.
@@ -63,11 +63,17 @@ async fn one_call_begins_and_asks_and_tells_what_answers() {
     let events = ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunFinished").await;
     assert_eq!(events[events.len() - 1]["conversationEvents"]["runId"], begun["runId"]);
     assert!(events.iter().any(|event| event["conversationEvents"]["__typename"] == "MessageChanged"));
+    // Also when the conversation has ended meanwhile: nothing new is made.
+    let close = "mutation C($i: CloseConversationInput!) { closeConversation(input: $i) { conversation { id } } }";
+    app.run(Some(&site.admin.token), close, json!({ "i": { "conversationId": conversation["id"] } })).await;
+    let late = app.run(token, START, first).await["startConversation"].clone();
+    assert_eq!((&late["message"]["id"], &late["conversation"]["id"]), (&begun["message"]["id"], &conversation["id"]));
+    let mine = "query { myConversations { totalCount } }";
+    assert_eq!(app.run(token, mine, json!({})).await["myConversations"]["totalCount"], 1);
     // Nothing is started for a message that cannot be sent.
     let stranger = app.visitor(&site).await;
     let refused = app.post(Some(&stranger.token), START, json!({ "i": { "message": { "body": " " } } })).await;
     assert_eq!(refused["errors"][0]["extensions"]["field"], "input.message.body", "{refused}");
-    let mine = "query { myConversations { totalCount } }";
     assert_eq!(app.run(Some(&stranger.token), mine, json!({})).await["myConversations"]["totalCount"], 0);
 }
 
@@ -91,6 +97,14 @@ async fn an_answer_can_be_awaited() {
     let more = json!({ "i": { "conversationId": conversation, "body": "İade ücretli mi?" } });
     let named = app.run(Some(&visitor.token), ASK, more).await["sendMessage"].clone();
     assert!(named["runId"].is_string() && named["answer"].is_null(), "{named}");
+    // Of two at once, both get the answer to both.
+    let asked = ["Ürünü kaç gün içinde iade edebilirim?", "İade ücretli mi?"].map(|body| {
+        let ask = json!({ "i": { "conversationId": conversation, "body": body, "awaitAnswer": true } });
+        app.run(Some(&visitor.token), ASK, ask)
+    });
+    for pair in futures_util::future::join_all(asked).await {
+        assert_eq!(pair["sendMessage"]["answer"]["authorKind"], "ASSISTANT", "{pair}");
+    }
     // A person has it: nobody waits for the assistant.
     let agent = app.agent(&site, "Ayşe").await;
     app.say(&agent.token, &conversation, "Buyurun").await;
@@ -167,6 +181,44 @@ async fn that_an_assistant_answers_is_said_before_it_does_and_once() {
     let list = "query I($s: ID!) { conversations(siteId: $s) { nodes { lastMessage { authorKind } description } } }";
     let shown = app.run(Some(&site.admin.token), list, json!({ "s": site.id })).await;
     assert_eq!(shown["conversations"]["nodes"][0]["lastMessage"]["authorKind"], "ASSISTANT");
+}
+
+/// A2: who refuses a person is given none, and who asks for one beside a question is.
+#[tokio::test]
+async fn a_wish_for_a_person_is_heard_and_so_is_its_refusal() {
+    let (app, site, _) = place().await;
+    for (body, attention) in [
+        ("please don't connect me to an agent", "ASSISTANT"),
+        ("beni birine bağlama", "ASSISTANT"),
+        ("How much is shipping? And also can I get a human?", "WAITING"),
+        ("İade süresi kaç gün? Bir de temsilciye bağlar mısınız?", "WAITING"),
+    ] {
+        let visitor = app.visitor(&site).await;
+        let conversation = app.conversation(&visitor).await;
+        // The site is open, and nobody has room: who asks waits.
+        let ask = json!({ "i": { "conversationId": conversation, "body": body, "awaitAnswer": true } });
+        app.run(Some(&visitor.token), ASK, ask).await;
+        let query = "query A($c: ID!) { conversation(conversationId: $c) { attention } }";
+        let read = app.run(Some(&visitor.token), query, json!({ "c": conversation })).await;
+        assert_eq!(read["conversation"]["attention"], attention, "{body}");
+    }
+}
+
+/// C5: who would rather not wait can read so afterwards.
+#[tokio::test]
+async fn a_cancelled_wish_leaves_no_promise_behind() {
+    let (app, site, visitor) = place().await;
+    let conversation = app.conversation(&visitor).await;
+    app.say(&visitor.token, &conversation, QUESTION).await;
+    let human = "mutation H($i: RequestHumanInput!) { requestHuman(input: $i) { conversation { id } } }";
+    let cancel = "mutation H($i: CancelHumanRequestInput!) { cancelHumanRequest(input: $i) { conversation { id } } }";
+    let input = json!({ "i": { "conversationId": conversation } });
+    app.run(Some(&visitor.token), human, input.clone()).await;
+    app.until_place(&site, &conversation, 1).await;
+    app.run(Some(&visitor.token), cancel, input).await;
+    let said = messages(&app, &visitor.token, &conversation).await;
+    let told = said.iter().rfind(|one| one["authorKind"] == "SYSTEM").expect("something is told");
+    assert!(["goes on", "devam ediyor"].iter().any(|words| told["body"].to_string().contains(words)), "{said:?}");
 }
 
 /// C13: where there is nobody else, nobody is promised.

@@ -218,6 +218,12 @@ pub fn asks_how_much(text: &str) -> bool {
     parse::is_there(Rules::get(), &words::words(text), Role::Amount)
 }
 
+/// True where one of the sentences of a message asks for a person by itself, whatever is asked beside it.
+#[must_use]
+pub fn asks_for_a_person(text: &str) -> bool {
+    parse::parts(text).into_iter().any(|part| understand(part).kind == Kind::Person)
+}
+
 /// The one sentence of a message that asks, where there is more in it: `It is two weeks now, I am furious. When will it
 /// come?`
 #[must_use]

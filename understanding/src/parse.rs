@@ -206,7 +206,7 @@ pub(crate) fn asking_part(text: &str) -> Option<&str> {
 }
 
 /// Sentences, lines, and what stands on either side of a joint that joins two questions.
-fn parts(text: &str) -> Vec<&str> {
+pub(crate) fn parts(text: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = vec![];
     for line in text.split_inclusive('\n') {
         for sentence in line.split_inclusive(['?', '!', '.', ';']) {

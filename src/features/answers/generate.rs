@@ -139,6 +139,9 @@ async fn find(
         Meaning::Person if has_staff && !for_agent => {
             return Ok(by_server(Said::plain(handoff, AnswerAction::Handoff), 1.0, language));
         }
+        Meaning::Person if !for_agent => {
+            return Ok(by_server(Said::plain(texts::nobody_else(language), AnswerAction::Clarify), 1.0, language));
+        }
         // The truth about it is no matter of a model.
         Meaning::Robot if !for_agent => {
             let told = texts::who_writes(language, has_staff);
@@ -156,7 +159,13 @@ async fn find(
         other => other,
     };
     let looked = look(cx, assistant, history, &question, spoken).await?;
-    let (quoted, confidence) = answer(assistant, &looked, setting);
+    let (mut quoted, confidence) = answer(assistant, &looked, setting);
+    // Nothing that was asked is passed over.
+    if quoted.action == AnswerAction::Answer {
+        for left in understanding::questions(&question).into_iter().skip(QUESTIONS) {
+            quoted.text.push_str(&format!("\n\n{} **{}**", texts::ask_again(language), left.replace('\n', " ")));
+        }
+    }
     if !with_models {
         return Ok(by_server(quoted, confidence, language));
     }

@@ -140,3 +140,21 @@ pub(super) fn unverified(language: &str, offers_person: bool) -> &'static str {
         _ => "I couldn't verify this with our sources. Shall I connect you with a person?",
     }
 }
+
+/// A person is asked for where there is none.
+pub(super) fn nobody_else(language: &str) -> &'static str {
+    match language {
+        "tr" => "Burada yalnızca bu asistan cevap veriyor.",
+        "de" => "Hier antwortet nur dieser Assistent.",
+        _ => "Only this assistant answers here.",
+    }
+}
+
+/// Names a question that there was no room for.
+pub(super) fn ask_again(language: &str) -> &'static str {
+    match language {
+        "tr" => "Hepsine birden cevap veremedim; lütfen bunu ayrıca sorun:",
+        "de" => "Das war zu viel auf einmal; bitte fragen Sie dies noch einmal:",
+        _ => "That was too much at once; please ask this again:",
+    }
+}

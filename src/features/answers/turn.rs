@@ -40,6 +40,7 @@ pub(super) fn meaning(text: &str, history: &[message::Model]) -> Meaning {
     let offered = person_offered(history);
     let has_begun = last_said_back(history).is_some();
     let small_talk = match understood.kind {
+        Kind::Question if understanding::asks_for_a_person(text) => return Meaning::Person,
         Kind::Question => return Meaning::Question,
         Kind::Person => return Meaning::Person,
         Kind::Robot => return Meaning::Robot,

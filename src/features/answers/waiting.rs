@@ -36,12 +36,22 @@ pub(super) async fn run_of(cx: &Ctx, message: &message::Model) -> Result<Option<
     Ok(run)
 }
 
-/// The run once it is over, or as it is when nobody wants to wait any longer.
+/// The run once it is over, or as it is when nobody wants to wait any longer. Where a later one replaced it, which answers
+/// its question as well, that one.
 pub(super) async fn until_over(cx: &Ctx, run: run::Model) -> Result<run::Model> {
+    let mut answers = run.id;
     let mut hints = heads::listen(cx, run.site_id, &[Topic::Subject(subject(&run))]).await?;
     let over = async {
         loop {
-            let now = store::find(&cx.db(), run.id).await?;
+            let now = store::find(&cx.db(), answers).await?;
+            let next = match now.status {
+                RunStatus::Cancelled => store::answering(&cx.db(), run.conversation_id, run.question_seq).await?,
+                _ => None,
+            };
+            if let Some(next) = next.filter(|next| next.id != now.id) {
+                answers = next.id;
+                continue;
+            }
             if is_over(&now) {
                 return Ok(now);
             }
@@ -50,7 +60,7 @@ pub(super) async fn until_over(cx: &Ctx, run: run::Model) -> Result<run::Model> 
     };
     match tokio::time::timeout(PATIENCE, over).await {
         Ok(over) => over,
-        Err(_) => store::find(&cx.db(), run.id).await,
+        Err(_) => Ok(store::answering(&cx.db(), run.conversation_id, run.question_seq).await?.unwrap_or(run)),
     }
 }
 

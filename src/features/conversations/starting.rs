@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     facts::{Attributes, ConversationFact},
-    model, posting, store,
+    messages, model, posting, store,
 };
 use crate::{
     features::{accounts, assistants, sites, visitors},
@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Start {
     pub(crate) assistant: Option<AssistantId>,
     pub(crate) title: Option<String>,
+    /// The id of its first message: one that was sent already leads to where it was sent.
+    pub(crate) first_message: Option<Uuid>,
 }
 
 /// Starts a conversation, or finds the one that goes on. True when it is new, also for a repetition.
@@ -29,6 +31,9 @@ pub(crate) async fn start(cx: &Ctx, start: Start, once: &Once) -> Result<(conver
     let reach = cx.reach(Permission::ConversationsWrite)?;
     if let Some(made) = once.made(&cx.db()).await? {
         return Ok((started(&cx.db(), &reach, made).await?, true));
+    }
+    if let Some(found) = sent_before(cx, &reach, start.first_message).await? {
+        return Ok((found, false));
     }
     let title = text::maybe_line("input.title", start.title.as_deref(), model::TITLE_MAX)?;
     let mut fresh = model::blank(cx);
@@ -65,6 +70,19 @@ pub(crate) async fn start(cx: &Ctx, start: Start, once: &Once) -> Result<(conver
         fresh.assistant_id = Some(assistant.id);
     }
     begin(cx, &reach, fresh, pays, once).await
+}
+
+/// The conversation in which the first message was sent already, closed or not: a retry makes nothing new.
+async fn sent_before(cx: &Ctx, reach: &Reach, message: Option<Uuid>) -> Result<Option<conversation::Model>> {
+    let Some(client_id) = message else { return Ok(None) };
+    let (site, author) = match reach.visitor() {
+        Some((site, visitor)) => (Some(site), visitor.0),
+        None => (None, cx.actor.user().ok_or_else(Error::unauthenticated)?.0),
+    };
+    match messages::place_sent(&cx.db(), site, author, client_id).await? {
+        Some(id) => store::lookup(&cx.db(), reach, id).await,
+        None => Ok(None),
+    }
 }
 
 /// The conversation that was started under the same client id.

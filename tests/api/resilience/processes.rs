@@ -219,6 +219,8 @@ pub(crate) fn program(config: &Config, arguments: &[&str]) -> Command {
         .env("YANIT_DATA_DIR", &config.data_dir)
         .env("YANIT_REDIS_PREFIX", &config.redis_prefix)
         .env("YANIT_DATABASE_POOL", config.database_pool.to_string())
+        // Its clock is that of the machine: what a test with a clock of its own began long before does not end.
+        .env("YANIT_IDLE_HOURS", "8760")
         .env("YANIT_MAX_ADDRESS_CONNECTIONS", config.max_address_connections.to_string())
         .env("YANIT_SHUTDOWN_SECONDS", config.shutdown_seconds.to_string())
         .env("YANIT_LOG", "warn")

@@ -102,7 +102,8 @@ impl SendingMutation {
         // Nothing is started for a message that cannot be sent.
         first.map(|first| text::body("input.message.body", &first.body, conversations::MESSAGE_MAX)).transpose()?;
         let once = Once::new(cx, "startConversation", input.client_id, &input);
-        let start = Start { assistant: input.assistant_id, title: input.title.clone() };
+        let first_message = first.and_then(|first| first.client_id);
+        let start = Start { assistant: input.assistant_id, title: input.title.clone(), first_message };
         let (row, started) = conversations::start(cx, start, &once).await?;
         let cursor = journal::head(&cx.db(), row.site_id).await?;
         let message = match first {

@@ -111,8 +111,8 @@ pub(crate) fn told(before: &State, event: Event, after: &State) -> Option<Told> 
         }
         (Event::Released(_), State::Person { .. }, _) => Some(Told::HandedOver),
         (Event::Released(_), State::Assistant { .. }, _) => Some(Told::Announced),
-        // Whoever ends other waits says why, and the visitor knows that they left.
-        (Event::Resumed(QueueOutcome::Assistant), _, _) => Some(Told::AssistantGoesOn),
+        // Whoever ends other waits says why.
+        (Event::Resumed(QueueOutcome::Assistant | QueueOutcome::Left), _, _) => Some(Told::AssistantGoesOn),
         (
             Event::Given(_)
             | Event::Released(_)

@@ -32,7 +32,8 @@ pub(crate) struct ConversationFilter {
     pub(crate) assignee_id: Option<UserId>,
     /// Only those given to nobody. Not together with `assigneeId`.
     pub(crate) unassigned: Option<bool>,
-    /// Only those that wait for a person, or only those that do not.
+    /// Only those whose visitor waits for a person to write, in the queue or given to an agent who has not written yet; or
+    /// only the others. For those in the queue alone give `attention: WAITING`.
     pub(crate) waiting_for_human: Option<bool>,
     /// Only those started with this assistant.
     pub(crate) assistant_id: Option<AssistantId>,

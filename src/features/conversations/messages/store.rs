@@ -10,8 +10,8 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 use uuid::Uuid;
 
@@ -168,6 +168,21 @@ pub(crate) async fn sent_before(
         .filter(message::Column::ClientId.is_in(client_ids))
         .all(db)
         .await?)
+}
+
+/// The conversation in which somebody sent a message under a client id, on a site if one is known.
+pub(crate) async fn place_sent(
+    db: &Db<'_>,
+    site: Option<SiteId>,
+    author: Uuid,
+    client_id: Uuid,
+) -> Result<Option<ConversationId>> {
+    let row = message::Entity::find()
+        .filter(Condition::all().add_option(site.map(|site| message::Column::SiteId.eq(site))))
+        .filter(message::Column::AuthorId.eq(author))
+        .filter(message::Column::AuthorKind.eq(AuthorKind::Visitor))
+        .filter(message::Column::ClientId.eq(client_id));
+    Ok(row.select_only().column(message::Column::ConversationId).into_tuple().one(db).await?)
 }
 
 /// Messages of one kind of author after a number: what is unread.
