@@ -44,9 +44,10 @@ pub(super) async fn until_over(cx: &Ctx, run: run::Model) -> Result<run::Model> 
     let over = async {
         loop {
             let now = store::find(&cx.db(), answers).await?;
-            let next = match now.status {
-                RunStatus::Cancelled => store::answering(&cx.db(), run.conversation_id, run.question_seq).await?,
-                _ => None,
+            let next = if now.status == RunStatus::Cancelled {
+                store::answering(&cx.db(), run.conversation_id, run.question_seq).await?
+            } else {
+                None
             };
             if let Some(next) = next.filter(|next| next.id != now.id) {
                 answers = next.id;

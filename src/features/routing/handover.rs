@@ -167,9 +167,9 @@ pub(super) async fn transfer(
         Target::Department(department) => {
             let known = agents::department_of(&tx.db(), site, department).await;
             known.map_err(|error| error.at("input.to.departmentId"))?;
-            wait_in(&mut tx, found, Some(department), user).await?;
+            Box::pin(wait_in(&mut tx, found, Some(department), user)).await?;
         }
-        Target::Queue => wait_in(&mut tx, found, None, user).await?,
+        Target::Queue => Box::pin(wait_in(&mut tx, found, None, user)).await?,
     }
     let handed = conversations::find(&tx.db(), &reach, id).await?;
     tx.commit().await?;
