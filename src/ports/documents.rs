@@ -89,6 +89,8 @@ fn ask(program: &Path, file: &[u8]) -> Result<PdfText, Unreadable> {
         .arg("read-pdf")
         // Nothing of this server's secrets is in the reader's environment.
         .env_clear()
+        // The limit counts what the allocator may use, not what it uses: it must not take a gibibyte in advance.
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
