@@ -9,7 +9,7 @@ use super::{
     facts::{Attributes, ConversationFact},
     live, model, store,
 };
-use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, text};
+use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, text};
 
 /// Adds and removes tags.
 pub(crate) async fn tag(
@@ -71,11 +71,17 @@ pub(crate) async fn delete(cx: &Ctx, id: ConversationId) -> Result<ConversationI
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
     model::may(&cx.actor, Permission::ConversationsDelete, &found)?;
-    let before = store::attributes(&tx, &found).await?;
-    attention::leave_in(&mut tx, found.site_id, id, None, cx.actor.id().as_ref()).await?;
-    conversation::Entity::delete_many().filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
-    tx.record(found.site_id, id.0, &ConversationFact::Deleted { before })?;
+    delete_in(&mut tx, &found).await?;
     tx.commit().await?;
     live::forget(cx, id);
     Ok(id)
+}
+
+/// The same inside a transaction that has locked it.
+pub(crate) async fn delete_in(tx: &mut Tx, found: &conversation::Model) -> Result<()> {
+    let (site, id, actor) = (found.site_id, found.id, tx.cx().actor.id());
+    let before = store::attributes(tx, found).await?;
+    attention::leave_in(tx, site, id, None, actor.as_ref()).await?;
+    conversation::Entity::delete_many().filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
+    tx.record(site, id.0, &ConversationFact::Deleted { before })
 }

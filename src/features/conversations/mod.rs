@@ -22,7 +22,7 @@
 //! - `mentions`: who is mentioned in a note.
 //! - `reading`: inboxes, receipts, and who looks at what.
 //! - `posting`: saying something, with what it brings about.
-//! - `handoff`, `starting`, `details`, `feedback`, `satisfaction`: single things that somebody does.
+//! - `handoff`, `starting`, `details`, `idle`, `feedback`, `satisfaction`: single things that somebody does.
 //! - `graphql`: all of that in the API.
 //!
 //! Other features use what stands below, and nothing else.
@@ -35,6 +35,7 @@ mod facts;
 mod feedback;
 pub(crate) mod graphql;
 mod handoff;
+mod idle;
 mod live;
 mod mentions;
 mod messages;
@@ -48,9 +49,10 @@ mod store;
 
 pub use self::{
     answer::Verdict,
-    closing::{CloseIdle, graphql::ClosingMutation},
+    closing::graphql::ClosingMutation,
     feedback::graphql::{FeedbackMutation, FeedbackQuery},
     graphql::{ConversationsMutation, ConversationsQuery, ConversationsSubscription},
+    idle::CloseIdle,
     mentions::graphql::{MentionsMutation, MentionsQuery, MentionsSubscription},
     messages::{Author, Posting},
     model::Citation,

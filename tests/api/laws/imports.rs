@@ -46,6 +46,7 @@ const CONVERSATIONS: &[&str] = &[
     "handoff",
     "starting",
     "details",
+    "idle",
     "feedback",
     "satisfaction",
     "graphql",

@@ -4,10 +4,8 @@
 //! Reopening forgets it, unless it was rated.
 
 pub(crate) mod graphql;
-mod idle;
 pub(super) mod store;
 
-pub use self::idle::CloseIdle;
 use ::entity::{
     conversation::{self, Status},
     conversation_closing::{self, CloseReason},
@@ -54,7 +52,7 @@ async fn close(
 }
 
 /// The same inside a transaction that has locked it, and in which it is open.
-async fn close_in(
+pub(crate) async fn close_in(
     tx: &mut Tx,
     found: conversation::Model,
     (reason, note): (Option<CloseReason>, Option<String>),

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
-use super::{super::store as conversations, close_in, model};
+use super::{closing, details, live, model, store};
 use crate::{
     kernel::{
         Ctx, Result,
@@ -58,23 +58,28 @@ async fn close_batch(
     before: DateTime<Utc>,
     after: Option<ConversationId>,
 ) -> Result<Option<ConversationId>> {
+    // Mostly there is none: looking takes no lock.
+    let ids = idle(&cx.db(), site, before, after).await?;
+    let Some(last) = ids.last().copied() else { return Ok(None) };
+    let is_full = ids.len() as u64 == BATCH;
     let mut tx = cx.begin().await?;
-    let ids = idle(&tx.db(), site, before, after).await?;
-    let last = ids.last().copied().filter(|_| ids.len() as u64 == BATCH);
     // Whoever has one locked says something in it.
-    let locked = conversations::lock_all(&tx.db(), site, ids, conversations::Busy::Skip).await?;
+    let locked = store::lock_all(&tx.db(), site, ids, store::Busy::Skip).await?;
+    let mut gone = vec![];
     for (id, row) in locked {
-        if row.last_activity >= before.timestamp_micros() {
+        if row.last_activity >= before.timestamp_micros() || !is_over(&row) {
             continue;
         }
         if row.last_seq == 0 {
-            conversation::Entity::delete_by_id(id).exec(&tx.db()).await?;
-        } else if is_over(&row) {
-            close_in(&mut tx, row, (Some(CloseReason::NoResponse), None)).await?;
+            details::delete_in(&mut tx, &row).await?;
+            gone.push(id);
+        } else {
+            closing::close_in(&mut tx, row, (Some(CloseReason::NoResponse), None)).await?;
         }
     }
     tx.commit().await?;
-    Ok(last)
+    gone.into_iter().for_each(|id| live::forget(cx, id));
+    Ok(is_full.then_some(last))
 }
 
 /// True when nobody owes anybody an answer.
