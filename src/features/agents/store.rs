@@ -192,7 +192,7 @@ pub(super) async fn strangers(db: &Db<'_>, site: SiteId, users: &[UserId]) -> Re
 
 /// Which members of a site are listed.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct WantedMembers {
     pub(super) site: SiteId,
     pub(super) department: Option<DepartmentId>,
     /// Those who are online, or those who are not; and who is.
@@ -201,7 +201,7 @@ pub(super) struct Wanted {
     pub(super) accepting: Option<(bool, Vec<UserId>)>,
 }
 
-fn members(reach: &Reach, wanted: &Wanted) -> Select<membership::Entity> {
+fn members(reach: &Reach, wanted: &WantedMembers) -> Select<membership::Entity> {
     let mut of_site = membership::Entity::find()
         .filter(membership::Column::SiteId.eq(wanted.site))
         .filter(reach.site_rows(membership::Column::SiteId));
@@ -223,14 +223,14 @@ fn members(reach: &Reach, wanted: &Wanted) -> Select<membership::Entity> {
 pub(super) async fn list_members(
     db: &Db<'_>,
     reach: &Reach,
-    wanted: &Wanted,
+    wanted: &WantedMembers,
     paging: &Paging,
 ) -> Result<Page<membership::Model>> {
     let columns = (membership::Column::CreatedAt, membership::Column::Id);
     paging.read(db, members(reach, wanted), columns, false, instant).await
 }
 
-pub(super) async fn count_members(db: &Db<'_>, reach: &Reach, wanted: &Wanted) -> Result<u64> {
+pub(super) async fn count_members(db: &Db<'_>, reach: &Reach, wanted: &WantedMembers) -> Result<u64> {
     Ok(members(reach, wanted).count(db).await?)
 }
 

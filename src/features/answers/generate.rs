@@ -100,6 +100,12 @@ pub(super) async fn prepare(
     Ok((prepared, reply))
 }
 
+/// True where there are people to be had: in a customer's private space there is nobody else, and not every site offers its
+/// people.
+pub(super) async fn has_staff(cx: &Ctx, assistant: &assistant::Model) -> Result<bool> {
+    Ok(assistant.owner_id.is_none() && sites::offered::features(&cx.db(), assistant.site_id).await?.live_chat)
+}
+
 /// Passages are known by bytes; whoever shows a quote counts characters.
 async fn in_characters(cx: &Ctx, citations: Vec<&mut Citation>) -> Result<()> {
     let bodies = knowledge::bodies(&cx.db(), citations.iter().map(|it| (it.article, it.version))).await?;
@@ -126,9 +132,7 @@ async fn find(
     let for_agent = purpose == Purpose::Draft;
     let spoken = spoken(cx, assistant, conversation, history, &question).await?;
     let language = spoken.tag();
-    // In a customer's private space there is nobody else, and not every site offers its people.
-    let has_staff =
-        assistant.owner_id.is_none() && sites::offered::features(&cx.db(), assistant.site_id).await?.live_chat;
+    let has_staff = has_staff(cx, assistant).await?;
     let setting = Setting { language: spoken, for_agent, has_staff };
     let handoff = match has_staff && !for_agent && !routing::is_open(cx, assistant.site_id).await? {
         true => conversations::noted(language),

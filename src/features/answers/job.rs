@@ -28,7 +28,6 @@ use crate::{
     features::{
         assistants::{self, Account},
         conversations::{self, Author, Event, Passing, Posting, change_in},
-        sites,
     },
     kernel::{
         Ctx, Error, Permission, Result, Tx,
@@ -130,7 +129,10 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
     let mut hints = heads::listen(cx, run.site_id, &[Topic::Subject(subject(&run))]).await?;
     // Nobody takes it for a person: that is said before it says anything.
     let is_first = run.requested_by.is_none() && history.iter().all(|it| it.author_kind != AuthorKind::Assistant);
-    let introduction = if is_first { Some(introduction(cx, &assistant, prepared.language).await?) } else { None };
+    let introduction = match is_first {
+        true => Some(assistants::disclosure(prepared.language, generate::has_staff(cx, &assistant).await?)),
+        false => None,
+    };
     let Some(mut run) = begin(cx, lease, id, &prepared, introduction).await? else { return Ok(()) };
     let mut writing = Writing::begin(cx, id, run.attempt);
     let end = loop {
@@ -216,13 +218,6 @@ async fn begin(
     }
     tx.commit().await?;
     Ok(Some(run))
-}
-
-/// What an assistant says of itself; that a person can be asked for only where there is one.
-async fn introduction(cx: &Ctx, assistant: &assistant::Model, language: &str) -> Result<&'static str> {
-    let has_staff =
-        assistant.owner_id.is_none() && sites::offered::features(&cx.db(), assistant.site_id).await?.live_chat;
-    Ok(assistants::disclosure(language, has_staff))
 }
 
 /// Says once in a conversation that an assistant answers. Its own words or these: who was told is not told again.

@@ -70,9 +70,10 @@ pub(crate) async fn place(
 }
 
 async fn valid_citations(cx: &Ctx, trial: &Trial) -> Result<usize> {
+    let bodies = knowledge::bodies(&cx.db(), trial.citations.iter().map(|it| (it.article, it.version))).await?;
     let mut valid = 0;
     for citation in &trial.citations {
-        let body = knowledge::body_of(&cx.db(), citation.article, citation.version).await?.unwrap_or_default();
+        let Some(body) = bodies.get(&(citation.article, citation.version)) else { continue };
         let place = usize::try_from(citation.start).ok().zip(usize::try_from(citation.end).ok());
         let said = place.map(|(start, end)| body.chars().skip(start).take(end - start).collect::<String>());
         valid += usize::from(said.as_ref() == Some(&citation.quote));

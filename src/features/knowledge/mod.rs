@@ -10,7 +10,7 @@
 //!   only while the article still says what they were made from. Until then its previous version stays.
 //!
 //! For later features: [`retrieve`] and [`extract`] answer questions, [`Retrieved::within_budget`] makes sources fit into a
-//! prompt, [`language`] guesses in what language to answer; [`ranked`] and [`body_of`] are for measuring how well that
+//! prompt, [`language`] guesses in what language to answer; [`ranked`] and [`bodies`] are for measuring how well that
 //! goes, `copy_searchable` and `index_copy` for trying things out. `app.rs` lists the jobs and orders [`CheckIndex`] at
 //! start, which calls [`catch_up`]; [`keep_counting`] writes how often articles are opened. [`insert_in`] and
 //! [`publish_in`] put articles in, for example the [`demo`] ones.
@@ -80,12 +80,7 @@ pub async fn by_ids(db: &Db<'_>, reach: &Reach, ids: Vec<ArticleId>) -> Result<H
     store::by_ids(db, reach, ids).await
 }
 
-/// What a version of an article says, to check citations by; absent when it is gone.
-pub async fn body_of(db: &Db<'_>, article: ArticleId, version: i32) -> Result<Option<String>> {
-    store::lookup_body(db, article, version).await
-}
-
-/// What versions of articles say, in one query.
+/// What versions of articles say, in one query; those that are gone are absent.
 pub(crate) async fn bodies(
     db: &Db<'_>,
     versions: impl Iterator<Item = (ArticleId, i32)>,

@@ -18,7 +18,7 @@ use super::{
         presence::Presence,
         profiles,
         roster::{RosterAgent, Whom, roster},
-        store::{self, Wanted},
+        store::{self, WantedMembers},
     },
     units::Department,
 };
@@ -259,7 +259,7 @@ impl AgentsQuery {
         let cx = ctx.cx().clone();
         let paging = Paging::new(first, after, last, before)?;
         let reach = reach_in(&cx, Permission::SitesRead, site_id)?;
-        let mut wanted = Wanted { site: site_id, department: department_id, online: None, accepting: None };
+        let mut wanted = WantedMembers { site: site_id, department: department_id, online: None, accepting: None };
         if online.is_some() || accepts_chats.is_some() {
             let there = roster(&cx, &cx.db(), site_id, Whom::Online).await?;
             let open = there.iter().filter(|agent| agent.accepts_chats()).map(RosterAgent::user).collect();

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     features::{
         conversations::graphql::{
-            people::{Customer, DepartmentKey, PublicDepartment},
+            people::{Customer, PublicDepartment},
             types::{Agent, AgentKey, Conversation, ConversationKey, VisitorKey},
         },
         visitors::Visitor,
@@ -81,10 +81,7 @@ impl ContactRequest {
 
     /// That department, by name.
     async fn department(&self, ctx: &Context<'_>) -> Result<Option<PublicDepartment>> {
-        match self.0.department_id {
-            Some(id) => ctx.cx().load(DepartmentKey(id)).await,
-            None => Ok(None),
-        }
+        PublicDepartment::load(ctx.cx(), self.0.department_id).await
     }
 
     /// The visitor who asks; null when it is a customer.

@@ -65,12 +65,22 @@ pub(crate) struct PublicDepartment {
     name: String,
 }
 
+impl PublicDepartment {
+    /// The department that a row of a site names; `None` when it is gone.
+    pub(crate) async fn load(cx: &Ctx, id: Option<DepartmentId>) -> Result<Option<Self>> {
+        match id {
+            Some(id) => cx.load(DepartmentKey(id)).await,
+            None => Ok(None),
+        }
+    }
+}
+
 /// A person with an account. That the caller may see them is decided by the row that names them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct PersonKey(UserId);
 /// A department. That the caller may see it is decided by the row that names it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct DepartmentKey(pub(crate) DepartmentId);
+struct DepartmentKey(DepartmentId);
 
 impl Loader<PersonKey> for Batch {
     type Value = accounts::User;

@@ -28,7 +28,7 @@ use super::{
         store,
     },
     answer::AssistantAnswer,
-    people::{Customer, DepartmentKey, PublicDepartment},
+    people::{Customer, PublicDepartment},
     viewers::Viewer,
 };
 use crate::{
@@ -200,10 +200,7 @@ impl Conversation {
 
     /// The department it was handed to, by name; null when it was not, or the department is gone.
     async fn department(&self, ctx: &Context<'_>) -> Result<Option<PublicDepartment>> {
-        match self.row.department_id {
-            Some(id) => ctx.cx().load(DepartmentKey(id)).await,
-            None => Ok(None),
-        }
+        PublicDepartment::load(ctx.cx(), self.row.department_id).await
     }
 
     /// How its last wait in the queue ended; null while it waits, and when it never did.

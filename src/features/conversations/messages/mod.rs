@@ -12,7 +12,7 @@ use ::entity::{
     message::{self, Audience, AuthorKind},
 };
 use exact_index::text::fold;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 pub(crate) use self::store::*;
@@ -116,7 +116,7 @@ pub(crate) async fn insert_in(
     messages: Vec<message::Model>,
     conversations: &[&conversation::Model],
 ) -> Result<()> {
-    let rows = messages.into_iter().map(IntoRow::into_row);
+    let rows = messages.into_iter().map(IntoActiveModel::into_active_model);
     message::Entity::insert_many(rows).exec_without_returning(&tx.db()).await?;
     write_heads(&tx.cx().database, &tx.db(), conversations).await
 }
@@ -194,36 +194,5 @@ fn number(
         created_at: now,
         edited_at: None,
         deleted_at: None,
-    }
-}
-
-/// A whole row to insert.
-trait IntoRow {
-    fn into_row(self) -> message::ActiveModel;
-}
-
-impl IntoRow for message::Model {
-    fn into_row(self) -> message::ActiveModel {
-        message::ActiveModel {
-            id: Set(self.id),
-            site_id: Set(self.site_id),
-            conversation_id: Set(self.conversation_id),
-            seq: Set(self.seq),
-            author_kind: Set(self.author_kind),
-            author_id: Set(self.author_id),
-            audience: Set(self.audience),
-            body: Set(self.body),
-            folded: Set(self.folded),
-            client_id: Set(self.client_id),
-            content_hash: Set(self.content_hash),
-            run_id: Set(self.run_id),
-            citations: Set(self.citations),
-            action: Set(self.action),
-            confidence: Set(self.confidence),
-            interrupted: Set(self.interrupted),
-            created_at: Set(self.created_at),
-            edited_at: Set(self.edited_at),
-            deleted_at: Set(self.deleted_at),
-        }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         conversations::{
             self, ConversationFact,
             graphql::{
-                people::{DepartmentKey, PublicDepartment},
+                people::PublicDepartment,
                 types::{Agent, AgentKey, Conversation},
             },
         },
@@ -173,7 +173,7 @@ pub(crate) struct QueueEntry {
 impl QueueEntry {
     /// The department outside of which nobody may get it, by name.
     async fn department(&self, ctx: &Context<'_>) -> Result<Option<PublicDepartment>> {
-        department(ctx.cx(), self.department_id).await
+        PublicDepartment::load(ctx.cx(), self.department_id).await
     }
 
     /// The agent to whom it is offered, by name.
@@ -204,13 +204,6 @@ impl QueueEntry {
     }
 }
 
-async fn department(cx: &Ctx, id: Option<DepartmentId>) -> Result<Option<PublicDepartment>> {
-    match id {
-        Some(id) => cx.load(DepartmentKey(id)).await,
-        None => Ok(None),
-    }
-}
-
 /// Those who wait for the same agents.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
@@ -233,7 +226,7 @@ struct QueueLine {
 impl QueueLine {
     /// The department that they wait for, by name; null for those whom everybody may have.
     async fn department(&self, ctx: &Context<'_>) -> Result<Option<PublicDepartment>> {
-        department(ctx.cx(), self.department_id).await
+        PublicDepartment::load(ctx.cx(), self.department_id).await
     }
 }
 
