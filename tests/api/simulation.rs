@@ -1,7 +1,7 @@
 //! Arrivals, agents who come and go, crashes and transfers in random order on two nodes: after each step the queue is as
 //! the rules say, and in the end each wait has one outcome.
 //!
-//! `TEST_SIMULATION_STEPS` runs it longer, `TEST_SIMULATION_SEED` runs another one.
+//! `TEST_SIMULATION_STEPS` says how long, `TEST_SIMULATION_SEED` runs another one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,13 +16,12 @@ use serde_json::{Value, json};
 use yanit::kernel::journal::{self, Cursor, Scope};
 
 use crate::harness::{
-    app::{Options, Storage, TestApp, setting},
+    app::{Options, Storage, TestApp, amount, setting},
     people::{Person, Site, Visitor, text},
     ws::Ws,
 };
 
-/// Steps, and the seed, where nothing else is asked for: a failure of the usual run is one that can be run again.
-const STEPS: u64 = 160;
+/// The seed where nothing else is asked for: a failure of the usual run is one that can be run again.
 const SEED: u64 = 20_260_105;
 /// A site is simulated for so long at most: tokens last for a quarter of an hour.
 const EPISODE: i64 = 13 * 60;
@@ -593,7 +592,7 @@ impl Simulation {
 async fn whatever_happens_the_queue_is_fair_and_nobody_is_forgotten() {
     let number = |name: &str| setting(name).and_then(|value| value.parse::<u64>().ok());
     let seed = number("TEST_SIMULATION_SEED").unwrap_or(SEED);
-    let steps = number("TEST_SIMULATION_STEPS").unwrap_or(STEPS);
+    let steps = number("TEST_SIMULATION_STEPS").unwrap_or(amount(160, 20_000) as u64);
     println!("TEST_SIMULATION_SEED={seed}");
     let storage = std::sync::Arc::new(Storage::new().await);
     let first = TestApp::on(storage.clone(), Options { manual_clock: true, ..Options::default() }).await;

@@ -5,12 +5,13 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use yanit::{
     app::{App, Overrides},
     config::Config,
@@ -23,6 +24,11 @@ use yanit::{
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what to run on")]
 pub(crate) fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// How much of something: usually a little, and plenty where `scripts/test --long` asks for it.
+pub(crate) fn amount(usual: usize, long: usize) -> usize {
+    if setting("TEST_LONG").is_some() { long } else { usual }
 }
 
 /// Changes settings.
@@ -41,6 +47,33 @@ pub(crate) struct Options {
     pub(crate) jobs_fail: bool,
 }
 
+/// A migrated SQLite file's bytes.
+static SQLITE: OnceCell<Vec<u8>> = OnceCell::const_new();
+/// The name of a migrated database, which goes with the server that `scripts/test` started.
+static POSTGRES: OnceCell<String> = OnceCell::const_new();
+
+async fn migrated_file(folder: &Path) -> Vec<u8> {
+    std::fs::create_dir_all(folder).expect("the temporary folder can be written");
+    let config = Config { data_dir: folder.to_path_buf(), ..Config::default() };
+    migrate(&config.database()).await;
+    let bytes = std::fs::read(folder.join("yanit.sqlite")).expect("a closed database is one file");
+    std::fs::remove_dir_all(folder).expect("it is ours");
+    bytes
+}
+
+async fn migrated_database(admin: &str) -> String {
+    let name = format!("yanit_template_{}", uuid::Uuid::from_u128(rand::random()).simple());
+    run_on(admin, &format!("CREATE DATABASE {name}")).await;
+    migrate(&with_database(admin, &name)).await;
+    name
+}
+
+async fn migrate(url: &str) {
+    let database = Database::connect(url, 2).await.expect("the test database answers");
+    database.migrate().await.expect("it goes up");
+    database.close().await.expect("it closes");
+}
+
 /// One place to keep data, which several servers may share.
 pub(crate) struct Storage {
     name: String,
@@ -50,7 +83,7 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// A fresh, empty place.
+    /// A fresh place with nothing in it but the tables.
     pub(crate) async fn new() -> Self {
         // Tests ask processes, too, before any server of their own has done so.
         yanit::ports::http::install_tls();
@@ -58,14 +91,24 @@ impl Storage {
         let folder = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
         let admin_url = setting("TEST_DATABASE_URL");
-        let database_url = match &admin_url {
-            None => None,
-            Some(admin) => {
-                run_on(admin, &format!("CREATE DATABASE {name}")).await;
-                Some(with_database(admin, &name))
+        let database_url = admin_url.as_ref().map(|admin| with_database(admin, &name));
+        let storage = Self { name, folder, database_url, admin_url };
+        storage.fill().await;
+        storage
+    }
+
+    /// Puts a copy of the migrated template there: all migrations for each test anew would take longer than most tests.
+    async fn fill(&self) {
+        match &self.admin_url {
+            None => {
+                let template = SQLITE.get_or_init(async || migrated_file(&self.folder.join("template")).await).await;
+                std::fs::write(self.folder.join("yanit.sqlite"), template).expect("the temporary folder can be written");
             }
-        };
-        Self { name, folder, database_url, admin_url }
+            Some(admin) => {
+                let template = POSTGRES.get_or_init(async || migrated_database(admin).await).await;
+                run_on(admin, &format!("CREATE DATABASE {} TEMPLATE {template}", self.name)).await;
+            }
+        }
     }
 
     /// True on PostgreSQL, where several servers can share the data.

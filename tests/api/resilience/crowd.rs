@@ -1,11 +1,11 @@
-//! Fifty visitors ask an assistant, each one question after the other, while something happens to the servers. Whatever
+//! Visitors ask an assistant, each one question after the other, while something happens to the servers. Whatever
 //! it is: every question is answered once and whole, every window is told of every answer once, and no work is left.
 
 use std::{
     collections::HashSet,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -25,13 +25,13 @@ use super::{
     processes::{Node, OwnPostgres, OwnRedis, servers_can_share, until},
 };
 use crate::harness::{
-    app::{Options, Storage, TestApp, refusal},
+    app::{Options, Storage, TestApp, amount, refusal},
     embedder::{FakeEmbedder, Fault},
     openai::{MODELS, Openai, Request, Script},
     people::{Site, text},
 };
 
-const VISITORS: usize = 50;
+static VISITORS: LazyLock<usize> = LazyLock::new(|| amount(12, 50));
 
 /// So long a window waits in silence before it asks whether somebody is there, and then before it goes elsewhere.
 const QUIET: Duration = Duration::from_secs(3);
@@ -204,7 +204,7 @@ struct Progress {
 
 impl Progress {
     fn new() -> Self {
-        Self { answered: (0..VISITORS).map(|_| AtomicUsize::new(0)).collect(), longest: AtomicU64::new(0) }
+        Self { answered: (0..*VISITORS).map(|_| AtomicUsize::new(0)).collect(), longest: AtomicU64::new(0) }
     }
 
     fn note(&self, visitor: usize, wait: Duration) {
@@ -245,7 +245,7 @@ impl Crowd {
         let site = app.site("acme").await;
         app.assistant(&site, json!({ "provider": "OPENAI_COMPATIBLE" })).await;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().expect("a client");
-        let chats = join_all((0..VISITORS).map(async |_| {
+        let chats = join_all((0..*VISITORS).map(async |_| {
             let visitor = app.visitor(&site).await;
             let conversation = app.conversation(&visitor).await;
             let chat = Chat::new(vec![app.address], &visitor.token, &conversation);
@@ -316,7 +316,7 @@ impl Crowd {
         eprintln!(
             "{questions} questions were answered once and whole; {} windows made {connections} connections; rows of \
              work: {rows} before, {left} after",
-            2 * VISITORS,
+            2 * *VISITORS,
         );
         database.close().await.expect("it closes");
     }

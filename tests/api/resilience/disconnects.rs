@@ -6,18 +6,15 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::task::JoinSet;
 
 use super::client::{Chat, Cuts, END, Sent};
-use crate::harness::app::{Options, Storage, TestApp, setting};
-
-const SUBSCRIBERS: usize = 50;
-const SENDERS: usize = 50;
-const EACH: usize = 40;
-/// A connection lives for at most so many messages.
-const LIFE: usize = 400;
+use crate::harness::app::{Options, Storage, TestApp, amount, setting};
 
 /// Resuming goes to the other server each time, where there are two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_cut_off_again_and_again_gets_every_message_once_and_in_order() {
     let seed = setting("TEST_SEED").map_or(20_261_121, |seed| seed.parse().expect("a number"));
+    let (subscribers, senders, each) = (amount(12, 50), amount(12, 50), amount(30, 40));
+    // A connection lives for at most so many messages.
+    let life = amount(80, 400);
     let storage = Arc::new(Storage::new().await);
     let mut servers = vec![TestApp::on(storage.clone(), Options::default()).await];
     if storage.is_shared() {
@@ -33,26 +30,26 @@ async fn who_is_cut_off_again_and_again_gets_every_message_once_and_in_order() {
 
     let begun = Instant::now();
     let mut followers = JoinSet::new();
-    for number in 0..SUBSCRIBERS {
-        let cuts = Cuts::Within(LIFE, StdRng::seed_from_u64(seed + number as u64));
+    for number in 0..subscribers {
+        let cuts = Cuts::Within(life, StdRng::seed_from_u64(seed + number as u64));
         followers.spawn(chat.with_token(&agents[number % agents.len()]).follow(number, cuts));
     }
-    let mut senders = JoinSet::new();
-    for number in 0..SENDERS {
-        senders.spawn(chat.clone().send_all(format!("sender {number}"), |sent| sent < EACH));
+    let mut sending = JoinSet::new();
+    for number in 0..senders {
+        sending.spawn(chat.clone().send_all(format!("sender {number}"), |sent| sent < each));
     }
-    let mut sent = Sent::join(senders.join_all().await);
+    let mut sent = Sent::join(sending.join_all().await);
     let sending = begun.elapsed();
     sent.log.insert(chat.send(0, END).await.0, END.to_owned());
-    assert_eq!(sent.log.len(), SENDERS * EACH + 1);
+    assert_eq!(sent.log.len(), senders * each + 1);
     let mut connections = 0;
     for seen in followers.join_all().await {
         seen.assert_is(&sent.log);
         connections += seen.connections;
     }
-    assert!(connections > 2 * SUBSCRIBERS, "hardly anybody was cut off: {connections}");
+    assert!(connections > 2 * subscribers, "hardly anybody was cut off: {connections}");
     eprintln!(
-        "seed {seed} (TEST_SEED): {SUBSCRIBERS} subscribers, {} messages, {connections} connections on {} servers, \
+        "seed {seed} (TEST_SEED): {subscribers} subscribers, {} messages, {connections} connections on {} servers, \
          sent in {sending:.1?}, everything there after {:.1?}",
         sent.log.len(),
         servers.len(),
