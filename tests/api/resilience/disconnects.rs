@@ -36,7 +36,7 @@ async fn who_is_cut_off_again_and_again_gets_every_message_once_and_in_order() {
     }
     let mut sending = JoinSet::new();
     for number in 0..senders {
-        sending.spawn(chat.clone().send_all(format!("sender {number}"), |sent| sent < each));
+        sending.spawn(chat.clone().send_all(format!("sender {number}"), move |sent| sent < each));
     }
     let mut sent = Sent::join(sending.join_all().await);
     let sending = begun.elapsed();
