@@ -231,11 +231,17 @@ async fn a_patient_assistant_begins_when_its_patience_is_over() {
     // The embedder is loaded with its first question.
     app.say(&visitor.token, &conversation, "Kaç gün içinde iade edebilirim?").await;
     ws.until("e", ended).await;
-    let begun = Instant::now();
-    app.say(&visitor.token, &conversation, "Kargo hakkında bir şey soracağım").await;
-    ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunStarted").await;
-    let took = begun.elapsed();
-    assert!((Duration::from_millis(800)..Duration::from_millis(1_800)).contains(&took), "{took:?}");
+    let mut took = Vec::new();
+    // One who looked for work every two seconds would be late nearly every time, a busy machine is now and then.
+    while took.last().is_none_or(|took| *took >= Duration::from_millis(1_800)) {
+        assert!(took.len() < 5, "{took:?}");
+        let begun = Instant::now();
+        app.say(&visitor.token, &conversation, "Kargo hakkında bir şey soracağım").await;
+        ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunStarted").await;
+        took.push(begun.elapsed());
+        ws.until("e", ended).await;
+    }
+    assert!(took.iter().all(|took| *took >= Duration::from_millis(800)), "{took:?}");
 }
 
 #[tokio::test]
