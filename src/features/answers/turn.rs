@@ -72,7 +72,7 @@ pub(super) fn is_wish(text: &str) -> bool {
 
 /// True for words that need no answer from articles.
 pub(super) fn is_small(text: &str) -> bool {
-    understand(text).kind != Kind::Question
+    understand(text).kind != Kind::Question || understanding::is_nonsense(text)
 }
 
 /// What was last said to the visitor.
