@@ -87,6 +87,46 @@ async fn a_small_site_abstains_from_far_questions() {
 }
 
 #[tokio::test]
+async fn a_small_site_does_not_offer_what_has_nothing_to_do_with_the_question() {
+    let (app, first) = site(&[
+        RETURNS,
+        ("Kargo ücreti", "Kargo ücreti 49 liradır. 500 liranın üzerindeki siparişlerde ücretsizdir."),
+        ("Mağaza adresi", "Mağazamız Kadıköy'de, Moda Caddesi 12 numaradadır."),
+    ])
+    .await;
+    for far in [
+        "Mağaza kaçta kapanıyor?",
+        "Dolar kuru bugün kaç lira?",
+        "Bana bir şiir yazar mısın?",
+        "Şifremi unuttum",
+        "Galatasaray maçı kaç kaç bitti?",
+        "What is the capital of Australia?",
+    ] {
+        let answer = ask(&app, &first, far).await;
+        assert_eq!(answer["action"], "ABSTAIN", "{far} {answer}");
+    }
+    let other = app.site("mugs").await;
+    app.assistant(&other, json!({ "language": "en" })).await;
+    for (title, body) in [
+        ("Gift cards", "Gift cards cost between 10 and 200 euros. They are valid for three years and arrive by email."),
+        ("Opening hours", "Our studio is open from Monday to Friday, 10 am to 6 pm."),
+        ("Washing your mug", "All mugs go into the dishwasher. Mugs with a gold rim must be washed by hand."),
+    ] {
+        let id = app.article(&other, title, body).await;
+        in_language(&app, &other, "en", &id).await;
+    }
+    for far in ["Where is my order?", "How much is shipping?", "I forgot my password", "Who won the match last night?"]
+    {
+        let answer = ask(&app, &other, far).await;
+        assert_eq!(answer["action"], "ABSTAIN", "{far} {answer}");
+    }
+    for (near, words) in [("do gift cards expire", "three years"), ("are you open on saturday", "Friday")] {
+        let answer = ask(&app, &other, near).await;
+        assert!(answer["action"] == "ANSWER" && text(&answer["text"]).contains(words), "{near} {answer}");
+    }
+}
+
+#[tokio::test]
 async fn of_articles_that_say_the_same_the_visitors_language_comes_first() {
     let (app, site) = site(&[RETURNS, ("Kargo süreleri", "Siparişler iki iş günü içinde kargoya verilir.")]).await;
     let english = app

@@ -155,3 +155,18 @@ fn what_is_wrong_with_a_folder_is_said_by_file_entry_and_field() {
         assert!(errors.contains(options[0]), "{errors}");
     }
 }
+
+/// Fourteen sites of one to five articles in three languages, with questions that their articles answer and questions
+/// about anything else.
+#[test]
+fn a_site_of_a_few_articles_answers_what_they_say_and_nothing_else() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small-sites");
+    let (code, text, errors) = evaluate(&folder, &["--max-false", "4"]);
+    assert_eq!(code, Some(0), "{text}{errors}");
+    let answers = row(&text, "QUESTIONS WITH AN ANSWER", "all");
+    // Answered at all, and of that from the right article.
+    assert!(answers[1] >= 80.0 && answers[4] >= 97.0, "{text}");
+    for language in ["tr", "en", "de"] {
+        assert!(row(&text, "QUESTIONS WITH AN ANSWER", language)[1] >= 72.0, "{language} {text}");
+    }
+}

@@ -158,3 +158,104 @@ async fn the_language_is_the_visitors() {
     assert!(hello("👋", Some("de-AT")).await.contains("Hallo"));
     assert!(hello("👋", None).await.contains("Merhaba"));
 }
+
+#[tokio::test]
+async fn small_talk_beside_a_question_does_not_spoil_it() {
+    let app = TestApp::with(Options::default()).await;
+    let site = app.site("acme").await;
+    app.assistant(&site, json!({})).await;
+    app.article(&site, "İade koşulları", "Ürünleri teslim aldıktan sonra 14 gün içinde ücretsiz iade edebilirsiniz. İade için hesabınızdan bir iade kodu alın.").await;
+    app.article(&site, "Kargo ücreti", "Kargo ücreti 49 liradır. 500 liranın üzerindeki siparişlerde ücretsizdir.")
+        .await;
+    app.article(
+        &site,
+        "Versand",
+        "Der Versand innerhalb Deutschlands dauert zwei bis drei Werktage und kostet 4,90 Euro.",
+    )
+    .await;
+    app.article(&site, "Gift cards", "Gift cards cost between 10 and 200 euros. They are valid for three years.").await;
+    let shop = Shop { app, site };
+    for (asked, words) in [
+        ("merhaba iade nasıl yapılır", "14 gün"),
+        ("Selam, kolay gelsin. Kargo ücreti ne kadar acaba? Teşekkürler şimdiden", "49"),
+        ("tamam teşekkürler peki kargo ücreti ne kadar", "49"),
+        ("iyi günler kargo ücreti ne kadar", "49"),
+        ("slm iade suresi kac gun tşk", "14 gün"),
+        ("Danke, aber wie lange dauert der Versand?", "Werktage"),
+        ("Guten Tag, was kostet der Versand? Vielen Dank und schönen Abend", "4,90"),
+        ("hallo wie lange dauert der versand", "Werktage"),
+        ("Super danke! Und was kostet der Versand?", "4,90"),
+        ("hi there, how long are gift cards valid? thanks in advance", "three years"),
+        ("ok thanks, and how long is a gift card valid", "three years"),
+    ] {
+        let answer = shop.talk().await.ask(asked).await;
+        assert!(answer["action"] == "ANSWER" && text(&answer["text"]).contains(words), "{asked} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_wish_for_a_person_is_heard_beside_a_question() {
+    let shop = Shop::new().await;
+    for asked in [
+        "Ich möchte einen Menschen sprechen, was kostet der Versand?",
+        "Was kostet der Versand, und kann ich bitte mit einem Mitarbeiter sprechen?",
+        "Bir temsilciyle görüşmek istiyorum, kargo ücreti ne kadar?",
+        "Kargo ücreti ne kadar, bir de beni temsilciye bağlar mısınız",
+        "kargo ücreti ne kadar bir insanla konuşmak istiyorum",
+        "I want to talk to a human, how much is shipping?",
+        "How much is shipping? Connect me to an agent please",
+        "where is your shop and can I speak to a real person",
+    ] {
+        assert_eq!(shop.talk().await.action(asked).await, "HANDOFF", "{asked}");
+    }
+    for asked in [
+        "How do I talk to my team about shipping?",
+        "Ekibime yeni bir temsilci eklemek istiyorum, nasıl yapılır?",
+        "Ich möchte keinen Menschen sprechen, was kostet der Versand?",
+    ] {
+        assert_ne!(shop.talk().await.action(asked).await, "HANDOFF", "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn two_questions_of_one_sentence_get_two_answers() {
+    let shop = Shop::new().await;
+    for both in [
+        "Kargo ücreti ne kadar, iade süresi kaç gün?",
+        "Kargo ücreti ne kadar ve ürünü kaç gün içinde iade edebilirim?",
+        "kargo ücreti ne kadar, iade süresi kaç gün",
+    ] {
+        let said = text(&shop.talk().await.ask(both).await["text"]);
+        assert!(said.contains("49") && said.contains("14 gün"), "{both} {said}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_word_is_not_looked_up() {
+    let shop = Shop::new().await;
+    for said in ["asdfgh", "qweqwe asd", "sdfkjh"] {
+        let answer = shop.talk().await.ask(said).await;
+        assert_eq!((&answer["action"], &answer["citations"]), (&json!("ABSTAIN"), &json!([])), "{said} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_good_night_greets_first_and_parts_later() {
+    let shop = Shop::new().await;
+    for (said, hello, goodbye) in [
+        ("good night", "Hello", "Goodbye"),
+        ("iyi geceler", "Merhaba", "iyi günler"),
+        ("gute Nacht", "Hallo", "Wiedersehen"),
+    ] {
+        let mut talk = shop.talk().await;
+        assert!(text(&talk.ask(said).await["text"]).contains(hello), "{said}");
+        assert!(text(&talk.ask(said).await["text"]).contains(goodbye), "{said}");
+    }
+    // What all of them say is answered in the language of the conversation.
+    for (first, goodbye) in [("Guten Tag", "Wiedersehen"), ("Merhaba", "iyi günler"), ("Hello", "Goodbye")] {
+        let mut talk = shop.talk().await;
+        talk.ask(first).await;
+        assert!(text(&talk.ask("bye bye").await["text"]).contains(goodbye), "{first}");
+    }
+    assert!(text(&shop.talk().await.ask("bye bye").await["text"]).contains("Goodbye"));
+}

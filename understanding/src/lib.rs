@@ -16,8 +16,10 @@
 //! Words are compared folded (lower case, no accents), with repeated letters counted once (`thanksss`), long ones with one
 //! typing error, and apart where they were written together (`allesklar`). The pure functions here never fail and read nothing: the rules are part of the program.
 //!
-//! Reading order: `words` (a text's words and emoji) → `rules` (the files) → `parse` (phrases over words) → here.
+//! Reading order: `words` (a text's words and emoji) → `rules` (the files) → `parse` (phrases over words) → here;
+//! `nonsense` stands for itself.
 
+mod nonsense;
 mod parse;
 mod rules;
 mod words;
@@ -149,9 +151,12 @@ impl Kind {
 pub struct Understood {
     /// What it is.
     pub kind: Kind,
-    /// True for what both greets and parts, as `iyi günler`, and for a lone smile: within a conversation it is a goodbye
-    /// or an acknowledgement rather than a greeting.
+    /// True for what both greets and parts, as `iyi günler` and `good night`, and for a lone smile: at the beginning of a
+    /// conversation it is a greeting, within one a goodbye or an acknowledgement.
     pub is_open: bool,
+    /// True for words that are at home in one language and used in all three, as `bye bye`: within a conversation they do
+    /// not change its language.
+    pub is_borrowed: bool,
     /// True where it takes up an offer: `yes`, and a mere `ok`.
     pub consents: bool,
     /// The languages in which it can be said: any for a question, and for what all of them say.
@@ -168,7 +173,13 @@ pub fn understand(text: &str) -> Understood {
     let words = rules.spelled(&words::words(text));
     // "Brauch ich grad nicht" is "brauch ich nicht".
     let read = read(rules, &words).or_else(|| read(rules, &rules.without_slight(&words)));
-    let nothing = Understood { kind: Kind::Question, is_open: false, consents: false, languages: Languages::ANY };
+    let nothing = Understood {
+        kind: Kind::Question,
+        is_open: false,
+        is_borrowed: false,
+        consents: false,
+        languages: Languages::ANY,
+    };
     let Some(understood) = read else { return nothing };
     // "Is it all good?" is made of words of small talk, but asks.
     let says = matches!(understood.kind, Kind::Thanks | Kind::Acknowledgement | Kind::Yes | Kind::No | Kind::Goodbye);
@@ -188,13 +199,18 @@ fn read(rules: &Rules, words: &[String]) -> Option<Understood> {
     if kind != Kind::Person && parse::is_there(rules, words, Role::Trouble) {
         return None;
     }
-    let is_open = kind == Kind::Greeting && covered.as_ref().is_some_and(|found| !found.has(Role::Greeting));
+    let is_open = match kind {
+        Kind::Greeting => covered.as_ref().is_some_and(|found| !found.has(Role::Greeting)),
+        Kind::Goodbye => parse::is_all(rules, words, Role::Open),
+        _ => false,
+    };
+    let is_borrowed = parse::is_all(rules, words, Role::Borrowed);
     let languages = match &covered {
         Some(found) => found.languages(),
         None => parse::spotted_languages(rules, words),
     };
     let consents = kind == Kind::Yes || kind == Kind::Acknowledgement && parse::is_there(rules, words, Role::Consent);
-    Some(Understood { kind, is_open, consents, languages })
+    Some(Understood { kind, is_open, is_borrowed, consents, languages })
 }
 
 /// Cuts a message into the questions it asks, each with the words around it; the whole message when it asks one or none.
@@ -218,10 +234,24 @@ pub fn asks_how_much(text: &str) -> bool {
     parse::is_there(Rules::get(), &words::words(text), Role::Amount)
 }
 
-/// True where one of the sentences of a message asks for a person by itself, whatever is asked beside it.
+/// True where a sentence or a clause of a message asks for a person by itself, whatever is asked beside it.
 #[must_use]
 pub fn asks_for_a_person(text: &str) -> bool {
-    parse::parts(text).into_iter().any(|part| understand(part).kind == Kind::Person)
+    parse::parts(text).into_iter().any(|part| understand(part).kind == Kind::Person) || parse::wishes_beside(text)
+}
+
+/// True for keys that were run over, as `asdfgh`: there is nothing in it to look for.
+#[must_use]
+pub fn is_nonsense(text: &str) -> bool {
+    let rules = Rules::get();
+    nonsense::is_nonsense(&words::words(text), |word| rules.knows(word))
+}
+
+/// A question without what is said around it out of politeness: `iade nasıl yapılır` of `Merhaba, iade nasıl yapılır?
+/// Teşekkürler`. All of it where nothing is, or where it is no question.
+#[must_use]
+pub fn core(text: &str) -> &str {
+    parse::core(text)
 }
 
 /// The one sentence of a message that asks, where there is more in it: `It is two weeks now, I am furious. When will it

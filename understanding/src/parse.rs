@@ -145,6 +145,27 @@ pub(crate) fn is_there(rules: &Rules, words: &[String], role: Role) -> bool {
     anywhere(rules, words, |found| found == role).next().is_some()
 }
 
+/// True where patterns of a role, fillers and pictures are all there is, and one of them at least.
+pub(crate) fn is_all(rules: &Rules, words: &[String], role: Role) -> bool {
+    let all: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (mut at, mut is_there) = (0, false);
+    while let Some(word) = all.get(at) {
+        let furthest = |wanted: Role| {
+            let patterns = rules.beginning(word).map(|(_, pattern)| pattern).filter(|pattern| pattern.role == wanted);
+            patterns.flat_map(|pattern| rules.ends(pattern, &all, at)).max().filter(|end| *end > at)
+        };
+        match furthest(role) {
+            Some(end) => (at, is_there) = (end, true),
+            None if word.chars().all(is_emoji) => at += 1,
+            None => match furthest(Role::Filler) {
+                Some(end) => at = end,
+                None => return false,
+            },
+        }
+    }
+    is_there
+}
+
 /// The languages of the patterns for a robot or a person that are found anywhere.
 pub(crate) fn spotted_languages(rules: &Rules, words: &[String]) -> Languages {
     let all = anywhere(rules, words, |role| matches!(role, Role::RobotSpot | Role::PersonSpot))
@@ -210,17 +231,77 @@ pub(crate) fn parts(text: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = vec![];
     for line in text.split_inclusive('\n') {
         for sentence in line.split_inclusive(['?', '!', '.', ';']) {
-            let joint = JOINTS.iter().flat_map(|joint| sentence.match_indices(joint)).map(|(at, _)| at).find(|at| {
-                let (left, right) = sentence.split_at(*at);
-                asks(left) && asks(right) && !ends_asking(left)
-            });
-            match joint {
-                Some(at) => parts.extend([&sentence[..at], &sentence[at..]]),
-                None => parts.push(sentence),
+            let mut rest = sentence;
+            while let Some(at) = joint(rest) {
+                parts.push(&rest[..at]);
+                rest = &rest[at..];
             }
+            parts.push(rest);
         }
     }
     parts
+}
+
+/// Bytes of a sentence that joins questions: a longer one tells a story.
+const JOINED: usize = 400;
+
+/// Where the first joint of two questions in one sentence is.
+fn joint(sentence: &str) -> Option<usize> {
+    if sentence.len() > JOINED {
+        return None;
+    }
+    let words = JOINTS.iter().flat_map(|joint| sentence.match_indices(joint)).map(|(at, _)| (at, false));
+    let commas = sentence.match_indices(", ").map(|(at, _)| (at, true));
+    let mut places: Vec<(usize, bool)> = words.chain(commas).collect();
+    places.sort_unstable();
+    let joins = |&(at, is_comma): &(usize, bool)| {
+        let (left, right) = sentence.split_at(at);
+        let both = asks(left) && asks(right) && !ends_asking(left) && !refers_back(right);
+        // A comma may also part the halves of one question: "do you know, when …", "what does it cost, if …".
+        let clauses = [left, right];
+        both && (!is_comma || clauses.into_iter().all(|clause| stands_alone(clause) && !depends(clause)))
+    };
+    places.into_iter().find(joins).map(|(at, _)| at)
+}
+
+/// Words for what the question before named.
+const PRONOUNS: [&str; 16] = [
+    "it", "its", "they", "them", "er", "es", "dafur", "davon", "bunu", "bunun", "onu", "onun", "bunlar", "onlar",
+    "orasi", "burasi",
+];
+
+/// True for a question that means the one before it: "and how much does it cost?".
+fn refers_back(part: &str) -> bool {
+    let words = words(part);
+    // "Gibt es …" and "is it possible …" name nothing.
+    let is_empty = |at: usize| {
+        let neighbour = |near: Option<usize>| near.and_then(|near| words.get(near)).map(String::as_str);
+        matches!(neighbour(at.checked_sub(1)), Some("gibt" | "geht")) || neighbour(Some(at + 1)) == Some("posible")
+    };
+    (0..words.len()).any(|at| PRONOUNS.contains(&words[at].as_str()) && !is_empty(at))
+}
+
+/// Turkish words that ask about what was named before, where but a verb follows (`nasıl yaparım`), and where but one word
+/// stands before them (`zorunlu mu`).
+const BEFORE_VERBS: [&str; 6] = ["nasil", "kac", "ne", "neden", "hangi", "kim"];
+const AFTER_WORDS: [&str; 2] = ["mi", "mu"];
+
+/// True for a question that names what it asks about.
+fn stands_alone(part: &str) -> bool {
+    let found = words(part);
+    let is_any = |word: Option<&String>, of: &[&str]| word.is_some_and(|word| of.contains(&word.as_str()));
+    let leans = is_any(found.first(), &BEFORE_VERBS) || is_any(found.last(), &AFTER_WORDS);
+    !goes_on(part) && topics(Rules::get(), &found) > usize::from(leans)
+}
+
+/// True for a clause that needs another: `if …`, `wenn …`.
+fn depends(clause: &str) -> bool {
+    let rules = Rules::get();
+    let found = rules.spelled(&words(clause));
+    let words: Vec<&str> = found.iter().map(String::as_str).collect();
+    let Some(first) = words.first() else { return false };
+    let mut patterns = rules.beginning(first).map(|(_, pattern)| pattern);
+    patterns.any(|pattern| pattern.role == Role::Depends && !rules.ends(pattern, &words, 0).is_empty())
 }
 
 /// True for what asks by itself.
@@ -234,17 +315,17 @@ fn ends_asking(part: &str) -> bool {
     let rules = Rules::get();
     let found = words(part);
     let words: Vec<&str> = found.iter().map(String::as_str).collect();
-    let mut patterns = rules.patterns.iter().filter(|pattern| pattern.role == Role::Asks);
-    let last = words.len().saturating_sub(1);
-    let is_turkish_particle = words.last().is_some_and(|last| ["kac", "nerede", "nedir", "nasil"].contains(last));
-    !is_turkish_particle
-        && patterns.any(|pattern| {
-            pattern.language != Some(super::Language::Turkish)
-                && rules.ends(pattern, &words, last).contains(&words.len())
-        })
+    let Some(last) = words.len().checked_sub(1) else { return false };
+    if ["kac", "nerede", "nedir", "nasil"].contains(&words[last]) {
+        return false;
+    }
+    let asking = rules.beginning(words[last]).map(|(_, pattern)| pattern).filter(|pattern| pattern.role == Role::Asks);
+    let mut foreign = asking.filter(|pattern| pattern.language != Some(super::Language::Turkish));
+    foreign.any(|pattern| rules.ends(pattern, &words, last).contains(&words.len()))
 }
 
 fn without_joint(question: &str) -> &str {
+    let question = question.trim_matches(',').trim();
     let joint = JOINTS.iter().find_map(|joint| question.strip_prefix(joint.trim_start()));
     joint.unwrap_or(question).trim()
 }
@@ -256,15 +337,163 @@ const SHORT: usize = 2;
 pub(crate) fn goes_on(text: &str) -> bool {
     let rules = Rules::get();
     let found = words(text);
-    let words: Vec<&str> = found.iter().map(String::as_str).collect();
-    let mut is_told = vec![false; words.len()];
-    let silent = |role: Role| matches!(role, Role::Asks | Role::Filler | Role::Acknowledgement | Role::FollowUp);
-    for pattern in rules.patterns.iter().filter(|pattern| silent(pattern.role)) {
-        for at in 0..words.len() {
-            let end = rules.ends(pattern, &words, at).into_iter().max().unwrap_or(at);
-            is_told[at..end].iter_mut().for_each(|told| *told = true);
-        }
-    }
-    let topics = words.iter().zip(&is_told).filter(|(word, told)| !**told && word.chars().count() > SHORT).count();
+    let topics = topics(rules, &found);
     topics == 0 || topics <= 2 && (is_there(rules, &found, Role::FollowUp) || !is_there(rules, &found, Role::Asks))
 }
+
+/// How many words there are beside those that only ask, lead to a question or fill it.
+fn topics(rules: &Rules, found: &[String]) -> usize {
+    let words: Vec<&str> = found.iter().map(String::as_str).collect();
+    let mut is_told = vec![false; words.len()];
+    let silent =
+        |role: Role| matches!(role, Role::Asks | Role::Filler | Role::Acknowledgement | Role::FollowUp | Role::Lead);
+    for at in 0..words.len() {
+        let patterns = rules.beginning(words[at]).map(|(_, pattern)| pattern);
+        let silent = patterns.filter(|pattern| silent(pattern.role));
+        let end = silent.flat_map(|pattern| rules.ends(pattern, &words, at)).max().unwrap_or(at);
+        is_told[at..end].iter_mut().for_each(|told| *told = true);
+    }
+    words.iter().zip(&is_told).filter(|(word, told)| !**told && word.chars().count() > SHORT).count()
+}
+
+/// Words of small talk before or after a question that are looked at.
+const AROUND: usize = 12;
+
+/// See [`super::core`].
+pub(crate) fn core(text: &str) -> &str {
+    let mut rest = text.trim();
+    let starts = |text: &str| -> Vec<usize> {
+        text.split_whitespace().map(|token| token.as_ptr() as usize - text.as_ptr() as usize).collect()
+    };
+    let is_question = |text: &str| super::understand(text).kind == Kind::Question && !words(text).is_empty();
+    let places = starts(rest);
+    let is_parted = |text: &str| text.trim_end().ends_with(MARKS);
+    if !is_question(rest) {
+        return rest;
+    }
+    let before = |at: usize| is_talk(&rest[..at], Side::Before, is_parted(&rest[..at])) && is_question(&rest[at..]);
+    if let Some(at) = places.iter().copied().skip(1).take(AROUND).rev().find(|at| before(*at)) {
+        rest = without_link(rest[at..].trim_start());
+    }
+    let places = starts(rest);
+    let first = places.len().saturating_sub(AROUND).max(1);
+    let mut after = places.iter().copied().skip(first);
+    let is_after = |at: usize| is_talk(&rest[at..], Side::After, is_parted(&rest[..at])) && is_question(&rest[..at]);
+    if let Some(at) = after.find(|at| is_after(*at)) {
+        rest = rest[..at].trim_end().trim_end_matches(',');
+    }
+    rest
+}
+
+/// On which side of a question something stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+}
+
+/// True for small talk beside a question. Where no mark parts them, nothing that could be a word of the question counts.
+fn is_talk(text: &str, side: Side, is_parted: bool) -> bool {
+    let rules = Rules::get();
+    let found = words(text);
+    let covered = |words: &[String]| cover(rules, words).and_then(|covered| Some((covered.kind()?, covered)));
+    if is_parted {
+        let kind = covered(&rules.spelled(&found)).map(|(kind, _)| kind);
+        return kind.is_some_and(|kind| !matches!(kind, Kind::Question | Kind::Person | Kind::Robot));
+    }
+    let Some((kind, covered)) = covered(&found) else { return false };
+    let is_polite = match (side, kind) {
+        (_, Kind::Thanks) => true,
+        (Side::Before, Kind::Greeting) => true,
+        (Side::Before, Kind::Acknowledgement) => is_there(rules, &found[..1], Role::Consent),
+        (Side::After, Kind::Yes) => matches!(found.as_slice(), [word] if PLEASE.contains(&word.as_str())),
+        _ => false,
+    };
+    let nearest = match side {
+        Side::Before => covered.found.last(),
+        Side::After => covered.found.first(),
+    };
+    is_polite && !is_there(rules, &found, Role::Asks) && nearest.is_some_and(|(role, _)| *role != Role::Filler)
+}
+
+/// "Please", as the words of a text are spelled.
+const PLEASE: [&str; 6] = ["please", "pls", "plz", "lutfen", "ltfn", "bite"];
+
+/// Marks that end what is said.
+const MARKS: [char; 9] = [',', '.', '!', '?', ':', ';', '-', '…', '\n'];
+
+/// A question without the word that links it to what was said before it: `aber wie lange …`.
+fn without_link(question: &str) -> &str {
+    let Some((first, rest)) = question.split_once(char::is_whitespace) else { return question };
+    let first = words(first);
+    let is_link = matches!(first.as_slice(), [word] if LINKS.contains(&word.as_str()));
+    if is_link { rest.trim_start() } else { question }
+}
+
+/// Words that link a question to what was said before it.
+const LINKS: [&str; 18] = [
+    "aber", "ama", "but", "and", "und", "ve", "so", "also", "peki", "fakat", "ancak", "yalniz", "well", "da", "de",
+    "now", "then", "simdi",
+];
+
+/// What parts the clauses of a sentence.
+const CLAUSES: [&str; 14] =
+    [",", ":", " - ", " – ", "(", ")", " und ", " and ", " ve ", " but ", " aber ", " ama ", " oder ", " or "];
+
+/// True where a clause of a sentence is the wish for a person, whatever is asked in the others.
+pub(crate) fn wishes_beside(text: &str) -> bool {
+    let rules = Rules::get();
+    parts(text).into_iter().any(|part| {
+        let words = rules.spelled(&words(part));
+        let is_person = |role| matches!(role, Role::PersonSpot | Role::Connect | Role::Somebody);
+        // "When my customers want to talk to a person" tells of others.
+        if part.len() > JOINED
+            || anywhere(rules, &words, is_person).next().is_none()
+            || is_there(rules, &words, Role::Others)
+        {
+            return false;
+        }
+        let mut places: Vec<usize> =
+            CLAUSES.iter().flat_map(|mark| part.match_indices(mark).map(|(at, mark)| at + mark.len())).collect();
+        places.extend([0, part.len()]);
+        places.sort_unstable();
+        let clauses = places.windows(2).map(|place| &part[place[0]..place[1]]);
+        places.len() > 2 && clauses.clone().any(is_wish) || wish_runs_on(part)
+    })
+}
+
+/// True for the wish for a person in so many words; a name of one alone may be the end of a list.
+fn is_wish(clause: &str) -> bool {
+    let rules = Rules::get();
+    let clause = without_link(clause.trim());
+    let found = rules.spelled(&words(clause.trim_end_matches(|c: char| !c.is_alphanumeric())));
+    let says = |role| cover(rules, &found).is_some_and(|covered| covered.has(role));
+    let is_asked = says(Role::Connect)
+        || is_there(rules, &found, Role::PersonSpot)
+        || says(Role::Somebody) && is_there(rules, &found, Role::Please);
+    super::understand(clause).kind == Kind::Person && is_asked && !depends(clause)
+}
+
+/// Words of a sentence in which a wish and a question follow each other without a mark between them.
+const RUN_ON: usize = 20;
+
+/// True where a wish and a question follow each other without a mark between them, in either order.
+fn wish_runs_on(part: &str) -> bool {
+    let starts: Vec<usize> =
+        part.split_whitespace().map(|token| token.as_ptr() as usize - part.as_ptr() as usize).collect();
+    if starts.len() > RUN_ON {
+        return false;
+    }
+    let whole_question = |half: &str| asks(half) && stands_alone(half);
+    starts.iter().skip(2).any(|at| {
+        let (left, right) = part.split_at(*at);
+        let ends = words(left).last().is_none_or(|last| !BEFORE_VERB.contains(&last.as_str()));
+        is_wish(left) && whole_question(right) || ends && is_wish(right) && whole_question(left)
+    })
+}
+
+/// After these words the same sentence goes on.
+const BEFORE_VERB: [&str; 24] = [
+    "i", "we", "you", "if", "when", "to", "can", "do", "does", "is", "are", "how", "ich", "wir", "wenn", "ob", "das",
+    "zu", "um", "der", "die", "bir", "ki", "or",
+];

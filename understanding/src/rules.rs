@@ -69,6 +69,18 @@ pub(crate) enum Role {
     Amount,
     /// Takes up an offer, without saying yes.
     Consent,
+    /// Leads to a question: `can you tell me`.
+    Lead,
+    /// Begins a clause that needs another.
+    Depends,
+    /// Says of whom is told, where that is not the visitor.
+    Others,
+    /// Makes a wish of a name.
+    Please,
+    /// Parts at the end of a conversation, and greets at its beginning.
+    Open,
+    /// At home in one language, used in all.
+    Borrowed,
 }
 
 impl Role {
@@ -95,6 +107,12 @@ impl Role {
             "follow-up" => Self::FollowUp,
             "amount" => Self::Amount,
             "consent" => Self::Consent,
+            "lead" => Self::Lead,
+            "depends" => Self::Depends,
+            "others" => Self::Others,
+            "please" => Self::Please,
+            "open" => Self::Open,
+            "borrowed" => Self::Borrowed,
             _ => return None,
         })
     }
@@ -111,6 +129,12 @@ impl Role {
                 | Self::Consent
                 | Self::FollowUp
                 | Self::Amount
+                | Self::Lead
+                | Self::Depends
+                | Self::Others
+                | Self::Please
+                | Self::Open
+                | Self::Borrowed
         )
     }
 }
@@ -255,6 +279,11 @@ impl Rules {
     /// Words without those of the class `@slight`, which may stand within any phrase.
     pub(crate) fn without_slight(&self, words: &[String]) -> Vec<String> {
         words.iter().filter(|word| !self.slight.contains(*word)).cloned().collect()
+    }
+
+    /// True for a word of the rules, also in haste or with a typing error.
+    pub(crate) fn knows(&self, word: &str) -> bool {
+        self.vocabulary.contains_key(self.mended(word))
     }
 
     /// True for a word that tells no language.

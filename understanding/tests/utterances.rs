@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a file of utterances that cannot be read fails the test")]
 
-use understanding::{Kind, Language, asking_part, asks_how_much, goes_on, questions, understand};
+use understanding::{
+    Kind, Language, asking_part, asks_for_a_person, asks_how_much, core, goes_on, is_nonsense, questions, understand,
+};
 
 struct Utterance {
     kind: Kind,
@@ -55,6 +57,7 @@ fn later_utterances_are_understood() {
 fn utterances_written_without_the_rules_in_view_are_understood() {
     assert_right(include_str!("../utterances/held.tsv"), 99.0, 97.0);
     assert_right(include_str!("../utterances/fresh.tsv"), 99.0, 95.0);
+    assert_right(include_str!("../utterances/sight.tsv"), 98.5, 95.0);
 }
 
 #[test]
@@ -117,6 +120,7 @@ fn no_question_is_taken_for_small_talk() {
         include_str!("../utterances/later.tsv"),
         include_str!("../utterances/held.tsv"),
         include_str!("../utterances/fresh.tsv"),
+        include_str!("../utterances/sight.tsv"),
     ];
     for question in files.into_iter().flat_map(read).filter(|known| known.kind == Kind::Question) {
         assert_eq!(understand(question.text).kind, Kind::Question, "{}", question.text);
@@ -180,9 +184,106 @@ fn several_questions_are_told_apart() {
         ("How much is shipping and where is your shop?", vec!["How much is shipping", "where is your shop?"]),
         ("Was kostet der Versand und wo ist euer Laden?", vec!["Was kostet der Versand", "wo ist euer Laden?"]),
         ("I want to know how and where I can return it", vec!["I want to know how and where I can return it"]),
+        ("Kargo ücreti ne kadar, iade süresi kaç gün?", vec!["Kargo ücreti ne kadar", "iade süresi kaç gün?"]),
+        ("Was kostet der Versand, wo ist euer Laden?", vec!["Was kostet der Versand", "wo ist euer Laden?"]),
+        (
+            "How much is shipping, and how long do returns take, and where is your shop?",
+            vec!["How much is shipping", "how long do returns take", "where is your shop?"],
+        ),
     ] {
         assert_eq!(questions(text), expected, "{text}");
     }
+}
+
+#[test]
+fn a_question_with_a_comma_in_it_stays_one() {
+    for text in [
+        "If my mug is broken, what should I do?",
+        "Do you know, when you open on Sundays?",
+        "Können Sie mir sagen, wann mein Paket kommt?",
+        "Was kostet es, wenn ich nach Österreich bestelle, und wie lange dauert es?",
+        "Hangi renkler var, mavi, kırmızı, siyah?",
+        "Which roles are there: admin, agent, manager?",
+        "Yaz okulu kaç hafta sürüyor, zorunlu mu?",
+        "Paketim şu an nerede, nasıl öğrenirim?",
+        "Do you have a live agent plan, what does it cost?",
+        "You ship to Austria, right?",
+        "Ürün kırık geldi, ne yapmalıyım?",
+        "Where is my order, it is two weeks now?",
+    ] {
+        assert_eq!(questions(text), [text], "{text}");
+    }
+}
+
+#[test]
+fn what_is_said_around_a_question_is_left_out() {
+    for (text, expected) in [
+        ("merhaba iade nasıl yapılır", "iade nasıl yapılır"),
+        ("Danke, aber wie lange dauert der Versand?", "wie lange dauert der Versand?"),
+        ("tamam teşekkürler peki kargo ücreti ne kadar", "kargo ücreti ne kadar"),
+        ("slm iade suresi kac gun tşk", "iade suresi kac gun"),
+        ("Guten Tag, was kostet der Versand? Vielen Dank und schönen Abend", "was kostet der Versand?"),
+        ("hi there, how long are gift cards valid? thanks in advance", "how long are gift cards valid?"),
+        ("ok thanks, and how long is a gift card valid", "how long is a gift card valid"),
+        ("kargo ne kadar lütfen", "kargo ne kadar"),
+        ("Who won the match last night?", "Who won the match last night?"),
+        ("How do I cancel my booking?", "How do I cancel my booking?"),
+        ("What should I do?", "What should I do?"),
+        ("İç giyim iade edilir mi?", "İç giyim iade edilir mi?"),
+        ("gute Nacht", "gute Nacht"),
+        ("", ""),
+    ] {
+        assert_eq!(core(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_wish_for_a_person_is_seen_beside_a_question() {
+    for text in [
+        "Ich möchte einen Menschen sprechen, was kostet der Versand?",
+        "Was kostet der Versand, und kann ich bitte mit einem Mitarbeiter sprechen?",
+        "was kostet der versand ich will einen menschen",
+        "Mitarbeiter bitte, was kostet der Versand?",
+        "Bir temsilciyle görüşmek istiyorum, kargo ücreti ne kadar?",
+        "kargo ücreti ne kadar bir insanla konuşmak istiyorum",
+        "temsilci lütfen, kargo ne kadar",
+        "I want to talk to a human, how much is shipping?",
+        "where is your shop and can I speak to a real person",
+        "human please, what does shipping cost",
+    ] {
+        assert!(asks_for_a_person(text), "{text}");
+    }
+    for text in [
+        "How do I talk to my team about shipping?",
+        "Ekibime yeni bir temsilci eklemek istiyorum, nasıl yapılır?",
+        "Ich möchte keinen Menschen sprechen, was kostet der Versand?",
+        "Which roles are there: admin, agent, manager?",
+        "When my customers want to talk to a human, how do I set that up?",
+        "how do I hand a chat over to a human agent, and how much does it cost",
+        "Can I invite a colleague, or an agent?",
+        "insanla konuşmama gerek yok, kargo ne kadar?",
+    ] {
+        assert!(!asks_for_a_person(text), "{text}");
+    }
+}
+
+#[test]
+fn keys_that_were_run_over_are_nonsense() {
+    assert!(["asdfgh", "qweqwe asd", "sdfkjh"].into_iter().all(is_nonsense));
+    assert!(!["kargo", "Wert", "tşkkrlr", "ok", "👍", "", "asdfgh kargo nerede"].into_iter().any(is_nonsense));
+}
+
+#[test]
+fn a_good_night_is_open_and_a_bye_is_everybodys() {
+    for text in ["good night", "iyi geceler hocam", "Gute Nacht!", "iyi çalışmalar dilerim"] {
+        let understood = understand(text);
+        assert!(understood.kind == Kind::Goodbye && understood.is_open, "{text}");
+    }
+    for text in ["good night, bye", "görüşürüz iyi geceler", "bye"] {
+        assert!(!understand(text).is_open, "{text}");
+    }
+    assert!(understand("bye bye").is_borrowed && !understand("tschüss").is_borrowed);
+    assert_eq!(understand("bye bye").languages.only(), Some(Language::English));
 }
 
 #[test]

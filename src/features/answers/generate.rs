@@ -250,20 +250,31 @@ async fn look(
     let mut looked = vec![];
     for question in understanding::questions(text).into_iter().take(QUESTIONS) {
         let mut found = knowledge::retrieve(cx, assistant.site_id, question, options).await?;
-        if let Some(earlier) = model::earlier(history, question)
+        // A greeting or thanks beside a question draws away from what is asked.
+        let core = understanding::core(question);
+        if core != question && knowledge::extract(&found).decision != Decision::Answer {
+            let asked = knowledge::retrieve(cx, assistant.site_id, core, options).await?;
+            if knowledge::extract(&asked).confidence > knowledge::extract(&found).confidence {
+                found = asked;
+            }
+        }
+        if let Some(earlier) = model::earlier(history, core)
             && knowledge::extract(&found).decision != Decision::Answer
         {
-            let both = format!("{earlier}\n{question}");
+            let both = format!("{earlier}\n{core}");
             found = knowledge::retrieve(cx, assistant.site_id, &both, options).await?;
         }
         // A complaint with a question in it: what is told besides draws away from what is asked.
         if let Some(part) = understanding::asking_part(question)
             && knowledge::extract(&found).decision != Decision::Answer
         {
-            let asked = knowledge::retrieve(cx, assistant.site_id, part, options).await?;
+            let asked = knowledge::retrieve(cx, assistant.site_id, understanding::core(part), options).await?;
             if knowledge::extract(&asked).decision == Decision::Answer {
                 found = asked;
             }
+        }
+        if understanding::is_nonsense(question) && found.passages.iter().all(|source| source.lexical == 0.0) {
+            found = Retrieved { is_too_far: true, ..Retrieved::default() };
         }
         looked.push(Looked { question: question.to_owned(), found });
     }

@@ -56,6 +56,7 @@ pub(super) fn meaning(text: &str, history: &[message::Model]) -> Meaning {
                 SmallTalk::Acknowledgement
             }
         }
+        Kind::Goodbye if understood.is_open && !has_begun => SmallTalk::Greeting,
         Kind::Greeting => SmallTalk::Greeting,
         Kind::Thanks => SmallTalk::Thanks,
         Kind::Acknowledgement => SmallTalk::Acknowledgement,
@@ -71,7 +72,7 @@ pub(super) fn is_wish(text: &str) -> bool {
 
 /// True for words that need no answer from articles.
 pub(super) fn is_small(text: &str) -> bool {
-    understand(text).kind != Kind::Question
+    understand(text).kind != Kind::Question || understanding::is_nonsense(text)
 }
 
 /// What was last said to the visitor.
@@ -108,6 +109,9 @@ pub(super) fn language(text: &str, history: &[message::Model], locale: Option<&s
         .rev()
         .filter(|message| message.author_kind == AuthorKind::Visitor)
         .find_map(|message| language::detect(&message.body).or_else(|| only(&message.body)));
+    if let Some(language) = of_conversation.filter(|_| understand(text).is_borrowed) {
+        return language;
+    }
     let others = [of_conversation, locale.and_then(Language::of_tag), Language::of_tag(assistant)];
     // "Hi" is English or German, whatever the assistant speaks.
     let fits = others.into_iter().flatten().find(may_be);

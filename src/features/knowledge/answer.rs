@@ -24,24 +24,59 @@ const AGREEMENT: f32 = 0.25;
 /// What the score must reach where there is no second article to compare with (a guess).
 const ALONE: f32 = 0.55;
 
+/// Other articles from which on a site has enough of its own to compare with.
+const ENOUGH: usize = 8;
+/// Matters are keywords, to which questions are closer than to sentences; the fewer other articles a site has, the more
+/// they count.
+const LEEWAY: f32 = 0.05;
+const LEEWAY_OF_EACH: f32 = 0.0125;
+/// What an article that has nothing to do with a question measures.
+const NOTHING: f32 = 0.05;
+/// From here on it is plain what matter a question is about; from how far ahead a passage is the better answer all the
+/// same, and the matter of its own.
+const PLAIN: f32 = 0.45;
+const CLEARLY: f32 = 0.06;
+const CLOSER: f32 = 0.04;
+/// What a question about another matter costs.
+const ELSEWHERE: f32 = 2.0;
+
 /// What was found for a question, best first.
 #[derive(Clone, Debug, Default)]
 pub struct Retrieved {
     /// Passages in the order of their scores, at most two of an article before others get a place.
     pub passages: Vec<Source>,
-    /// [`Source::measured`] of the best passage that says something else, or how close the question is to what any
-    /// business may be asked; absent when there is neither.
-    pub runner_up: Option<f32>,
+    /// What the best passage must be ahead of.
+    pub rivals: Rivals,
     /// Articles that say the same as the first passage, perhaps in another language.
     pub agreeing: HashSet<ArticleId>,
-    /// What the best passage measures and the runner-up, without the names that the question and the passage share.
-    pub nameless: Option<(f32, f32)>,
+    /// What the best passage measures and its rivals, without the names that the question and the passage share.
+    pub nameless: Option<(f32, Rivals)>,
     /// True when only words were compared, because the embedder or the vector index did not answer.
     pub words_only: bool,
     /// True when there were passages, but all below the site's threshold.
     pub is_too_far: bool,
     /// Characters of passages that the site lets a prompt hold.
     pub budget: usize,
+}
+
+/// What the best passage must be ahead of to be an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rivals {
+    /// [`Source::measured`] of the best passage that says something else, if there is one.
+    pub next: Option<f32>,
+    /// What a question to any business may be about; absent where the built-in embedder did not make the vectors.
+    pub matters: Option<Matters>,
+    /// Other articles that were found.
+    pub others: usize,
+}
+
+/// How close a question is to the matters that any business may be asked about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Matters {
+    /// The closest of those that the best passage is not about.
+    pub foreign: f32,
+    /// The one that the best passage is most about.
+    pub own: f32,
 }
 
 /// A passage that may answer the question.
@@ -228,27 +263,49 @@ fn confidence(found: &Retrieved, best: &Source) -> (f32, Decision) {
         true => p,
         false => p + AGREEMENT * (1.0 - p),
     };
-    match found.runner_up {
-        Some(second) if found.words_only => {
+    match found.rivals {
+        Rivals { next: Some(second), .. } if found.words_only => {
             // Scores hold the weighted square of coverage only; the constants were fitted on the coverage itself.
             let ahead = best.lexical - (second / exact_index::Query::LEXICAL_WEIGHT).max(0.0).sqrt();
             let p = agreed(sigmoid(-2.25 + 8.8 * best.lexical + 6.9 * ahead), WORDS_ONLY.0);
             (p, decide(p, WORDS_ONLY))
         }
-        Some(second) => {
-            let p = |first: f32, second: f32| sigmoid(-1.41 + 0.96 * first + 10.9 * (first - second));
-            let nameless = found.nameless.map_or(1.0, |(first, second)| p(first, second));
-            let likely = p(measured, second);
+        Rivals { next: None, matters: None, .. } => {
+            let p = measured.clamp(0.0, 1.0);
+            (p, if p >= ALONE { Decision::Answer } else { decide(p, (2.0, HYBRID.1)) })
+        }
+        rivals => {
+            let nameless = found.nameless.map_or(1.0, |(first, rivals)| likelihood(first, rivals));
+            let likely = likelihood(measured, rivals);
             let p = agreed(likely.min(nameless), HYBRID.0);
             // A title may be offered for its name alone, but nothing is answered for it.
             let decision = if p >= HYBRID.0 { Decision::Answer } else { decide(likely, (f32::INFINITY, HYBRID.1)) };
             (p, decision)
         }
-        None => {
-            let p = measured.clamp(0.0, 1.0);
-            (p, if p >= ALONE { Decision::Answer } else { decide(p, (2.0, HYBRID.1)) })
-        }
     }
+}
+
+/// How likely a passage of that measure is the right one.
+///
+/// On a large site the closest other article tells that best. A small one has none that would be close, so there a
+/// passage must be ahead of the matters that it is not about as well; in between both views are mixed.
+fn likelihood(first: f32, rivals: Rivals) -> f32 {
+    let others = rivals.others.min(ENOUGH) as f32;
+    let foreign = rivals.matters.map(|matters| matters.foreign - LEEWAY - LEEWAY_OF_EACH * others);
+    let second = rivals.next.into_iter().chain(foreign).reduce(f32::max).unwrap_or_default();
+    let on_large = -1.41 + 0.96 * first + 10.9 * (first - second);
+    let Some(matters) = rivals.matters else { return sigmoid(on_large) };
+    let next = rivals.next.unwrap_or(NOTHING).max(NOTHING);
+    let on_small = -1.6 + 14.0 * (first - matters.foreign) + 8.7 * (first - next);
+    let on_small = if is_elsewhere(first, matters) { on_small - ELSEWHERE } else { on_small };
+    let share = others / ENOUGH as f32;
+    sigmoid(share * on_large + (1.0 - share) * on_small)
+}
+
+/// True for a question that is plainly about another matter than the passage: `when do you close` where an address is
+/// all there is.
+fn is_elsewhere(first: f32, matters: Matters) -> bool {
+    matters.foreign >= PLAIN && first - matters.foreign < CLEARLY && matters.own - matters.foreign < CLOSER
 }
 
 fn sigmoid(x: f32) -> f32 {
@@ -318,7 +375,7 @@ mod tests {
             [("Süre", 0.9), ("İade süresi 14 gündür.", 0.5), ("Kutu gerekir.", 0.1), ("Ücret alınmaz.", 0.6)];
         let found = Retrieved {
             passages: vec![source(1, text, 10, 0.7, &sentences)],
-            runner_up: Some(0.4),
+            rivals: Rivals { next: Some(0.4), ..Rivals::default() },
             words_only: false,
             is_too_far: false,
             budget: 1_500,
@@ -337,7 +394,7 @@ mod tests {
     fn answered(text: &str, sentences: &[(&str, f32)]) -> (String, Vec<String>) {
         let found = Retrieved {
             passages: vec![source(1, text, 0, 0.7, sentences)],
-            runner_up: Some(0.4),
+            rivals: Rivals { next: Some(0.4), ..Rivals::default() },
             words_only: false,
             is_too_far: false,
             budget: 1_500,
@@ -389,7 +446,7 @@ mod tests {
         }
         let mut found = Retrieved {
             passages: vec![source],
-            runner_up: Some(0.4),
+            rivals: Rivals { next: Some(0.4), ..Rivals::default() },
             words_only: false,
             is_too_far: false,
             budget: 1_500,
@@ -409,7 +466,7 @@ mod tests {
         let other = source(2, "İki.", 0, 0.5, &[("İki.", 0.9)]);
         let found = Retrieved {
             passages: vec![first, other],
-            runner_up: Some(0.5),
+            rivals: Rivals { next: Some(0.5), ..Rivals::default() },
             words_only: false,
             is_too_far: false,
             budget: 1_500,
@@ -424,7 +481,7 @@ mod tests {
         let decide = |score: f32, next: Option<f32>| {
             let found = Retrieved {
                 passages: vec![source(1, "Bir.", 0, score, &[("Bir.", 0.2)])],
-                runner_up: next,
+                rivals: Rivals { next, ..Rivals::default() },
                 words_only: false,
                 is_too_far: false,
                 budget: 1_500,
@@ -438,6 +495,33 @@ mod tests {
         assert_eq!(decide(0.56, None), Decision::Answer);
         assert_eq!(decide(0.5, None), Decision::Suggest);
         assert_eq!(decide(0.2, None), Decision::Abstain);
+    }
+
+    #[test]
+    fn on_a_small_site_matters_that_are_not_there_count() {
+        let decide = |score: f32, foreign: f32, own: f32| {
+            let matters = Some(Matters { foreign, own });
+            let found = Retrieved {
+                passages: vec![source(1, "Bir.", 0, score, &[("Bir.", 0.2)])],
+                rivals: Rivals { next: Some(0.1), matters, others: 2 },
+                budget: 1_500,
+                ..Retrieved::default()
+            };
+            extract(&found).decision
+        };
+        assert_eq!(decide(0.45, 0.3, 0.5), Decision::Answer);
+        assert_eq!(decide(0.3, 0.55, 0.1), Decision::Abstain);
+        // "When do you close?", where there is but an address.
+        assert_eq!(decide(0.49, 0.48, 0.49), Decision::Abstain);
+        assert_eq!(decide(0.49, 0.48, 0.6), Decision::Answer);
+    }
+
+    #[test]
+    fn a_large_site_is_judged_by_its_own_articles() {
+        let rivals = |matters| Rivals { next: Some(0.4), matters, others: ENOUGH };
+        let (near, far) = (Matters { foreign: 0.3, own: 0.5 }, Matters { foreign: 0.35, own: 0.1 });
+        assert_eq!(likelihood(0.5, rivals(Some(near))), likelihood(0.5, rivals(None)));
+        assert_eq!(likelihood(0.5, rivals(Some(far))), likelihood(0.5, rivals(None)));
     }
 
     #[test]

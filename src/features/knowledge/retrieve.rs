@@ -13,7 +13,7 @@ use ::entity::{
 
 use super::{
     agreement::{Compared, agreeing, cosine, without_names},
-    answer::{Retrieved, Sentence, Source},
+    answer::{Matters, Retrieved, Rivals, Sentence, Source},
     background,
     chunk::sentences_of,
     fusion::Fuser,
@@ -130,16 +130,11 @@ pub(super) async fn find(
     let others: HashSet<ArticleId> =
         found.matches.iter().map(|found| found.article).filter(|article| says_else(*article)).collect();
     let next = found.matches.iter().find(|other| others.contains(&other.article)).map(Match::measured);
-    let best = best_vector(cx, &passages);
-    let far = |question: &[f32]| best.as_deref().and_then(|best| background::closest(question, best, others.len()));
-    let runner_up = match (next, query.vector.as_deref().filter(|_| !found.words_only).and_then(far)) {
-        (Some(next), Some(topic)) => Some(next.max(topic)),
-        (next, topic) => next.or(topic),
-    };
+    let best = best_vector(cx, &passages).filter(|_| !found.words_only);
+    let matters = |question: &[f32]| best.as_deref().and_then(|best| background::matters(question, best));
+    let rivals = Rivals { next, matters: query.vector.as_deref().and_then(matters), others: others.len() };
     let nameless = match passages.first() {
-        Some((best, _)) if best_vector(cx, &passages).is_some() && !found.words_only => {
-            nameless(cx, question, best, &passages, &others, far).await
-        }
+        Some((first, _)) if best.is_some() => nameless(cx, question, first, &passages, &others, matters).await,
         _ => None,
     };
     if spread == Spread::Passages {
@@ -148,15 +143,7 @@ pub(super) async fn find(
     let passages = passages.into_iter().map(|(source, _)| source).collect();
     let budget = usize::try_from(settings.context_characters).unwrap_or_default();
     Ok(Finding {
-        retrieved: Retrieved {
-            passages,
-            runner_up,
-            agreeing,
-            nameless,
-            words_only: found.words_only,
-            is_too_far,
-            budget,
-        },
+        retrieved: Retrieved { passages, rivals, agreeing, nameless, words_only: found.words_only, is_too_far, budget },
         articles,
         fuser,
     })
@@ -206,15 +193,15 @@ fn prefer(passages: &mut [(Source, chunk::Model)], agreeing: &HashSet<ArticleId>
     }
 }
 
-/// What the best passage and the best other one measure when names that the question shares with the best are left out.
+/// What the best passage measures and its rivals when names that the question shares with the best are left out.
 async fn nameless(
     cx: &Ctx,
     question: &str,
     best: &Source,
     passages: &[(Source, chunk::Model)],
     others: &HashSet<ArticleId>,
-    far: impl Fn(&[f32]) -> Option<f32>,
-) -> Option<(f32, f32)> {
+    matters: impl Fn(&[f32]) -> Option<Matters>,
+) -> Option<(f32, Rivals)> {
     let left = without_names(question, &best.text, &best.language)?;
     let vector = cx.embeddings.query(&left).await.ok()?;
     let measured = |(source, row): &(Source, chunk::Model)| {
@@ -227,8 +214,9 @@ async fn nameless(
     let of = |fits: &dyn Fn(&Source) -> bool| {
         passages.iter().filter(|(source, _)| fits(source)).filter_map(measured).reduce(f32::max)
     };
-    let second = of(&|source| others.contains(&source.article)).into_iter().chain(far(&vector)).reduce(f32::max)?;
-    Some((of(&|source| source.article == best.article)?, second))
+    let next = of(&|source| others.contains(&source.article));
+    let rivals = Rivals { next, matters: matters(&vector), others: others.len() };
+    Some((of(&|source| source.article == best.article)?, rivals))
 }
 
 fn articles_in(matches: &[Match]) -> usize {
