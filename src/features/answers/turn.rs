@@ -119,9 +119,10 @@ pub(super) fn language(text: &str, history: &[message::Model], locale: Option<&s
         .unwrap_or(Language::English)
 }
 
-/// The only language in which small talk is said.
+/// The only language in which small talk is said, unless others borrow it.
 fn only(text: &str) -> Option<Language> {
-    understand(text).languages.only()
+    let understood = understand(text);
+    understood.languages.only().filter(|_| !understood.is_borrowed)
 }
 
 #[cfg(test)]
