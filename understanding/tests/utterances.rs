@@ -106,6 +106,13 @@ fn haste_is_understood() {
         ("total", Kind::Question),
         ("Guthaben", Kind::Question),
         ("kdv", Kind::Question),
+        ("png", Kind::Question),
+        ("açık mı", Kind::Question),
+        ("check in", Kind::Question),
+        ("my name is wrong", Kind::Question),
+        ("hi im stuck", Kind::Question),
+        ("merhaba ben mağdurum", Kind::Question),
+        ("hallo ich bin gesperrt", Kind::Question),
         ("pdf", Kind::Question),
     ] {
         assert_eq!(understand(text).kind, kind, "{text}");
