@@ -280,5 +280,5 @@ async fn a_long_article_does_not_crowd_out_the_others() {
     let found = knowledge::retrieve(&app.app.cx(), site.id.parse().unwrap(), "kargo ücreti", options).await.unwrap();
     let of_long = found.passages.iter().filter(|source| source.article.to_string() == long).count();
     assert_eq!((found.passages.len(), of_long), (3, 2));
-    assert!(found.runner_up.is_some_and(|score| score < found.passages[0].score));
+    assert!(found.rivals.next.is_some_and(|score| score < found.passages[0].score));
 }

@@ -199,11 +199,8 @@ fn read(rules: &Rules, words: &[String]) -> Option<Understood> {
     if kind != Kind::Person && parse::is_there(rules, words, Role::Trouble) {
         return None;
     }
-    let is_open = match kind {
-        Kind::Greeting => covered.as_ref().is_some_and(|found| !found.has(Role::Greeting)),
-        Kind::Goodbye => parse::is_all(rules, words, Role::Open),
-        _ => false,
-    };
+    let greets = kind == Kind::Greeting && covered.as_ref().is_some_and(|found| !found.has(Role::Greeting));
+    let is_open = greets || kind == Kind::Goodbye && parse::is_all(rules, words, Role::Open);
     let is_borrowed = parse::is_all(rules, words, Role::Borrowed);
     let languages = match &covered {
         Some(found) => found.languages(),

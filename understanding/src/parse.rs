@@ -488,8 +488,16 @@ fn wish_runs_on(part: &str) -> bool {
     starts.iter().skip(2).any(|at| {
         let (left, right) = part.split_at(*at);
         let ends = words(left).last().is_none_or(|last| !BEFORE_VERB.contains(&last.as_str()));
-        is_wish(left) && whole_question(right) || ends && is_wish(right) && whole_question(left)
+        names_a_person(left) && is_wish(left) && whole_question(right)
+            || ends && names_a_person(right) && is_wish(right) && whole_question(left)
     })
+}
+
+/// True where it is said who is wanted: "can I connect" may go on with a thing.
+fn names_a_person(part: &str) -> bool {
+    let rules = Rules::get();
+    let words = rules.spelled(&words(part));
+    anywhere(rules, &words, |role| matches!(role, Role::PersonSpot | Role::Somebody)).next().is_some()
 }
 
 /// After these words the same sentence goes on.

@@ -106,6 +106,13 @@ fn haste_is_understood() {
         ("total", Kind::Question),
         ("Guthaben", Kind::Question),
         ("kdv", Kind::Question),
+        ("png", Kind::Question),
+        ("açık mı", Kind::Question),
+        ("check in", Kind::Question),
+        ("my name is wrong", Kind::Question),
+        ("hi im stuck", Kind::Question),
+        ("merhaba ben mağdurum", Kind::Question),
+        ("hallo ich bin gesperrt", Kind::Question),
         ("pdf", Kind::Question),
     ] {
         assert_eq!(understand(text).kind, kind, "{text}");
@@ -250,6 +257,9 @@ fn the_wish_for_a_person_is_seen_beside_a_question() {
         "I want to talk to a human, how much is shipping?",
         "where is your shop and can I speak to a real person",
         "human please, what does shipping cost",
+        "siparişim gelmedi, müşteri temsilcisine bağlar mısınız",
+        "my order never arrived, let me talk to a person",
+        "mein Paket fehlt, bitte einen Mitarbeiter",
     ] {
         assert!(asks_for_a_person(text), "{text}");
     }
@@ -262,6 +272,11 @@ fn the_wish_for_a_person_is_seen_beside_a_question() {
         "how do I hand a chat over to a human agent, and how much does it cost",
         "Can I invite a colleague, or an agent?",
         "insanla konuşmama gerek yok, kargo ne kadar?",
+        "Can I connect the widget to Slack, and what does it cost?",
+        "does the bot hand over to a human, and when?",
+        "what happens when a visitor wants to talk to a human",
+        "wenn Besucher mit einem Menschen sprechen möchten, was passiert dann?",
+        "temsilci ekleme ücreti ne kadar, kaç kişi ekleyebilirim?",
     ] {
         assert!(!asks_for_a_person(text), "{text}");
     }

@@ -119,9 +119,10 @@ pub(super) fn language(text: &str, history: &[message::Model], locale: Option<&s
         .unwrap_or(Language::English)
 }
 
-/// The only language in which small talk is said.
+/// The only language in which small talk is said, unless others borrow it.
 fn only(text: &str) -> Option<Language> {
-    understand(text).languages.only()
+    let understood = understand(text);
+    understood.languages.only().filter(|_| !understood.is_borrowed)
 }
 
 #[cfg(test)]
@@ -199,6 +200,8 @@ pub(super) mod tests {
         assert_eq!(after(AnswerAction::Answer, "iyi günler"), Meaning::SmallTalk(SmallTalk::Goodbye));
         assert_eq!(meaning("😀", &[said(1, "😀", None)]), Meaning::SmallTalk(SmallTalk::Greeting));
         assert_eq!(after(AnswerAction::Answer, "😀"), Meaning::SmallTalk(SmallTalk::Acknowledgement));
+        assert_eq!(meaning("good night", &[said(1, "good night", None)]), Meaning::SmallTalk(SmallTalk::Greeting));
+        assert_eq!(after(AnswerAction::Answer, "good night"), Meaning::SmallTalk(SmallTalk::Goodbye));
     }
 
     #[test]
@@ -213,5 +216,8 @@ pub(super) mod tests {
         assert_eq!(first("AB-1234", Some("fr"), "xx"), Language::English);
         let talk = [said(1, "Wo ist mein Paket?", None), said(2, "…", Some(AnswerAction::Answer)), said(3, "ok", None)];
         assert_eq!(language("ok", &talk, Some("en"), "tr"), Language::German);
+        let talk = [said(1, "Guten Tag", None), said(2, "…", Some(AnswerAction::Clarify)), said(3, "bye bye", None)];
+        assert_eq!(language("bye bye", &talk, None, "tr"), Language::German);
+        assert_eq!(first("bye bye", None, "tr"), Language::English);
     }
 }
