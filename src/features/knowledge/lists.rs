@@ -7,7 +7,7 @@ use exact_index::text::{is_list_item, sentences};
 
 use super::{answer::Quote, context::is_heading};
 
-/// Characters of the longest code or table that is quoted whole.
+/// Characters of the longest steps with code in them, code or table that is quoted whole wherever passages end.
 const WHOLE: usize = 2_000;
 /// From so many columns on a line is indented code, and as deep as a tab goes.
 const INDENTED: usize = 4;
@@ -15,8 +15,11 @@ const INDENTED: usize = 4;
 /// What belongs together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Items.
-    Items,
+    /// Items, and whether there is code among them.
+    Items {
+        /// Code between fences.
+        has_code: bool,
+    },
     /// Code, with the paragraph before it.
     Code {
         /// Where that begins.
@@ -46,8 +49,8 @@ impl List {
     fn holds(&self, at: usize) -> bool {
         match self.kind {
             Kind::Code { paragraph } => (paragraph..self.items.end).contains(&at),
-            Kind::Items | Kind::Table { .. } if self.is_announced => self.whole.contains(&at),
-            Kind::Items | Kind::Table { .. } => self.items.contains(&at),
+            Kind::Items { .. } | Kind::Table { .. } if self.is_announced => self.whole.contains(&at),
+            Kind::Items { .. } | Kind::Table { .. } => self.items.contains(&at),
         }
     }
 
@@ -62,7 +65,8 @@ impl List {
         let is_there = passage.start <= whole.start && whole.end <= passage.end;
         let is_short = |range: &Range<usize>| body[range.clone()].chars().count() <= WHOLE;
         match &self.kind {
-            Kind::Items => is_there.then_some(whole),
+            Kind::Items { .. } if is_there => Some(whole),
+            Kind::Items { has_code } => Some(whole).filter(|whole| *has_code && is_short(whole)),
             // Whatever stands between the sentence and the code leads to the code.
             Kind::Code { .. } => Some(whole.start.min(sentence.start)..whole.end).filter(is_short),
             Kind::Table { .. } if is_there => Some(whole),
@@ -85,11 +89,12 @@ pub(super) fn lists(body: &str) -> Vec<List> {
     while at < lines.len() {
         if let Some((end, is_table)) = block_from(body, &lines, at) {
             let items = block_start(body, &lines[at])..lines[at + end - 1].end;
-            let lead = lead(body, &lines[..at]);
+            // An item may say what the code below it is for.
+            let lead = lead(body, &lines[..at]).or_else(|| item_before(body, &lines[..at]));
             let start = lead.as_ref().map_or(items.start, |lead| lead.start);
             let kind = match is_table {
                 true => Kind::Table { header: header(body, &lines[at..]) },
-                false => Kind::Code { paragraph: paragraph(body, &lines[..at]).unwrap_or(items.start) },
+                false => Kind::Code { paragraph: paragraph(body, &lines[..at]).unwrap_or(start) },
             };
             // Code and tables are what the sentence before them is about.
             lists.push(List { kind, whole: start..items.end, items, is_announced: lead.is_some() });
@@ -110,9 +115,12 @@ pub(super) fn lists(body: &str) -> Vec<List> {
             };
             let is_announced = lead.as_ref().is_some_and(announces);
             let start = lead.map_or(items.start, |lead| lead.start);
-            lists.push(List { kind: Kind::Items, whole: start..items.end, items, is_announced });
+            let has_code = lines[at..at + end].iter().any(|line| fence_of(&body[line.clone()]).is_some());
+            lists.push(List { kind: Kind::Items { has_code }, whole: start..items.end, items, is_announced });
         }
-        at += end;
+        // Code below an item that stands alone is looked at for itself.
+        let code = (1..end).find(|nth| fence_of(&body[lines[at + nth].clone()]).is_some()).filter(|_| count < 2);
+        at += code.unwrap_or(end);
     }
     lists
 }
@@ -128,7 +136,7 @@ pub(super) fn quote(body: &str, lists: &[List], passage: &Range<usize>, sentence
     };
     let header = list.and_then(|list| match &list.kind {
         Kind::Table { header: Some(header) } if header.end <= range.start => Some(header.clone()),
-        Kind::Table { .. } | Kind::Items | Kind::Code { .. } => None,
+        Kind::Table { .. } | Kind::Items { .. } | Kind::Code { .. } => None,
     });
     let with_text = |range: Range<usize>| (range.clone(), body[range].to_owned());
     Some(Quote {
@@ -212,9 +220,8 @@ fn block_from(body: &str, lines: &[Range<usize>], at: usize) -> Option<(usize, b
         let end = rest.iter().take_while(|line| line.is_empty() || is_indented_code(body, line)).count();
         return Some((rest[..end].iter().rposition(|line| !line.is_empty())? + 1, false));
     }
-    if let Some(fence) = ["```", "~~~"].into_iter().find(|fence| first.starts_with(fence)) {
-        let end = rest.iter().skip(1).position(|line| text(line).starts_with(fence));
-        return Some((end.map_or(rest.len(), |end| end + 2), false));
+    if let Some(end) = fenced(body, rest) {
+        return Some((end, false));
     }
     let rows = match header(body, rest) {
         Some(_) if first.contains('|') => rest.iter().take_while(|line| text(line).contains('|')).count(),
@@ -223,11 +230,27 @@ fn block_from(body: &str, lines: &[Range<usize>], at: usize) -> Option<(usize, b
     (rows > 1).then_some((rows, true))
 }
 
+/// The mark of a fence.
+fn fence_of(text: &str) -> Option<&'static str> {
+    ["```", "~~~"].into_iter().find(|fence| text.starts_with(fence))
+}
+
+/// After how many lines the code ends that begins with the first one, between fences.
+fn fenced(body: &str, lines: &[Range<usize>]) -> Option<usize> {
+    let text = |line: &Range<usize>| &body[line.clone()];
+    let fence = fence_of(text(lines.first()?))?;
+    let end = lines.iter().skip(1).position(|line| text(line).starts_with(fence));
+    Some(end.map_or(lines.len(), |end| end + 2))
+}
+
 /// How many items follow each other from the first line on, and after how many lines they end.
 fn items_from(body: &str, lines: &[Range<usize>]) -> (usize, usize) {
     let (mut count, mut end, mut is_after_blank) = (0, 0, false);
-    let mut last = 0;
+    let (mut last, mut skipped) = (0, 0);
     for (nth, line) in lines.iter().enumerate() {
+        if nth < skipped {
+            continue;
+        }
         let text = &body[line.clone()];
         if text.is_empty() {
             is_after_blank = true;
@@ -235,6 +258,19 @@ fn items_from(body: &str, lines: &[Range<usize>]) -> (usize, usize) {
         }
         let is_item = is_list_item(text);
         let is_indented = body[..line.start].ends_with([' ', '\t']);
+        if let Some(length) = fenced(body, &lines[nth..]) {
+            // Code belongs to its item where it is indented, or announced, or the next item goes on after it.
+            let next = lines[nth + length..].iter().find(|line| !line.is_empty());
+            let goes_on = |line: &Range<usize>| last > 0 && number_of(&body[line.clone()]) == Some(last + 1);
+            let before = lines[..nth].iter().rev().find(|line| !line.is_empty());
+            let is_announced = before.is_some_and(|line| body[line.clone()].ends_with(':'));
+            if !is_indented && !is_announced && !next.is_some_and(goes_on) {
+                break;
+            }
+            skipped = nth + length;
+            (end, is_after_blank) = (skipped, false);
+            continue;
+        }
         if !is_item && (is_heading(text) || !is_indented && (is_after_blank || is_bold_heading(text))) {
             break;
         }
@@ -290,6 +326,11 @@ fn paragraph_before(body: &str, before: &[Range<usize>]) -> Option<Range<usize>>
 
 fn paragraph(body: &str, before: &[Range<usize>]) -> Option<usize> {
     paragraph_before(body, before).map(|paragraph| paragraph.start)
+}
+
+/// The item that directly precedes, as far as it stands in one line.
+fn item_before(body: &str, before: &[Range<usize>]) -> Option<Range<usize>> {
+    before.iter().rev().find(|line| !line.is_empty()).filter(|line| is_list_item(&body[(*line).clone()])).cloned()
 }
 
 /// The last sentence of the paragraph before a list, or a line that is all bold.
@@ -389,6 +430,25 @@ mod tests {
         }
         let long = format!("Çalıştırın:\n\n```\n{}```\n", "npm run something\n".repeat(200));
         assert_eq!(quoted(&long, "Çalıştırın:", 500), None);
+    }
+
+    #[test]
+    fn code_within_steps_belongs_to_them() {
+        let indented = "Kurun:\n\n1. Şunu çalıştırın:\n\n   ```sh\n   # önce\n   npm i\n   ```\n\n2. Sonra şunu:\n   ```\n   npm run\n   ```\n\nBitti.";
+        let flat = "Kurun:\n\n1. Şunu çalıştırın:\n\n```sh\n# önce\nnpm i\n```\n\n2. Sonra şunu:\n```\nnpm run\n```\n3. Bekleyin.\n\nBitti.";
+        for body in [indented, flat] {
+            let steps = body.strip_suffix("\n\nBitti.").unwrap();
+            assert_eq!(found(body), [steps], "{body}");
+            for passage in [30, 1_000] {
+                assert_eq!(quoted(body, "Sonra şunu:", passage), Some(vec![steps.to_owned()]));
+            }
+        }
+        // Below the last step it belongs to that, below one alone it goes with that.
+        assert_eq!(
+            found("Kurun:\n1. Açın.\n2. Çalıştırın:\n\n```\nnpm i\n```\n\nBitti."),
+            ["Kurun:\n1. Açın.\n2. Çalıştırın:\n\n```\nnpm i\n```"]
+        );
+        assert_eq!(found("1. Çalıştırın:\n```\nnpm i\n```"), ["1. Çalıştırın:\n```\nnpm i\n```"]);
     }
 
     #[test]
