@@ -1,6 +1,6 @@
 //! The wired program: the only place that picks ports and lists kinds of jobs and readers.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     config::Config,
@@ -33,7 +33,7 @@ use crate::{
         db::Database,
         documents::Documents,
         embedding::Embeddings,
-        http, key_file,
+        http, key_file, private,
         scratch::Scratch,
         vectors::{EmbeddedIndex, QdrantIndex, Vectors},
     },
@@ -74,7 +74,7 @@ impl App {
     pub async fn build(config: Config, overrides: Overrides) -> Result<Self> {
         http::install_tls();
         if !config.is_production() {
-            fs::create_dir_all(&config.data_dir).map_err(Error::internal)?;
+            private::folder(&config.data_dir).map_err(Error::internal)?;
         }
         let database = Database::connect(&config.database(), config.database_pool).await?;
         let signing_key = if config.is_production() {
@@ -82,7 +82,7 @@ impl App {
             config.secret_key.clone().unwrap_or_default().into_bytes()
         } else {
             // SQLite has no lock for it, so processes that start at once on one folder wait at a file.
-            let gate = fs::File::create(config.data_dir.join("migrate.lock")).map_err(Error::internal)?;
+            let gate = private::file(&config.data_dir.join("migrate.lock")).map_err(Error::internal)?;
             let gate =
                 tokio::task::spawn_blocking(move || gate.lock().map(|()| gate)).await.map_err(Error::internal)?;
             let gate = gate.map_err(Error::internal)?;

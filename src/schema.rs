@@ -11,8 +11,9 @@ use apollo_compiler::{
     validation::Valid,
 };
 use async_graphql::{
-    ID, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, ScalarType, Schema, ValidationMode,
-    Value,
+    ID, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, ScalarType, Schema, ServerError,
+    ValidationMode, ValidationResult, Value,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation},
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
@@ -149,6 +150,30 @@ pub struct Api {
 /// The types of the schema, which are the same for every [`Api`] of the process: reading them takes a while.
 static TYPES: OnceLock<Arc<Valid<Types>>> = OnceLock::new();
 
+/// The schema once more, which runs nothing and only says what an operation costs. The library tells of that in a place
+/// that costs time in every request, so it is asked only about what was refused.
+static WEIGHING: OnceLock<Schema<Query, Mutation, Subscription>> = OnceLock::new();
+
+struct Weighing;
+
+impl ExtensionFactory for Weighing {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for Weighing {
+    async fn validation(
+        &self,
+        cx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let found = next.run(cx).await?;
+        Err(vec![ServerError::new(found.complexity.to_string(), None)])
+    }
+}
+
 impl Api {
     /// Builds the schema.
     pub fn build(config: &Config) -> Self {
@@ -177,6 +202,19 @@ impl Api {
     /// Runs any operation; a subscription gives one response an event.
     pub fn stream(&self, request: Request) -> BoxStream<'static, Response> {
         self.schema.execute_stream(request).boxed()
+    }
+
+    /// What an operation costs, by the rule that its limit is checked with: `None` of one that cannot be counted. Nothing
+    /// is run.
+    pub fn complexity(&self, request: Request) -> Option<usize> {
+        let weighing = WEIGHING.get_or_init(|| {
+            Schema::build(Query::default(), Mutation::default(), Subscription::default())
+                .validation_mode(ValidationMode::Fast)
+                .extension(Weighing)
+                .finish()
+        });
+        let told = weighing.execute(request).now_or_never()?;
+        told.errors.first()?.message.parse().ok()
     }
 
     /// The schema in the schema definition language.

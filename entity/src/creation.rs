@@ -1,5 +1,5 @@
-//! Something that was made under an id that whoever asked for it gave it. Rows stay when what was made is gone, so that a
-//! late repetition makes no second one.
+//! Something that was made under an id that whoever asked for it gave it. Rows stay for a while when
+//! what was made is gone, so that a repetition makes no second one.
 
 use sea_orm::entity::prelude::*;
 

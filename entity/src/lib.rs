@@ -44,6 +44,7 @@ pub mod mention;
 pub mod message;
 pub mod message_revision;
 pub mod participant;
+pub mod provider_trouble;
 pub mod question_example;
 pub mod question_group;
 pub mod queue_entry;

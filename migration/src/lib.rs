@@ -45,6 +45,8 @@ mod m20261130_3_inbox_search;
 mod m20261130_4_versions;
 mod m20261130_5_avatars;
 mod m20261130_6_suggested_questions;
+mod m20261130_8_creations;
+mod m20261130_9_provider_troubles;
 
 /// Applies and lists the migrations.
 pub struct Migrator;
@@ -94,6 +96,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_4_versions::Migration),
             Box::new(m20261130_5_avatars::Migration),
             Box::new(m20261130_6_suggested_questions::Migration),
+            Box::new(m20261130_8_creations::Migration),
+            Box::new(m20261130_9_provider_troubles::Migration),
         ]
     }
 }

@@ -44,7 +44,8 @@ pub enum ErrorReason {
     MalformedId,
     /// A text is shorter than allowed.
     TooShort,
-    /// A text, list or page is longer than allowed.
+    /// A text, list or page is longer than allowed. Characters are counted as readers see them: an emoji is one, of however
+    /// many code points it is made, and there may be four times as many code points as characters.
     TooLong,
     /// A number is outside its limits.
     OutOfRange,
@@ -255,6 +256,32 @@ impl Error {
         self
     }
 
+    /// The same about another place: whatever it says of `from` it says of `to`.
+    pub fn moved(mut self, from: &str, to: &str) -> Self {
+        // Names that only begin alike are others.
+        let ends = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[', '`']);
+        if let Some(rest) = self.field.as_deref().and_then(|field| field.strip_prefix(from)).filter(|rest| ends(rest)) {
+            self.field = Some(format!("{to}{rest}").into());
+        }
+        let named = format!("`{from}");
+        if self.message.contains(&named) {
+            let (mut message, mut rest) = (String::new(), self.message.as_ref());
+            while let Some((before, after)) = rest.split_once(&named) {
+                let name = if ends(after) { to } else { from };
+                message.extend([before, "`", name]);
+                rest = after;
+            }
+            message.push_str(rest);
+            self.message = message.into();
+        }
+        self
+    }
+
+    /// An error about an entry of a list, which names the list, names the entry: `input.tags[2]`.
+    pub fn in_entry(self, list: &str, index: usize) -> Self {
+        self.moved(list, &format!("{list}[{index}]"))
+    }
+
     /// Proposes a value that would be fine.
     pub fn suggest(mut self, value: impl Into<Cow<'static, str>>) -> Self {
         self.suggestion = Some(value.into());
@@ -297,6 +324,16 @@ impl Error {
         }
         values
     }
+}
+
+/// Checks the entries of a list one after the other. The check names the list, the error of an entry names the entry.
+pub fn entries<T, U>(
+    list: &str,
+    given: impl IntoIterator<Item = T>,
+    mut check: impl FnMut(T) -> Result<U>,
+) -> Result<Vec<U>> {
+    let checked = |(index, entry): (usize, T)| check(entry).map_err(|error| error.in_entry(list, index));
+    given.into_iter().enumerate().map(checked).collect()
 }
 
 /// Rounded up; at least one.
@@ -371,5 +408,29 @@ fn has_code(error: &DbErr, fits: impl Fn(&str) -> bool) -> bool {
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::internal(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_entries_name_the_entry_at_every_depth() {
+        let check = |words: &str| match words {
+            "" => Err(Error::bad_input(
+                "input.rules.tags",
+                ErrorReason::TooShort,
+                "`input.rules.tags` must not be empty.",
+            )),
+            words => Ok(words.to_owned()),
+        };
+        let rule = |tags: Vec<&str>| entries("input.rules.tags", tags, check);
+        assert_eq!(entries("input.rules", [vec!["a"], vec!["b"]], rule).unwrap().len(), 2);
+        let error = entries("input.rules", [vec!["a"], vec!["b", ""]], rule).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("input.rules[1].tags[1]"));
+        assert_eq!(error.message, "`input.rules[1].tags[1]` must not be empty.");
+        let other = Error::bad_input("input.rulesOfOthers", ErrorReason::TooShort, "`input.rulesOfOthers` is empty.");
+        assert_eq!(other.moved("input.rules", "x").field.as_deref(), Some("input.rulesOfOthers"));
     }
 }

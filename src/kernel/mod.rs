@@ -25,6 +25,6 @@ pub mod versions;
 
 pub use access::{Actor, Permission, Reach};
 pub use ctx::{Ctx, CtxExt};
-pub use error::{Error, ErrorReason, Result};
+pub use error::{Error, ErrorReason, Result, entries};
 pub use once::Once;
 pub use tx::Tx;

@@ -6,10 +6,12 @@
 //! - An id is claimed in the transaction that makes the thing, before anything else there. Of several at once one makes
 //!   it; the others wait for that one, and find it.
 //! - With other content the id is refused, and so it is when the thing is gone.
+//! - An id is known for [`KNOWN`]: nobody asks again so late, and nothing is kept for ever for those who might.
 
 use ::entity::creation;
 use async_graphql::InputType;
-use sea_orm::{EntityTrait, IntoActiveModel, sea_query::OnConflict};
+use chrono::TimeDelta;
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict};
 use uuid::Uuid;
 
 use super::{
@@ -22,6 +24,11 @@ use crate::ports::db::Db;
 
 /// Where the id stands in an input.
 pub const FIELD: &str = "input.clientId";
+
+/// How long an id is known. Every `clientId` of the schema says so.
+pub const KNOWN: TimeDelta = TimeDelta::days(7);
+/// Ids forgotten at once.
+const FORGOTTEN: u64 = 1_000;
 
 /// The id under which something is to be made once; without one it is made whenever it is asked for.
 #[derive(Clone, Debug)]
@@ -106,6 +113,32 @@ impl Once {
             creation::Entity::delete_by_id(asked.key).exec(&tx.db()).await?;
         }
         Ok(())
+    }
+}
+
+/// Forgets the ids that are known no longer, a few at a time.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget(cx: &Ctx) -> Result<()> {
+    use creation::Column;
+    let before = cx.clock.now() - KNOWN;
+    loop {
+        let old: Vec<Uuid> = creation::Entity::find()
+            .filter(Column::CreatedAt.lt(before))
+            .order_by_asc(Column::CreatedAt)
+            .select_only()
+            .column(Column::Id)
+            .limit(FORGOTTEN)
+            .into_tuple()
+            .all(&cx.db())
+            .await?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        let tx = cx.begin().await?;
+        creation::Entity::delete_many().filter(Column::Id.is_in(old)).exec(&tx.db()).await?;
+        tx.commit().await?;
     }
 }
 

@@ -1,4 +1,14 @@
-//! Checked texts: trimmed, within limits, without control characters; errors name the field, the limit and the fix.
+//! Checked texts: within limits, and of characters that are text; errors name the field, the limit and the fix.
+//!
+//! What always holds:
+//! - Control characters but white space, and code points that Unicode keeps from being characters at all, are no text: they
+//!   are refused where somebody gives them, and left out of what files hold and models write. A text of one line has no
+//!   control characters whatever.
+//! - Characters are counted as readers count them, in grapheme clusters: a family emoji is one. One cluster may consist of
+//!   many code points, of which there are at most [`POINTS`] times as many as characters are allowed.
+//! - Of names everything goes that only changes the direction of writing.
+
+use std::borrow::Cow;
 
 use chrono_tz::Tz;
 use unicode_segmentation::UnicodeSegmentation;
@@ -13,11 +23,12 @@ pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
     if !has_visible(value) {
         return Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` must not be empty.")));
     }
+    of_text(field, value)?;
     if value.chars().any(char::is_control) {
         return Err(Error::bad_input(
             field,
             ErrorReason::InvalidFormat,
-            format!("`{field}` must be a single line without control characters."),
+            format!("`{field}` must be a single line; take the line breaks and tabs out."),
         ));
     }
     within(field, value, max)?;
@@ -33,6 +44,11 @@ pub fn maybe_line(field: &'static str, value: Option<&str>, max: usize) -> Resul
 /// table 2).
 fn is_directional(char: char) -> bool {
     matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+}
+
+/// True where a reader sees nothing.
+pub fn is_blank(value: &str) -> bool {
+    !has_visible(value)
 }
 
 /// True where a reader sees something.
@@ -75,27 +91,60 @@ pub fn body(field: &'static str, value: &str, max: usize) -> Result<String> {
 
 /// A text of several lines that may be empty.
 pub fn longer(field: &'static str, value: &str, max: usize) -> Result<String> {
-    if value.contains('\0') {
-        return Err(Error::bad_input(
-            field,
-            ErrorReason::InvalidFormat,
-            format!("`{field}` must not contain NUL characters."),
-        ));
-    }
+    of_text(field, value)?;
     within(field, value, max)?;
     Ok(value.to_owned())
 }
 
+/// True for what is no part of any text: control characters but white space, and noncharacters (Unicode, 23.7).
+fn is_no_text(char: char) -> bool {
+    char.is_control() && !char.is_whitespace()
+        || matches!(u32::from(char), 0xfdd0..=0xfdef)
+        || u32::from(char) & 0xfffe == 0xfffe
+}
+
+/// # Errors
+/// `BAD_USER_INPUT` when something stands in the text that is none.
+pub fn of_text(field: &'static str, value: &str) -> Result<()> {
+    let Some((place, char)) = value.chars().enumerate().find(|(_, char)| is_no_text(*char)) else { return Ok(()) };
+    let what = if char.is_control() { "the control character" } else { "the code point" };
+    let message = format!(
+        "`{field}` has {what} U+{:04X} at place {}, which is no text; take it out.",
+        u32::from(char),
+        place + 1
+    );
+    Err(Error::bad_input(field, ErrorReason::InvalidFormat, message))
+}
+
+/// What is text of something that a file holds or a model wrote.
+pub fn kept(value: &str) -> Cow<'_, str> {
+    if value.contains(is_no_text) { value.replace(is_no_text, "").into() } else { value.into() }
+}
+
+/// Code points that a text may have for each character that is allowed.
+const POINTS: usize = 4;
+
+/// The characters of a text as a reader counts them.
+pub fn length(value: &str) -> usize {
+    value.graphemes(true).count()
+}
+
 fn within(field: &'static str, value: &str, max: usize) -> Result<()> {
-    let count = value.chars().count();
-    if count > max {
-        return Err(Error::bad_input(
-            field,
-            ErrorReason::TooLong,
-            format!("`{field}` has {count} characters; at most {max} are allowed."),
-        ));
+    let points = value.chars().count();
+    // There are never more characters than code points.
+    if points <= max {
+        return Ok(());
     }
-    Ok(())
+    let count = length(value);
+    let refuse = |message| Err(Error::bad_input(field, ErrorReason::TooLong, message));
+    match max.saturating_mul(POINTS) {
+        _ if count > max => refuse(format!("`{field}` has {count} characters; at most {max} are allowed.")),
+        most if points > most => refuse(format!(
+            "`{field}` has {points} code points in its {count} characters; at most {most} are allowed. Use characters that \
+             are made of fewer."
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// An e-mail address as it is compared: in small letters, the Turkish `İ` as an `i`, and without what cannot be seen.
@@ -203,9 +252,9 @@ pub fn time_zone(field: &'static str, value: &str) -> Result<Tz> {
 }
 
 /// The first `max` characters as a reader counts them (grapheme clusters), so that no emoji or accented letter is cut in
-/// two. One may consist of many code points: of those there are at most `4 * max`.
+/// two. Of code points there are at most [`POINTS`] times as many.
 pub fn first(value: &str, max: usize) -> &str {
-    let mut room = max.saturating_mul(4);
+    let mut room = max.saturating_mul(POINTS);
     let mut end = 0;
     for cluster in value.graphemes(true).take(max) {
         let Some(left) = room.checked_sub(cluster.chars().count()) else { break };
@@ -241,6 +290,56 @@ mod tests {
         assert_eq!(first("👍🏽x", 1), "👍🏽");
         let heap = format!("a{}", "\u{301}".repeat(1_000));
         assert_eq!((first(&heap, 45), first("ab", 0), first("ab", 5)), ("", "", "ab"));
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_where_it_is_given_and_left_out_of_files() {
+        for bad in [
+            '\0',
+            '\u{1b}',
+            '\u{7}',
+            '\u{8}',
+            '\u{7f}',
+            '\u{80}',
+            '\u{9b}',
+            '\u{fffe}',
+            '\u{ffff}',
+            '\u{fdd0}',
+            '\u{fdef}',
+            '\u{1fffe}',
+            '\u{10ffff}',
+        ] {
+            let text = format!("ab{bad}c");
+            for checked in [line("name", &text, 40), body("body", &text, 40), longer("note", &text, 40)] {
+                let error = checked.unwrap_err();
+                assert_eq!(error.reason, Some(ErrorReason::InvalidFormat), "{bad:?}");
+                assert!(error.message.contains(&format!("U+{:04X} at place 3", u32::from(bad))), "{error}");
+            }
+            assert_eq!(kept(&text), "abc", "{bad:?}");
+        }
+        for fine in
+            ["a\r\nb\tc", "a\u{b}b\u{c}c\u{85}d", "\u{fffd} \u{e000} \u{ad}", "\u{fdcf}\u{fdf0}", "👨\u{200d}👩"]
+        {
+            assert_eq!((body("body", fine, 40).unwrap().as_str(), kept(fine).as_ref()), (fine, fine));
+        }
+        assert!(line("name", "a\tb", 40).is_err() && line("name", "a\u{85}b", 40).is_err());
+    }
+
+    #[test]
+    fn characters_are_counted_as_readers_count_them() {
+        let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦";
+        assert_eq!(length(&family.repeat(3)), 3);
+        let fine = format!("{}{family}", "a".repeat(19));
+        assert_eq!(line("name", &fine, 20).unwrap(), fine);
+        for flags in [20, 21] {
+            assert_eq!(line("name", &"🇹🇷".repeat(flags), 20).is_ok(), flags == 20);
+        }
+        let error = line("name", &format!("{fine}b"), 20).unwrap_err();
+        assert_eq!(error.message, "`name` has 21 characters; at most 20 are allowed.");
+        let heap = format!("a{}", "\u{301}".repeat(80));
+        let error = line("name", &heap, 20).unwrap_err();
+        assert!(error.message.contains("81 code points in its 1 characters; at most 80"), "{error}");
+        assert!(line("name", &heap[..heap.len() - 2], 20).is_ok());
     }
 
     #[test]

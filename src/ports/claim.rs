@@ -5,10 +5,11 @@
 //! system takes back when the process ends, however it does. Commands that only write a row need no claim.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     path::PathBuf,
 };
 
+use super::private;
 use crate::kernel::error::{Error, ErrorCode, Result};
 
 /// The right to work on a database, until it is dropped.
@@ -23,8 +24,8 @@ impl Claim {
     pub fn take(url: &str) -> Result<Self> {
         let Some(path) = lock_path(url) else { return Ok(Self(None)) };
         let refuse = |why: String| Error::new(ErrorCode::Unavailable, why);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(|error| refuse(format!("{} cannot be opened: {error}.", path.display())))?;
+        let file =
+            private::file(&path).map_err(|error| refuse(format!("{} cannot be opened: {error}.", path.display())))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(Some(file))),
             Err(TryLockError::WouldBlock) => Err(refuse(format!(
@@ -40,26 +41,12 @@ impl Claim {
 
 /// The file that is locked; nothing for PostgreSQL and for databases in memory.
 fn lock_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:")?;
-    let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let (path, options) = rest.split_once('?').unwrap_or((rest, ""));
-    let in_memory = path.is_empty() || path == ":memory:" || options.split('&').any(|option| option == "mode=memory");
-    (!in_memory).then(|| PathBuf::from(format!("{path}.lock")))
+    private::sqlite_path(url).map(|path| private::with_end(&path, ".lock"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_files_are_locked() {
-        let path = |url| lock_path(url).map(|path| path.display().to_string());
-        assert_eq!(path("sqlite://data/yanit.sqlite?mode=rwc").as_deref(), Some("data/yanit.sqlite.lock"));
-        assert_eq!(path("sqlite:/var/yanit.db").as_deref(), Some("/var/yanit.db.lock"));
-        for url in ["sqlite::memory:", "sqlite://x?mode=memory", "postgres://yanit@db/yanit"] {
-            assert_eq!(path(url), None, "{url}");
-        }
-    }
 
     #[test]
     fn a_file_is_claimed_once_at_a_time() {

@@ -137,6 +137,7 @@ impl Database {
     /// # Errors
     /// `UNAVAILABLE` when the server does not answer.
     pub async fn connect(url: &str, pool: u32) -> Result<Self> {
+        super::private::database(url).map_err(Error::internal)?;
         let doubt = Arc::new(Doubt::default());
         let doubted = doubt.clone();
         let mut options = ConnectOptions::new(url);

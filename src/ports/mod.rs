@@ -8,5 +8,6 @@ pub mod documents;
 pub mod embedding;
 pub mod http;
 pub mod key_file;
+pub mod private;
 pub mod scratch;
 pub mod vectors;

@@ -14,6 +14,9 @@ const MAX_ERRORS: usize = 50;
 /// Longer messages are cut: the parser and the validator quote the document.
 const MAX_MESSAGE: usize = 500;
 
+/// What the library says of an operation that costs more than the limit (async-graphql 7.2.1, `check_rules`).
+pub(super) const TOO_COMPLEX: &str = "Query is too complex.";
+
 /// What the metrics say of an operation without errors.
 const OK: &str = "OK";
 
@@ -182,7 +185,7 @@ fn plain(message: &mut String) {
 /// The limits that the schema itself checks have no reason of ours.
 fn limit_reason(message: &str) -> Option<ErrorReason> {
     match message {
-        "Query is too complex." => Some(ErrorReason::TooComplex),
+        TOO_COMPLEX => Some(ErrorReason::TooComplex),
         "Query is nested too deep." => Some(ErrorReason::TooDeep),
         _ if message.starts_with("The recursion depth of the query") => Some(ErrorReason::TooDeep),
         _ if message.starts_with("The number of directives") => Some(ErrorReason::DocumentTooLarge),
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn every_error_gets_a_code() {
-        let answer = Answer::refused(ServerError::new("Query is too complex.", None), ABOUT);
+        let answer = Answer::refused(ServerError::new(TOO_COMPLEX, None), ABOUT);
         assert_eq!(answer.code, "GRAPHQL_VALIDATION_FAILED");
         assert!(String::from_utf8_lossy(&answer.json).contains("TOO_COMPLEX"));
     }

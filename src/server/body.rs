@@ -102,15 +102,22 @@ pub(super) struct Received {
 /// Reads a body of at most so many bytes, as long as it comes at a reasonable pace.
 pub(super) async fn read_body(server: &Server, request: HttpRequest, most: usize) -> Result<Received, Refusal> {
     let patience = Duration::from_secs(server.ports.config.read_timeout_seconds);
-    let too_large = || Refusal {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        error: Error::new(ErrorCode::BadUserInput, format!("The body has more than {most} bytes."))
-            .reason(ErrorReason::BodyTooLarge),
+    let too_large = |found: Option<usize>| {
+        let message = match found {
+            Some(found) => format!("The body has {found} bytes; at most {most} are allowed. Send less at once."),
+            None => {
+                format!("The body has more than {most} bytes, which is the most that is allowed. Send less at once.")
+            }
+        };
+        Refusal {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            error: Error::new(ErrorCode::BadUserInput, message).reason(ErrorReason::BodyTooLarge),
+        }
     };
     let announced =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) {
-        return Err(too_large());
+        return Err(too_large(announced));
     }
     let mut parts = request.into_body().into_data_stream();
     let mut share = server.incoming.share();
@@ -130,7 +137,7 @@ pub(super) async fn read_body(server: &Server, request: HttpRequest, most: usize
         };
         let length = bytes.len() + part.len();
         if length > most {
-            return Err(too_large());
+            return Err(too_large(None));
         }
         if bytes.capacity() < length {
             // Doubles, as vectors do, but never beyond what was announced.

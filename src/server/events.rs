@@ -12,9 +12,8 @@ use super::{
     answer::{About, Answer, error_list, server_error},
     conn::Conn,
     hub::{Group, Key, Membership, Settled},
-    inputs::Ids,
     metrics::Live,
-    operation::{Prepared, panicked},
+    operation::{Given, Prepared, panicked},
     plan::Plan,
     queue::{BATCH, BATCH_BYTES, Queue},
 };
@@ -122,22 +121,22 @@ impl Drop for Running {
 fn steps(
     results: BoxStream<'static, Response>,
     plan: Arc<Plan>,
-    ids: Ids,
+    given: Given,
     cx: Ctx,
 ) -> impl Stream<Item = Step> + Send + use<> {
     let results = AssertUnwindSafe(results).catch_unwind();
-    // Ids are of use until the subscription has begun.
-    let begin = (results, plan, Some(ids), cx, false);
-    futures_util::stream::unfold(begin, |(mut results, plan, ids, cx, ended)| async move {
+    // What was given is of use until the subscription has begun.
+    let begin = (results, plan, Some(given), cx, false);
+    futures_util::stream::unfold(begin, |(mut results, plan, given, cx, ended)| async move {
         if ended {
             return None;
         }
         let about = About { request_id: &cx.request.id };
         let step = match results.next().await {
-            Some(Ok(mut response)) => match &ids {
+            Some(Ok(mut response)) => match &given {
                 // A subscription that could not begin has no data and no more results.
-                Some(ids) if !response.errors.is_empty() && matches!(response.data, async_graphql::Value::Null) => {
-                    ids.name(&mut response.errors);
+                Some(given) if !response.errors.is_empty() && matches!(response.data, async_graphql::Value::Null) => {
+                    given.explain(&mut response.errors);
                     Step::End(Some(error_list(response.errors, about).0))
                 }
                 _ => {
@@ -186,7 +185,7 @@ impl Server {
         let shareable = prepared.shared.map(|key| (key, Arc::new(Position::default())));
         cx.position = shareable.as_ref().map(|(_, position)| position.clone());
         let steps =
-            Box::pin(steps(self.api.stream(prepared.request.data(cx.clone())), prepared.plan, prepared.ids, cx));
+            Box::pin(steps(self.api.stream(prepared.request.data(cx.clone())), prepared.plan, prepared.given, cx));
         let live = Live::new(&self.metrics.subscriptions);
         let task = match shareable {
             None => self.ports.tasks.spawn(run_alone(sink.clone(), steps)),

@@ -34,7 +34,9 @@ pub(super) fn check(types: &Types, document: &Valid<ExecutableDocument>) -> Resu
         if check_max_depth(document, operation).is_err() {
             return Err(too_deep(
                 "introspection of `fields`, `interfaces`, `possibleTypes` and `inputFields`",
+                None,
                 DEEPEST - 1,
+                "Ask for the inner types by `__type(name:)`.",
             ));
         }
         let mut walk = Walk { types, document, implementers: OnceCell::new(), left: LONGEST_ANSWER };

@@ -49,7 +49,7 @@ pub(super) fn read_document(text: &str, limits: &Config) -> Result<Read> {
             b'{' | b'[' | b'(' => {
                 depth += 1;
                 if depth > max_nesting {
-                    return Err(too_deep("document", max_nesting));
+                    return Err(too_deep("document", None, max_nesting, FLATTER));
                 }
                 1
             }
@@ -163,7 +163,7 @@ pub(super) fn check_json(text: &[u8], max_nesting: usize) -> Result<()> {
                 depth += 1;
                 values += 1;
                 if depth > max_nesting {
-                    return Err(too_deep("JSON text", max_nesting));
+                    return Err(too_deep("JSON text", None, max_nesting, FLATTER));
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
@@ -218,10 +218,16 @@ fn plain_string_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Nesting beyond a limit.
-pub(super) fn too_deep(what: &str, limit: usize) -> Error {
-    Error::new(ErrorCode::GraphqlValidationFailed, format!("The {what} nests more than {limit} levels deep."))
-        .reason(ErrorReason::TooDeep)
+/// What to do about brackets within brackets.
+const FLATTER: &str = "Send values that are less nested.";
+
+/// Nesting beyond a limit: how deep it is, where that is known without reading on, and what to do.
+pub(super) fn too_deep(what: &str, found: Option<usize>, limit: usize, fix: &str) -> Error {
+    let message = match found {
+        Some(found) => format!("The {what} nests {found} levels deep; at most {limit} are allowed. {fix}"),
+        None => format!("The {what} nests more than {limit} levels deep, which is the most that is allowed. {fix}"),
+    };
+    Error::new(ErrorCode::GraphqlValidationFailed, message).reason(ErrorReason::TooDeep)
 }
 
 /// Size beyond a limit.

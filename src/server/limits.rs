@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use apollo_compiler::{
     Node,
-    ast::{Argument, Definition, Directive, Document, FragmentDefinition, Selection, Value},
+    ast::{Argument, Definition, Document, FragmentDefinition, Selection, Value},
 };
 
 use super::lexer::{too_deep, too_large};
@@ -22,6 +22,9 @@ const MAX_FRAGMENT_CHAIN: usize = 30;
 
 /// All fragments, each expanded by itself, may have this many times the fields allowed in an operation.
 const FRAGMENTS_FACTOR: usize = 4;
+
+/// What to do about a document that asks for too much.
+const APART: &str = "Ask for it in several requests.";
 
 /// What the document turned out to contain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,27 +79,36 @@ pub(super) fn check(document: &Document, config: &Config) -> Result<Findings> {
     };
     let mut in_operations = Size::default();
     for operation in document.definitions.iter().filter_map(Definition::as_operation_definition) {
-        walk.directives(&operation.directives)?;
-        for variable in &operation.variables {
-            walk.directives(&variable.directives)?;
-        }
-        let size = walk.selection(&operation.selection_set)?;
-        if size.depth > config.max_depth {
-            return Err(too_deep("selection", config.max_depth));
-        }
-        in_operations.add(size);
+        let of_variables = operation.variables.iter().map(|variable| variable.directives.len()).sum::<usize>();
+        walk.directives += operation.directives.len() + of_variables;
+        in_operations.add(walk.selection(&operation.selection_set)?);
     }
     let mut in_fragments = Size::default();
     for name in names {
         in_fragments.add(walk.fragment(name)?);
     }
+    walk.counted()?;
+    if in_operations.depth > config.max_depth {
+        return Err(too_deep("selection", Some(in_operations.depth), config.max_depth, APART));
+    }
+    let height = in_operations.height.max(in_fragments.height);
+    if height > config.max_nesting {
+        return Err(too_deep("selection", Some(height), config.max_nesting, APART));
+    }
     let most = |limit: usize| limit.saturating_mul(FRAGMENTS_FACTOR);
     if in_operations.fields > config.max_fields || in_fragments.fields > most(config.max_fields) {
-        return Err(too_large(format!("The document selects more than {} fields.", config.max_fields)));
+        return Err(too_large(format!(
+            "The document selects {} fields, those of fragments counted wherever they are used; at most {} are allowed. \
+             {APART}",
+            in_operations.fields.max(in_fragments.fields),
+            config.max_fields
+        )));
     }
     if in_operations.values > config.max_tokens || in_fragments.values > most(config.max_tokens) {
         return Err(too_large(format!(
-            "The document has more than {} values in its arguments, those of fragments counted wherever they are used.",
+            "The document has {} values in its arguments, those of fragments counted wherever they are used; at most {} are \
+             allowed. Pass them as variables.",
+            in_operations.values.max(in_fragments.values),
             config.max_tokens
         )));
     }
@@ -123,14 +135,12 @@ impl<'a> Walk<'a> {
                 Selection::FragmentSpread(spread) => &spread.directives,
                 Selection::InlineFragment(fragment) => &fragment.directives,
             };
-            self.directives(directives)?;
+            self.directives += directives.len();
             let mut below = match selection {
                 Selection::Field(field) => {
                     let introspects = matches!(field.name.as_str(), "__schema" | "__type");
                     self.introspects |= introspects;
-                    if field.alias.is_some() {
-                        self.alias()?;
-                    }
+                    self.aliases += usize::from(field.alias.is_some());
                     let below = self.selection(&field.selection_set)?;
                     Size {
                         fields: below.fields.saturating_add(1),
@@ -150,9 +160,6 @@ impl<'a> Walk<'a> {
             }
             size.add(below);
         }
-        if size.height > self.config.max_nesting {
-            return Err(too_deep("selection", self.config.max_nesting));
-        }
         Ok(size)
     }
 
@@ -168,13 +175,18 @@ impl<'a> Walk<'a> {
             ));
         }
         if self.open.len() >= MAX_FRAGMENT_CHAIN {
-            return Err(too_deep("chain of fragments", MAX_FRAGMENT_CHAIN));
+            return Err(too_deep(
+                "chain of fragments",
+                None,
+                MAX_FRAGMENT_CHAIN,
+                "Put some of their fields where they are spread.",
+            ));
         }
         let Some(fragment) = self.fragments.get(name).copied() else {
             return Ok(Size::default());
         };
         self.open.push(name);
-        self.directives(&fragment.directives)?;
+        self.directives += fragment.directives.len();
         let below = self.selection(&fragment.selection_set)?;
         self.open.pop();
         let size = Size { height: below.height + 1, ..below };
@@ -182,18 +194,15 @@ impl<'a> Walk<'a> {
         Ok(size)
     }
 
-    fn alias(&mut self) -> Result<()> {
-        self.aliases += 1;
-        if self.aliases > self.config.max_aliases {
-            return Err(too_large(format!("The document has more than {} aliases.", self.config.max_aliases)));
-        }
-        Ok(())
-    }
-
-    fn directives(&mut self, directives: &[Node<Directive>]) -> Result<()> {
-        self.directives += directives.len();
-        if self.directives > self.config.max_directives {
-            return Err(too_large(format!("The document has more than {} directives.", self.config.max_directives)));
+    /// Checks what was counted on the way.
+    fn counted(&self) -> Result<()> {
+        for (what, found, most) in [
+            ("aliases", self.aliases, self.config.max_aliases),
+            ("directives", self.directives, self.config.max_directives),
+        ] {
+            if found > most {
+                return Err(too_large(format!("The document has {found} {what}; at most {most} are allowed. {APART}")));
+            }
         }
         Ok(())
     }

@@ -13,10 +13,14 @@ use axum::{
 };
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use sea_orm::ActiveEnum;
 use tokio::time::timeout;
 
 use super::Server;
-use crate::kernel::{Ctx, Result, jobs, readers};
+use crate::{
+    features::assistants,
+    kernel::{Ctx, Result, jobs, readers},
+};
 
 /// Upper bounds of the latency histogram, in seconds.
 const LATENCY: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -26,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 const WAITING: &str = "yanit_jobs_waiting";
 const OLDEST: &str = "yanit_jobs_oldest_seconds";
+const FAILING: &str = "yanit_providers_failing";
 const FAILED: &str = "yanit_jobs_failed";
 const LAG: &str = "yanit_reader_lag_lines";
 const REQUESTS: &str = "yanit_requests_total";
@@ -101,7 +106,7 @@ impl Metrics {
         metrics::describe_counter!("yanit_jobs_failed_total", "Jobs that failed for good, by kind");
         metrics::describe_gauge!(LAG, "Journal lines that a reader has before it, in the site where it has most");
         metrics::describe_counter!("yanit_model_calls_total", "Calls to language models, by provider and outcome");
-        metrics::describe_gauge!("yanit_providers_failing", "Providers that keep failing sites, by provider");
+        metrics::describe_gauge!(FAILING, "Providers that keep failing sites, by provider");
         metrics::describe_gauge!("yanit_model_circuits_open", "Circuit breakers that are not closed, by provider");
         let metrics = Self {
             connections: metrics::gauge!("yanit_connections"),
@@ -195,6 +200,9 @@ async fn ask(cx: Ctx) -> Result<()> {
         metrics::gauge!(WAITING, "lane" => lane).set(figures.waiting as f64);
         metrics::gauge!(OLDEST, "lane" => lane).set(figures.oldest.as_secs_f64());
         metrics::gauge!(FAILED, "lane" => lane).set(figures.failed as f64);
+    }
+    for (provider, count) in assistants::failing_by_provider(&cx.db()).await? {
+        metrics::gauge!(FAILING, "provider" => provider.to_value()).set(count as f64);
     }
     for (reader, lines) in readers::lag(&cx).await? {
         metrics::gauge!(LAG, "reader" => reader).set(lines as f64);

@@ -139,6 +139,8 @@ fn routes(server: Arc<Server>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::page))
+        .fallback(front::nothing)
+        .method_not_allowed_fallback(front::wrong_method)
         .layer(from_fn_with_state(server.clone(), edge::around))
         .with_state(server)
 }

@@ -13,15 +13,18 @@ use tracing::Instrument;
 
 use super::{
     Server,
-    answer::{About, Answer, server_error},
+    answer::{About, Answer, TOO_COMPLEX, server_error},
     hub, inputs, lexer,
     plan::Plan,
 };
-use crate::kernel::{
-    access::Actor,
-    ctx::{Ctx, Request},
-    error::{Error, ErrorCode, ErrorReason, Result},
-    quotas::{self, Expense},
+use crate::{
+    kernel::{
+        access::Actor,
+        ctx::{Ctx, Request},
+        error::{Error, ErrorCode, ErrorReason, Result},
+        quotas::{self, Expense},
+    },
+    schema::Api,
 };
 
 /// What a client asks for: the parameters of the GraphQL-over-HTTP specification.
@@ -56,8 +59,8 @@ pub(super) struct Prepared {
     pub(super) root_fields: u32,
     /// Ready for the schema, but for the context.
     pub(super) request: async_graphql::Request,
-    /// Ids that were given.
-    pub(super) ids: inputs::Ids,
+    /// What is remembered of it, to say more where it is refused.
+    pub(super) given: Given,
     /// It asks about the schema.
     introspects: bool,
     /// Its answer may be long.
@@ -68,6 +71,47 @@ pub(super) struct Prepared {
     pub(super) plan: Arc<Plan>,
     /// By which its execution is shared, if it can be.
     pub(super) shared: Option<Arc<hub::Key>>,
+}
+
+/// What is remembered of a request, to say more where it is refused.
+pub(super) struct Given {
+    /// Ids that were given.
+    ids: inputs::Ids,
+    plan: Arc<Plan>,
+    /// Those of requests that may cost too much.
+    variables: Option<Variables>,
+    api: Api,
+    max_complexity: usize,
+}
+
+impl Given {
+    /// Names what errors are about: of an id its place, of a cost the number.
+    pub(super) fn explain(&self, errors: &mut [ServerError]) {
+        self.ids.name(errors);
+        if let [error] = errors
+            && error.message == TOO_COMPLEX
+        {
+            *error = server_error(self.too_complex());
+        }
+    }
+
+    fn too_complex(&self) -> Error {
+        let found = self.variables.as_ref().and_then(|variables| {
+            let mut request = async_graphql::Request::new(String::new()).variables(variables.clone());
+            request.set_parsed_query(self.plan.document(variables));
+            self.api.complexity(request)
+        });
+        let most = self.max_complexity;
+        let costs = match found {
+            Some(found) => format!("The operation costs {found} points; at most {most} are allowed."),
+            None => format!("The operation costs more than {most} points, which is the most that is allowed."),
+        };
+        let message = format!(
+            "{costs} A field costs 1, and in a list as often as the list may have entries: ask for shorter pages with \
+             `first`, for fewer lists within lists, or in several requests."
+        );
+        Error::new(ErrorCode::GraphqlValidationFailed, message).reason(ErrorReason::TooComplex)
+    }
 }
 
 impl Params {
@@ -165,14 +209,22 @@ impl Server {
         let shared = (kind == OperationType::Subscription)
             .then(|| hub::key(&params.query, name, plan.operation(), &params.variables, &cx.actor))
             .flatten();
+        let long = valid.is_long(operation);
+        let given = Given {
+            ids,
+            plan: plan.clone(),
+            // Mutations come with long texts, and seldom ask for much.
+            variables: (long || kind != OperationType::Mutation).then(|| params.variables.clone()),
+            api: self.api.clone(),
+            max_complexity: config.max_complexity,
+        };
         let document = plan.document(&params.variables);
         let mut request = async_graphql::Request::new(String::new()).variables(params.variables);
         request.uploads = uploads;
         request.set_parsed_query(document);
         let root_fields = u32::try_from(plan.operation().selection_set.node.items.len()).unwrap_or(u32::MAX);
         let introspects = valid.introspects;
-        let long = valid.is_long(operation);
-        Ok(Prepared { kind, root_fields, request, ids, introspects, long, alone: plan.is_alone(), plan, shared })
+        Ok(Prepared { kind, root_fields, request, given, introspects, long, alone: plan.is_alone(), plan, shared })
     }
 
     /// Runs a query or a mutation within its time.
@@ -192,7 +244,7 @@ impl Server {
             let _turn = self.turns.take(cx.request.address, prepared.long).await;
             let _introspecting = if prepared.introspects { self.introspecting.acquire().await.ok() } else { None };
             let mut response = AssertUnwindSafe(run).catch_unwind().instrument(span).await?;
-            prepared.ids.name(&mut response.errors);
+            prepared.given.explain(&mut response.errors);
             // Within the turn, so that few answers stand in memory twice.
             Ok(Answer::new(response, &prepared.plan, about))
         };

@@ -139,5 +139,8 @@ fn conflict(field: &Node<Field>) -> Problem {
 }
 
 fn too_much() -> Error {
-    too_large(format!("The document has more than {MOST} fields that share a key with others."))
+    too_large(format!(
+        "The document has more than {MOST} fields that share a key with others, which is the most that is allowed. Ask for each \
+         field once."
+    ))
 }

@@ -82,6 +82,39 @@ async fn a_weak_password_is_refused_with_its_field() {
 }
 
 #[tokio::test]
+async fn a_new_password_is_checked_as_at_sign_up_and_is_another_one() {
+    const CHANGE: &str = "mutation($i: ChangePasswordInput!) { changePassword(input: $i) { endedSessions } }";
+    let app = started().await;
+    let ada = register(&app, "ada@example.com").await;
+    let token = Some(text(&ada, "/accessToken"));
+    let change = |new: &str| json!({ "i": { "currentPassword": PASSWORD, "newPassword": new } });
+    for (new, reason) in [
+        ("          ", "INVALID_FORMAT"),
+        ("\u{2003}\u{200b}\t\u{3164}\u{2800}\u{ad}\u{feff}   ", "INVALID_FORMAT"),
+        ("ADA@example.com", "INVALID_FORMAT"),
+        ("kısa", "TOO_SHORT"),
+        ("👨\u{200d}👩\u{200d}👧\u{200d}👦👨\u{200d}👩\u{200d}👧\u{200d}👦", "TOO_SHORT"),
+        (PASSWORD, "INVALID_COMBINATION"),
+    ] {
+        let answer = app.post(token, CHANGE, change(new)).await;
+        assert_eq!(refusal(&answer), ("BAD_USER_INPUT", reason), "{new:?}");
+        assert_eq!(text(&answer, "/errors/0/extensions/field"), "input.newPassword");
+        if new != PASSWORD {
+            let input = json!({ "email": "eve@example.com", "password": new.replace("ADA", "eve"), "name": "Eve" });
+            let answer = app.post(None, REGISTER, json!({ "input": input })).await;
+            assert_eq!(refusal(&answer), ("BAD_USER_INPUT", reason), "{new:?}");
+        }
+    }
+    // Whoever does not know the password does not learn that it is this one.
+    let wrong = json!({ "i": { "currentPassword": "another password", "newPassword": "another password" } });
+    assert_eq!(refusal(&app.post(token, CHANGE, wrong).await), ("BAD_USER_INPUT", "INVALID_CREDENTIALS"));
+    assert!(login(&app, "ada@example.com", PASSWORD).await["errors"].is_null());
+    let answer = app.post(token, CHANGE, change("a whole new password")).await;
+    assert!(answer["errors"].is_null(), "{answer}");
+    assert!(login(&app, "ada@example.com", "a whole new password").await["errors"].is_null());
+}
+
+#[tokio::test]
 async fn unknown_addresses_and_wrong_passwords_get_the_same_answer() {
     let app = started().await;
     register(&app, "ada@example.com").await;

@@ -128,17 +128,26 @@ async fn files_that_cannot_be_read_are_named_and_stop_no_other() {
         base64_file("picture.md", &[0xff, 0xd8, 0xff, 0xe0]),
         { "name": "open.md", "text": "---\ntitle: x\n" },
         { "name": "empty.md", "text": " " },
+        { "name": "list.md", "text": "---\n- title: x\n- y\n---\nText." },
         { "name": "fine.md", "text": "# Fine\n\nText." },
     ]);
     let shown = import(&app, &site, files).await;
     let files = shown["files"].as_array().expect("a list");
-    for (file, word) in
-        files.iter().zip(["damaged", "damaged", "password", "OCR", "500 pages", "UTF-8", "front matter", "empty"])
-    {
+    for (file, word) in files.iter().zip([
+        "damaged",
+        "damaged",
+        "password",
+        "OCR",
+        "500 pages",
+        "UTF-8",
+        "front matter",
+        "empty",
+        "is a list",
+    ]) {
         let message = file["errors"][0]["message"].as_str().unwrap_or_default();
         assert!(file["status"] == "FAILED" && message.contains(word), "{word}: {file}");
     }
-    assert_eq!((&files[8]["name"], &files[8]["status"]), (&json!("fine.md"), &json!("DONE")));
+    assert_eq!((&files[9]["name"], &files[9]["status"]), (&json!("fine.md"), &json!("DONE")));
     for wrong in [
         json!([]),
         json!([{ "name": "a.md" }]),
@@ -268,6 +277,27 @@ async fn pages_and_lists_are_read_and_other_kinds_are_refused_by_name() {
         assert_eq!(file["status"], "FAILED");
         assert!(text(&file["errors"][0]["message"]).contains(ending), "{shown:#}");
     }
+}
+
+/// Marks for the ends of lines and what is no text come with files that nobody typed.
+#[tokio::test]
+async fn what_no_reader_sees_is_left_out_of_files() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let page = "<!doctype html><html><body><h1>Kargo&shy;lama</h1><p>Gönderi\u{ad}leriniz iki gün&shy;de ge\u{1b}lir.\u{fffe}</p></body></html>";
+    let files = json!([
+        { "name": "kargo.html", "text": page },
+        { "name": "iade.md", "text": "---\ntitle: İa\u{ad}de\ntags: [pa\u{ad}ra]\n---\nSü\u{ad}re 14 gün\u{7}dür." },
+        { "name": "liste.jsonl", "text": "{\"title\":\"Ö\\u00addeme\",\"body\":\"Kart\\u001bla.\"}" },
+    ]);
+    let shown = import(&app, &site, files).await;
+    for (file, title, body) in
+        [(0, "Kargolama", "Gönderileriniz iki günde gelir."), (1, "İade", "Süre 14 gündür."), (2, "Ödeme", "Kartla.")]
+    {
+        let made = article(&app, &site, &shown["files"][file]["articleIds"][0]).await;
+        assert_eq!((text(&made["title"]), text(&made["body"])), (title.into(), body.into()), "{shown:#}");
+    }
+    assert_eq!(article(&app, &site, &shown["files"][1]["articleIds"][0]).await["tags"], json!(["para"]));
 }
 
 /// C16: a book becomes several articles, none longer than an article may be, and nothing of it is lost.

@@ -48,8 +48,7 @@ async fn details_are_kept_changed_and_cleared() {
     let change = json!({ "articleId": made["id"], "description": null, "category": null, "tags": ["yeni"] });
     let changed = app.run(admin, UPDATE, json!({ "i": change })).await["updateArticle"]["article"].clone();
     assert!(changed["description"].is_null() && changed["category"].is_null());
-    // Details are no text: the version stays.
-    assert_eq!((&changed["tags"], &changed["version"]), (&json!(["yeni"]), &json!(1)));
+    assert_eq!((&changed["tags"], &changed["version"]), (&json!(["yeni"]), &json!(2)));
     for (field, value, expected) in [
         ("description", json!("x".repeat(501)), "input.description"),
         ("title", json!("x".repeat(501)), "input.title"),
@@ -108,6 +107,51 @@ async fn an_earlier_version_comes_back_as_a_new_one() {
     assert_eq!(titles, ["Kargo", "Teslimat", "Kargo"]);
 }
 
+/// Whoever read an article before somebody else changed it, whatever of it, is told.
+#[tokio::test]
+async fn a_version_guards_all_that_can_be_changed() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let admin = Some(site.admin.token.as_str());
+    let id = app.article(&site, "Kargo", "Kargo iki günde gelir.").await;
+    let seen =
+        "query A($a: ID!) { article(articleId: $a) { version indexedVersion title versions { version title } } }";
+    let mut version = 1;
+    for change in [
+        json!({ "tags": ["a"] }),
+        json!({ "category": "Teslimat" }),
+        json!({ "description": "Ne zaman gelir" }),
+        json!({ "visibility": "INTERNAL" }),
+        json!({ "visibility": "PUBLIC" }),
+        json!({ "language": "en" }),
+        json!({ "slug": "kargo-2" }),
+        json!({ "title": "Teslimat" }),
+        json!({ "body": "Kargo üç günde gelir." }),
+    ] {
+        let mut input = change.clone();
+        input["articleId"] = json!(id);
+        input["expectedVersion"] = json!(version);
+        let changed = app.run(admin, UPDATE, json!({ "i": input })).await;
+        version += 1;
+        assert_eq!(changed["updateArticle"]["article"]["version"], version, "{change}");
+        // Somebody else read it before.
+        let late = json!({ "i": { "articleId": id, "title": "Gönderi", "expectedVersion": version - 1 } });
+        assert_eq!(app.refused(admin, UPDATE, late).await, "CONFLICT/VERSION_CONFLICT", "{change}");
+        // The same once more is no change.
+        input["expectedVersion"] = json!(version);
+        let same = app.run(admin, UPDATE, json!({ "i": input })).await;
+        assert_eq!(same["updateArticle"]["article"]["version"], version, "{change}");
+    }
+    let article = app.run(admin, seen, json!({ "a": id })).await["article"].clone();
+    assert_eq!(article["versions"].as_array().map(Vec::len), Some(10), "{article:#}");
+    // What is searched is the same while title and body are: a change of the tags takes nothing out of answers.
+    let other = app.article(&site, "İade", "İade süresi 14 gündür.").await;
+    let tagged = json!({ "i": { "articleId": other, "tags": ["para"] } });
+    app.run(admin, UPDATE, tagged).await;
+    let article = app.run(admin, seen, json!({ "a": other })).await["article"].clone();
+    assert_eq!((&article["version"], &article["indexedVersion"]), (&json!(2), &json!(2)));
+}
+
 #[tokio::test]
 async fn of_many_articles_the_good_ones_are_made_and_the_others_named() {
     let app = TestApp::start().await;
@@ -126,9 +170,9 @@ async fn of_many_articles_the_good_ones_are_made_and_the_others_named() {
     assert_eq!(results[0]["article"], json!({ "slug": "bir", "status": "DRAFT" }));
     assert_eq!(results[3]["article"]["slug"], "bir-2");
     for (index, reason, field) in [
-        (1, "TOO_SHORT", "input.articles.1.title"),
-        (2, "SLUG_TAKEN", "input.articles.2.slug"),
-        (4, "INVALID_FORMAT", "input.articles.4.slug"),
+        (1, "TOO_SHORT", "input.articles[1].title"),
+        (2, "SLUG_TAKEN", "input.articles[2].slug"),
+        (4, "INVALID_FORMAT", "input.articles[4].slug"),
     ] {
         let refused: &Value = &results[index];
         assert_eq!((&refused["index"], &refused["article"]), (&json!(index), &Value::Null));

@@ -159,6 +159,79 @@ async fn code_and_tables_are_quoted_whole() {
 }
 
 #[tokio::test]
+async fn indented_code_is_quoted_whole() {
+    let code = "Eklentiyi kurmak için şu komutu çalıştırın.\n\n    npm install @acme/widget\n\n    # bir kez\n    npx acme init\n\nSonra sayfayı yenileyin.";
+    let tabbed = "Yedek almak için şunu çalıştırın.\n\n\tyanit backup\n\tyanit verify\n";
+    let (app, site) = site(&[("Eklentinin kurulumu", code), ("Yedek alma", tabbed), RETURNS]).await;
+    let answer = ask(&app, &site, "Eklentiyi hangi komutla kurarım?").await;
+    let said = text(&answer["text"]);
+    assert!(said.contains("    npm install @acme/widget\n\n    # bir kez\n    npx acme init"), "{answer}");
+    let answer = ask(&app, &site, "Nasıl yedek alırım?").await;
+    assert!(text(&answer["text"]).contains("\tyanit backup\n\tyanit verify"), "{answer}");
+}
+
+/// The header says what a row means, however far from it the row stands; other rows say nothing about it.
+#[tokio::test]
+async fn a_row_far_from_its_header_is_quoted_below_it() {
+    let cities = [
+        "Adana",
+        "Bursa",
+        "Çorum",
+        "Denizli",
+        "Edirne",
+        "Fethiye",
+        "Giresun",
+        "Hatay",
+        "Iğdır",
+        "Kars",
+        "Lüleburgaz",
+        "Manisa",
+        "Niğde",
+        "Ordu",
+        "Polatlı",
+        "Rize",
+        "Sivas",
+        "Tokat",
+        "Uşak",
+        "Van",
+        "Yozgat",
+        "Zonguldak",
+        "Ağrı",
+        "Bolu",
+        "Düzce",
+        "Elazığ",
+        "Gaziantep",
+        "Isparta",
+        "Kayseri",
+        "Muş",
+    ];
+    let row = |(place, city): (usize, &&str)| format!("| {city} | {} iş günü | {} TL |\n", place % 7 + 1, 40 + place);
+    let rows: String = cities.iter().enumerate().map(row).collect();
+    let table = format!(
+        "Teslimat süreleri ve ücretleri şehre göre değişir.\n\n| Şehir | Süre | Ücret |\n| --- | --- | --- |\n{rows}"
+    );
+    let (app, site) = site(&[("Şehirlere teslimat", &table), RETURNS]).await;
+    for city in ["Sivas", "Kayseri"] {
+        let answer = ask(&app, &site, &format!("{city} şehrine teslimat kaç gün sürer?")).await;
+        let said = text(&answer["text"]);
+        assert_eq!(answer["action"], "ANSWER", "{answer}");
+        assert!(said.contains("| Şehir | Süre | Ücret |\n| --- | --- | --- |\n| "), "{said}");
+        assert!(said.contains(&format!("\n| {city} |")), "{said}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("| ")).count(), 3, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn steps_for_one_thing_are_not_joined_with_those_for_another() {
+    let body = "## iPhone\n\nUygulamayı iPhone'dan silmek için:\n\n1. Simgeye basılı tutun.\n2. Uygulamayı Kaldır'a dokunun.\n\n\
+                ## Android\n\nUygulamayı Android'den silmek için:\n\n1. Ayarlar'ı açın.\n2. Uygulamalar'a girin.\n3. Kaldır'a dokunun.";
+    let (app, site) = site(&[("Uygulamayı silmek", body), RETURNS]).await;
+    let answer = ask(&app, &site, "Uygulamayı Android'den nasıl silerim?").await;
+    let said = text(&answer["text"]);
+    assert!(said.contains("3. Kaldır'a dokunun.") && !said.contains("Simgeye"), "{answer}");
+}
+
+#[tokio::test]
 async fn who_asks_how_long_is_told_a_number() {
     let body = "You can return a cup that you do not like. Pack it well, so that it arrives in one piece. We take it back for 30 days. The return of a cup is free.";
     let (app, site) = site(&[("Returning a cup", body), ("Opening hours", "We are open from Monday to Friday.")]).await;

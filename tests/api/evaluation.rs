@@ -202,7 +202,7 @@ async fn golden_questions_are_checked_and_are_the_admins_business() {
     let mut one_wrong = some(3);
     one_wrong[2]["language"] = json!("!");
     let answer = app.post(admin, IMPORT, import(one_wrong)).await;
-    assert_eq!(answer["errors"][0]["extensions"]["field"], "input.questions.2.language", "{answer}");
+    assert_eq!(answer["errors"][0]["extensions"]["field"], "input.questions[2].language", "{answer}");
     assert_eq!(app.refused(admin, IMPORT, import(some(501))).await, "BAD_USER_INPUT/OUT_OF_RANGE");
     assert_eq!(app.run(admin, LIST, json!({ "a": assistant })).await["goldenQuestions"]["totalCount"], 3);
     let basic = app.run(admin, LIST, json!({ "a": assistant, "k": "basic" })).await["goldenQuestions"].clone();

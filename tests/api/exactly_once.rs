@@ -1,12 +1,14 @@
 //! What a `clientId` is, beyond what the law of repetitions says of each operation.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
     harness::{
-        app::{TestApp, refusal},
-        people::{Site, new_id, text},
+        app::{Options, TestApp, refusal},
+        people::{PASSWORD, Site, new_id, text},
     },
     laws::superadmin,
 };
@@ -56,6 +58,37 @@ async fn what_is_gone_is_not_made_again() {
     let teams = "query($s: ID!) { teams(siteId: $s) { totalCount } }";
     assert_eq!(app.run(admin, teams, json!({ "s": site.id })).await["teams"]["totalCount"], 0);
     assert_eq!(refusal(&team(&app, &site, &new_id()).await), None);
+}
+
+/// An id is known for 7 days, as its description says, and nothing is kept for ever for it.
+#[tokio::test]
+async fn an_id_is_forgotten_after_seven_days() {
+    let app = TestApp::with(Options { manual_clock: true, ..Options::default() }).await;
+    let site = app.site("own").await;
+    let (kept, client) = (new_id(), new_id());
+    let input = |client: &str| json!({ "i": { "name": "Dükkân", "clientId": client } });
+    let again = async |client: &str| {
+        // A sign-in lasts less than a week.
+        let login = "mutation($i: LoginInput!) { login(input: $i) { accessToken } }";
+        let who = json!({ "i": { "email": site.admin.email, "password": PASSWORD } });
+        let token = text(&app.run(None, login, who).await["login"]["accessToken"]);
+        text(&app.run(Some(&token), SITE, input(client)).await["createSite"]["site"]["id"])
+    };
+    let first = again(&client).await;
+    app.clock.advance(Duration::from_secs(4 * 86_400));
+    let later = again(&kept).await;
+    app.clock.advance(Duration::from_secs(3 * 86_400 - 60));
+    assert_eq!(again(&client).await, first, "within 7 days it is the same");
+    app.clock.advance(Duration::from_secs(2 * 3_600));
+    app.app.order_upkeep().await.unwrap();
+    for round in 0.. {
+        assert!(round < 600, "the id is never forgotten");
+        if again(&client).await != first {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(again(&kept).await, later, "younger ones are known");
 }
 
 #[tokio::test]
@@ -161,14 +194,14 @@ async fn of_several_articles_the_refused_ones_can_be_sent_again_under_their_ids(
     let (one, two) = (new_id(), new_id());
     let first = ask(vec![article("iade", &one), article("iade", &two)]).await;
     assert_eq!(first["createdCount"], 1);
-    assert_eq!(first["results"][1]["error"], json!({ "reason": "SLUG_TAKEN", "field": "input.articles.1.slug" }));
+    assert_eq!(first["results"][1]["error"], json!({ "reason": "SLUG_TAKEN", "field": "input.articles[1].slug" }));
     let again = ask(vec![article("iade", &one), article("iade-2", &two)]).await;
     assert_eq!(again["results"][0]["article"]["id"], first["results"][0]["article"]["id"]);
     assert_eq!(again["results"][1]["article"]["slug"], "iade-2");
     // In the other order, and one of them with other content.
     let last = ask(vec![article("iade-2", &two), article("baska", &one)]).await;
     assert_eq!(last["results"][0]["article"], again["results"][1]["article"]);
-    let mismatch = json!({ "reason": "IDEMPOTENCY_MISMATCH", "field": "input.articles.1.clientId" });
+    let mismatch = json!({ "reason": "IDEMPOTENCY_MISMATCH", "field": "input.articles[1].clientId" });
     assert_eq!(last["results"][1]["error"], mismatch);
 }
 

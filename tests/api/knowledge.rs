@@ -111,9 +111,14 @@ async fn a_published_article_answers_in_its_old_version_until_the_new_one_is_ind
     let versions: Vec<_> =
         article["versions"].as_array().unwrap().iter().map(|row| row["body"].as_str().unwrap()).collect();
     assert_eq!(versions, ["Kargo iki gün sürer.", "Kargo hakkında bilgi."]);
-    // What is no text is no new version, and no change is none.
-    let input = json!({ "i": { "articleId": id, "language": "en", "title": "Kargo" } });
-    assert_eq!(app.run(admin, UPDATE, input).await["updateArticle"]["article"]["version"], 2);
+    // No change is no version. One that leaves the text as it is makes nothing anew.
+    let input = |language: &str| json!({ "i": { "articleId": id, "language": language, "title": "Kargo" } });
+    assert_eq!(app.run(admin, UPDATE, input("tr")).await["updateArticle"]["article"]["version"], 2);
+    let changed = app.run(admin, UPDATE, input("en")).await["updateArticle"]["article"].clone();
+    assert_eq!((&changed["version"], &changed["indexedVersion"]), (&json!(3), &json!(3)));
+    // A passage is one of the version whose text was indexed, which says the same.
+    let answer = app.run(None, SEARCH, json!({ "k": site.key, "t": "kargo" })).await;
+    assert_eq!(answer["searchArticles"][0]["passageVersion"], 2);
     let cleared = json!({ "i": { "articleId": id, "title": null } });
     assert_eq!(app.refused(admin, UPDATE, cleared).await, "BAD_USER_INPUT/TOO_SHORT");
 }

@@ -98,7 +98,7 @@ async fn only_members_who_may_read_notes_are_mentioned_and_at_most_twenty() {
         let error = &answer["errors"][0];
         assert_eq!(
             (&error["extensions"]["reason"], &error["extensions"]["field"]),
-            (&json!("NOT_MEMBER"), &json!("input.mentionIds"))
+            (&json!("NOT_MEMBER"), &json!("input.mentionIds[1]"))
         );
         assert!(text(&error["message"]).contains(&outsider.id), "{error}");
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    app::{Options, TestApp},
+    app::{Options, Storage, TestApp},
     vendors::{Fault, KEY, MODEL, Vendor},
     ws::Ws,
 };
@@ -77,6 +77,45 @@ async fn staff_are_told_within_a_minute_and_visitors_read_neutral_words() {
         app.run(Some(&site.admin.token), tested, json!({ "i": { "assistantId": id } })).await;
         assert_eq!(next(&mut staff, "ProviderRecovered").await["model"], MODEL);
     }
+}
+
+/// How providers do is kept with everything else: a server that starts later knows it, and who asks nobody any more is
+/// not told of.
+#[tokio::test]
+async fn how_a_provider_does_is_known_to_a_server_that_starts_later() {
+    let options = || Options {
+        configure: Some(Box::new(|config: &mut yanit::config::Config| config.allow_private_models = true)),
+        ..Options::default()
+    };
+    let storage = std::sync::Arc::new(Storage::new().await);
+    let app = TestApp::on(storage.clone(), options()).await;
+    let server = Vendor::Openai.start().await;
+    let site = app.site("acme").await;
+    app.article(&site, "İade", "İade süresi teslimden sonra 30 gündür.").await;
+    let settings =
+        json!({ "provider": "OPENAI", "baseUrl": Vendor::Openai.base_url(&server), "apiKey": KEY, "model": MODEL });
+    let assistant = app.assistant(&site, settings).await;
+    server.plays(Vendor::Openai.refuses(Fault::KeyRefused));
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    let mut ws = Ws::signed_in(&app.ws_url(), Some(&visitor.token)).await;
+    ws.subscribe("e", ANSWERED, json!({ "c": conversation })).await;
+    app.say(&visitor.token, &conversation, "İade süresi kaç gündür?").await;
+    ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunFinished").await;
+    app.shut_down().await;
+    let app = TestApp::on(storage, options()).await;
+    let now = async || {
+        let mut staff = Ws::signed_in(&app.ws_url(), Some(&site.admin.token)).await;
+        staff.subscribe("p", EVENTS, json!({ "s": site.id })).await;
+        next(&mut staff, "ProvidersNow").await["failing"].clone()
+    };
+    assert_eq!(now().await[0]["reason"], "KEY_REFUSED");
+    let change = "mutation U($i: UpdateAssistantInput!) { updateAssistant(input: $i) { assistant { id } } }";
+    let model = |model: &str| json!({ "i": { "assistantId": assistant, "model": model } });
+    app.run(Some(&site.admin.token), change, model("another-model")).await;
+    assert_eq!(now().await, json!([]), "nobody asks it any more");
+    app.run(Some(&site.admin.token), change, model(MODEL)).await;
+    assert_eq!(now().await[0]["model"], MODEL);
 }
 
 #[tokio::test]

@@ -445,13 +445,15 @@ async fn fallbacks_keep_their_keys_where_these_were_given_for() {
     let one = json!({ "provider": "OLLAMA", "baseUrl": "http://127.0.0.1:1" });
     let said = |reason: &str, field: &str| (reason.to_owned(), field.to_owned());
     let combination = said("INVALID_COMBINATION", "input.fallbacks");
-    assert_eq!(refused(json!([{ "provider": "BUILT_IN" }]), json!({})).await, combination);
+    let built_in = json!([one, { "provider": "BUILT_IN" }]);
+    let of_entry = said("INVALID_COMBINATION", "input.fallbacks[1].provider");
+    assert_eq!(refused(built_in, json!({})).await, of_entry);
     assert_eq!(refused(json!([one]), json!({ "provider": "BUILT_IN" })).await, combination);
     assert_eq!(refused(json!(vec![one.clone(); 6]), json!({})).await, said("TOO_LONG", "input.fallbacks"));
     let unreachable = refused(json!([one, { "provider": "GEMINI" }]), json!({})).await;
-    assert_eq!(unreachable, said("PROVIDER_NOT_CONFIGURED", "input.fallbacks.1.provider"));
+    assert_eq!(unreachable, said("PROVIDER_NOT_CONFIGURED", "input.fallbacks[1].provider"));
     let nowhere = refused(json!([{ "provider": "OLLAMA", "baseUrl": "ftp://x" }]), json!({})).await;
-    assert_eq!(nowhere, said("INVALID_FORMAT", "input.fallbacks.0.baseUrl"));
+    assert_eq!(nowhere, said("INVALID_FORMAT", "input.fallbacks[0].baseUrl"));
 }
 
 #[tokio::test]

@@ -222,6 +222,37 @@ async fn graphiql_comes_from_the_binary_and_can_be_switched_off() {
 }
 
 #[tokio::test]
+async fn where_nothing_is_one_is_told_where_something_is() {
+    let app = TestApp::start().await;
+    for path in ["/nichts", "/api/graphql", "/health/nope", "/demo/a/b", "/graphql/nope", "/%ff", "/graphql/"] {
+        let answer = get(&app, path, "*/*").await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "NOT_FOUND"), "{path}: {answer:?}");
+        assert!(answer.header("content-type").is_some_and(|kind| kind.starts_with("application/json")), "{answer:?}");
+        let told = answer.json();
+        assert_eq!((&told["links"]["graphql"], &told["links"]["health"]), (&json!("/graphql"), &json!("/health")));
+        assert!(told["errors"][0]["extensions"]["requestId"].is_string(), "{told}");
+        let page = get(&app, path, "text/html,*/*;q=0.8").await;
+        assert_eq!(page.status, 404);
+        assert!(page.body.contains("href=\"/graphql\"") && page.body.contains("nothing at this address"), "{page:?}");
+    }
+    let posted = wire::send(&app.url(), "POST", "/query", &[JSON], b"{}").await;
+    assert_eq!((posted.status, posted.code().as_str()), (404, "NOT_FOUND"));
+    for (method, path, allowed) in [
+        ("POST", "/", "GET"),
+        ("POST", "/health", "GET"),
+        ("DELETE", "/metrics", "GET"),
+        ("PUT", "/demo", "GET"),
+        ("PATCH", "/graphql", "POST"),
+        ("DELETE", "/graphql/stream", "POST"),
+    ] {
+        let answer = wire::send(&app.url(), method, path, &[JSON], b"{}").await;
+        assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
+        assert!(answer.header("allow").is_some_and(|allow| allow.contains(allowed)), "{method} {path}: {answer:?}");
+        assert!(answer.json()["errors"][0]["message"].is_string(), "{method} {path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn operators_see_health_and_numbers() {
     let app = TestApp::start().await;
     assert_eq!(get(&app, "/health/live", "*/*").await.status, 200);

@@ -144,13 +144,13 @@ async fn each_limit_has_an_error_that_names_it() {
         ),
         (
             json!({ "translations": [{ "language": "tr", "greeting": long }] }),
-            "input.translations.greeting",
+            "input.translations[0].greeting",
             "TOO_LONG",
             "at most 300",
         ),
         (
             json!({ "translations": [{ "language": "tr" }, { "language": "TR" }] }),
-            "input.translations.language",
+            "input.translations[1].language",
             "INVALID_COMBINATION",
             "twice",
         ),

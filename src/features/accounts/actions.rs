@@ -208,6 +208,7 @@ pub(super) async fn change_password(cx: &Ctx, current: &str, new: &str) -> Resul
     let person = signed_in(&cx.actor)?;
     let user = store::find(&cx.db(), person.user).await?;
     model::check_password("input.newPassword", new, &user.email)?;
+    let is_same = current == new;
     let (email, current) = model::credentials(&user.email, current)?;
     let attempt = Attempt::begin(cx, &email, Some(person.session)).await?;
     let judged = judge(cx, Some(user), current).await;
@@ -219,6 +220,10 @@ pub(super) async fn change_password(cx: &Ctx, current: &str, new: &str) -> Resul
         Error::bad_input("input.currentPassword", ErrorReason::InvalidCredentials, message)
     };
     let user = judged?.ok_or_else(wrong)?;
+    if is_same {
+        let message = "This is the password that you have already; give another one.";
+        return Err(Error::bad_input("input.newPassword", ErrorReason::InvalidCombination, message));
+    }
     let hash = passwords(cx).hash(new.to_owned()).await?;
     let mut tx = cx.begin().await?;
     let ended = put_password(&mut tx, user.id, &hash, Some(person.session)).await?;

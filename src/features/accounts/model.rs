@@ -57,15 +57,20 @@ pub(super) fn name(given: &str) -> Result<String> {
     text::line("input.name", given, NAME_MAX)
 }
 
-/// A password is 10 to 256 characters long and not the e-mail address. Any characters are fine, and none is required.
+/// A password is 10 to 256 characters long, not blank and not the e-mail address. Any characters are fine, and none is
+/// required.
 pub(super) fn check_password(field: &'static str, password: &str, email: &str) -> Result<()> {
     let refuse = |reason, message: String| Err(Error::bad_input(field, reason, message));
-    let length = password.chars().count();
+    let length = text::length(password);
     if length < PASSWORD_MIN {
         return refuse(ErrorReason::TooShort, format!("A password has at least {PASSWORD_MIN} characters."));
     }
     if length > PASSWORD_MAX {
         return refuse(ErrorReason::TooLong, format!("A password has at most {PASSWORD_MAX} characters."));
+    }
+    if text::is_blank(password) {
+        let message = "A password must not consist of blanks alone; add something that can be seen.";
+        return refuse(ErrorReason::InvalidFormat, message.into());
     }
     if password.trim().to_lowercase() == email {
         return refuse(ErrorReason::InvalidFormat, "The password must not be the e-mail address.".into());

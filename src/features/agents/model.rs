@@ -6,7 +6,7 @@ use ::entity::{
 };
 use exact_index::text::fold;
 
-use crate::kernel::{Error, ErrorReason, Result, text};
+use crate::kernel::{Error, ErrorReason, Result, entries, text};
 
 /// Conversations at a time, where nothing else is said.
 const MAX_CHATS: i32 = 5;
@@ -72,8 +72,7 @@ fn languages(tags: &[String]) -> Result<Tags> {
     let field = "input.languages";
     few(field, tags.len(), LANGUAGES)?;
     let mut known: Vec<String> = Vec::with_capacity(tags.len());
-    for tag in tags {
-        let tag = text::language(field, tag)?;
+    for tag in entries(field, tags, |tag| text::language(field, tag))? {
         if !known.iter().any(|other| other.eq_ignore_ascii_case(&tag)) {
             known.push(tag);
         }
@@ -85,7 +84,7 @@ fn skills(given: Vec<Skill>) -> Result<Skills> {
     let field = "input.skills";
     few(field, given.len(), SKILLS)?;
     let mut known: Vec<Skill> = Vec::with_capacity(given.len());
-    for Skill { name, level } in given {
+    entries(field, given, |Skill { name, level }| {
         let name = text::line("input.skills.name", &name, SKILL_NAME)?;
         if !SKILL_LEVELS.contains(&level) {
             let message = format!("The level of `{name}` is {level}; give a number from 1 to 5.");
@@ -96,7 +95,8 @@ fn skills(given: Vec<Skill>) -> Result<Skills> {
             return Err(Error::bad_input("input.skills.name", ErrorReason::InvalidCombination, message));
         }
         known.push(Skill { name, level });
-    }
+        Ok(())
+    })?;
     Ok(Skills(known))
 }
 

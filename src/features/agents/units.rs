@@ -31,6 +31,8 @@ struct Checked {
     name: Option<String>,
     description: Option<Option<String>>,
     members: Option<Vec<UserId>>,
+    /// The members as they were given.
+    given: Vec<UserId>,
 }
 
 impl Unit {
@@ -41,6 +43,7 @@ impl Unit {
             Some(text) => text::longer("input.description", text, DESCRIPTION).map(Some),
         };
         let description = self.description.map(described).transpose()?;
+        let given = self.members.clone().unwrap_or_default();
         let members = self.members.map(|mut members| {
             members.sort();
             members.dedup();
@@ -50,17 +53,18 @@ impl Unit {
             let message = format!("`input.memberIds` has more than {PEOPLE} people; give fewer.");
             return Err(Error::bad_input("input.memberIds", ErrorReason::TooLong, message));
         }
-        Ok(Checked { name, description, members })
+        Ok(Checked { name, description, members, given })
     }
 }
 
 /// All of them must be members of the site.
-async fn known(tx: &Tx, site: SiteId, members: &[UserId]) -> Result<()> {
-    match store::strangers(&tx.db(), site, members).await?.first() {
+async fn known(tx: &Tx, site: SiteId, members: &[UserId], given: &[UserId]) -> Result<()> {
+    let strangers = store::strangers(&tx.db(), site, members).await?;
+    match given.iter().position(|user| strangers.contains(user)) {
         None => Ok(()),
-        Some(stranger) => {
-            let message = format!("`{stranger}` is no member of the site; invite them first.");
-            Err(Error::bad_input("input.memberIds", ErrorReason::NotMember, message))
+        Some(place) => {
+            let message = format!("`{}` is no member of the site; invite them first.", given[place]);
+            Err(Error::bad_input("input.memberIds", ErrorReason::NotMember, message).in_entry("input.memberIds", place))
         }
     }
 }
@@ -77,7 +81,7 @@ fn taken(error: Error) -> Error {
 
 pub(super) async fn create_department(cx: &Ctx, site: SiteId, unit: Unit, once: &Once) -> Result<department::Model> {
     let reach = sites::reach_in(cx, Permission::MembersManage, site)?;
-    let Checked { name, description, members } = unit.check()?;
+    let Checked { name, description, members, given } = unit.check()?;
     let name = name.unwrap_or_default();
     let row = department::Model {
         id: cx.id(DepartmentId),
@@ -94,7 +98,7 @@ pub(super) async fn create_department(cx: &Ctx, site: SiteId, unit: Unit, once: 
     }
     store::insert_department(&tx.db(), row.clone()).await.map_err(taken)?;
     if let Some(members) = members {
-        known(&tx, site, &members).await?;
+        known(&tx, site, &members, &given).await?;
         store::set_department_members(&tx.db(), (site, row.id), &members).await?;
     }
     tx.record(site, row.id.0, &AgentFact::DepartmentSaved { department: row.id })?;
@@ -110,7 +114,7 @@ pub(super) async fn update_department(
 ) -> Result<department::Model> {
     let seen = store::department(&cx.db(), &reach_to(cx, Permission::SitesRead, "department")?, id).await?;
     let reach = sites::reach_in(cx, Permission::MembersManage, seen.site_id)?;
-    let Checked { name, description, members } = unit.check()?;
+    let Checked { name, description, members, given } = unit.check()?;
     let mut tx = cx.begin().await?;
     let row = store::department_for_update(&tx.db(), &reach, id).await?;
     versions::check(row.version, expected)?;
@@ -119,7 +123,7 @@ pub(super) async fn update_department(
     let row = department::Model { folded: fold(&name), name, description, version: row.version + 1, ..row };
     store::save_department(&tx.db(), row.clone()).await.map_err(taken)?;
     if let Some(members) = members {
-        known(&tx, row.site_id, &members).await?;
+        known(&tx, row.site_id, &members, &given).await?;
         store::set_department_members(&tx.db(), (row.site_id, id), &members).await?;
     }
     tx.record(row.site_id, id.0, &AgentFact::DepartmentSaved { department: id })?;
@@ -146,7 +150,7 @@ pub(super) async fn create_team(
     once: &Once,
 ) -> Result<team::Model> {
     let reach = sites::reach_in(cx, Permission::MembersManage, site)?;
-    let Checked { name, description, members } = unit.check()?;
+    let Checked { name, description, members, given } = unit.check()?;
     let name = name.unwrap_or_default();
     let row = team::Model {
         id: cx.id(TeamId),
@@ -168,7 +172,7 @@ pub(super) async fn create_team(
     }
     store::insert_team(&tx.db(), row.clone()).await.map_err(taken)?;
     if let Some(members) = members {
-        known(&tx, site, &members).await?;
+        known(&tx, site, &members, &given).await?;
         store::set_team_members(&tx.db(), (site, row.id), &members).await?;
     }
     tx.record(site, row.id.0, &AgentFact::TeamSaved { team: row.id })?;
@@ -178,7 +182,7 @@ pub(super) async fn create_team(
 
 pub(super) async fn update_team(cx: &Ctx, id: TeamId, expected: Option<i32>, unit: Unit) -> Result<team::Model> {
     let staff = reach_to(cx, Permission::SitesRead, "team")?;
-    let Checked { name, description, members } = unit.check()?;
+    let Checked { name, description, members, given } = unit.check()?;
     let mut tx = cx.begin().await?;
     let row = store::team_for_update(&tx.db(), &staff, id).await?;
     sites::reach_in(cx, Permission::MembersManage, row.site_id)?;
@@ -188,7 +192,7 @@ pub(super) async fn update_team(cx: &Ctx, id: TeamId, expected: Option<i32>, uni
     let row = team::Model { folded: fold(&name), name, description, version: row.version + 1, ..row };
     store::save_team(&tx.db(), row.clone()).await.map_err(taken)?;
     if let Some(members) = members {
-        known(&tx, row.site_id, &members).await?;
+        known(&tx, row.site_id, &members, &given).await?;
         store::set_team_members(&tx.db(), (row.site_id, id), &members).await?;
     }
     tx.record(row.site_id, id.0, &AgentFact::TeamSaved { team: id })?;

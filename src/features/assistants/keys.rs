@@ -133,7 +133,7 @@ fn place(id: AssistantId, provider: Provider, url: Option<&str>) -> String {
 /// What an admin is told when one of an assistant's providers cannot be asked at all.
 pub(super) fn usable(cx: &Ctx, row: &assistant::Model) -> Result<()> {
     for (nth, link) in links(row).enumerate() {
-        let at = if nth == 0 { "input".to_owned() } else { format!("input.fallbacks.{}", nth - 1) };
+        let at = if nth == 0 { "input".to_owned() } else { format!("input.fallbacks[{}]", nth - 1) };
         let model = target(cx, row.id, &link).and_then(|target| cx.models.model(&target));
         model.map(drop).map_err(|error| refusal(link.provider, &error, &at))?;
     }

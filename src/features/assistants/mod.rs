@@ -41,7 +41,7 @@ pub(crate) use self::{
     failure::ProviderFailure,
     graphql::{ProfileKey, node},
     model::{New, disclosure},
-    watch::{Trouble, failing},
+    watch::{Trouble, failing, failing_by_provider, forget_troubles},
 };
 pub use self::{
     facts::AssistantFact,

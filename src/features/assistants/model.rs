@@ -6,7 +6,7 @@ use ::entity::{
 };
 use async_graphql::MaybeUndefined;
 
-use crate::kernel::{Error, ErrorReason, Result, text};
+use crate::kernel::{Error, ErrorReason, Result, entries, text};
 
 /// How freely an assistant writes that was not told.
 pub(super) const TEMPERATURE: f64 = 0.7;
@@ -44,17 +44,20 @@ impl NewFallback {
     }
 
     fn check(self, owner: Option<UserId>) -> Result<Self> {
-        const FIELD: &str = "input.fallbacks";
         if self.provider == Provider::BuiltIn {
             let what = "`BUILT_IN` is always asked last, by itself; leave it out of `fallbacks`.";
-            return Err(Error::bad_input(FIELD, ErrorReason::InvalidCombination, what));
+            return Err(Error::bad_input("input.fallbacks.provider", ErrorReason::InvalidCombination, what));
         }
-        let base_url = text::maybe_line(FIELD, self.base_url.as_deref(), URL_MAX)?;
+        let base_url = text::maybe_line("input.fallbacks.baseUrl", self.base_url.as_deref(), URL_MAX)?;
         if base_url.is_some() && owner.is_some() {
             let what = "Only a site's assistant can have fallbacks with a `baseUrl`.";
-            return Err(Error::bad_input(FIELD, ErrorReason::InvalidCombination, what));
+            return Err(Error::bad_input("input.fallbacks.baseUrl", ErrorReason::InvalidCombination, what));
         }
-        Ok(Self { base_url, model: text::maybe_line(FIELD, self.model.as_deref(), MODEL_MAX)?, ..self })
+        Ok(Self {
+            base_url,
+            model: text::maybe_line("input.fallbacks.model", self.model.as_deref(), MODEL_MAX)?,
+            ..self
+        })
     }
 }
 
@@ -188,8 +191,8 @@ impl New {
             return Err(Error::bad_input("input.suggestedQuestions", ErrorReason::TooLong, what));
         }
         let question = |words: &String| text::line("input.suggestedQuestions", words, SUGGESTION_MAX);
-        let suggested_questions = questions.iter().map(question).collect::<Result<_>>()?;
-        let fallbacks = self.fallbacks.into_iter().map(|fallback| fallback.check(owner)).collect::<Result<_>>()?;
+        let suggested_questions = entries("input.suggestedQuestions", &questions, question)?;
+        let fallbacks = entries("input.fallbacks", self.fallbacks, |fallback| fallback.check(owner))?;
         Ok(Self {
             base_url,
             fallbacks,

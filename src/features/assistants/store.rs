@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use ::entity::{
     assistant::{
         Column::{CreatedAt, DeletedAt, Enabled, Id, OpenToCustomers, OwnerId, SiteId as Site},
-        Entity, Model,
+        Entity, Model, Provider,
     },
     ids::{AssistantId, SiteId, UserId},
+    provider_trouble,
 };
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    QuerySelect, Select, sea_query::OnConflict,
 };
+use uuid::Uuid;
 
 use crate::{
     features::accounts::instant,
@@ -122,4 +125,63 @@ pub(super) async fn insert(db: &Db<'_>, row: Model) -> Result<Model> {
 
 pub(super) async fn save(db: &Db<'_>, row: Model) -> Result<Model> {
     Ok(row.into_active_model().reset_all().update(db).await?)
+}
+
+/// All of a site that are on, its customers' own too.
+pub(super) async fn all_that_are_on(db: &Db<'_>, site: SiteId) -> Result<Vec<Model>> {
+    Ok(alive().filter(Site.eq(site)).filter(Enabled.eq(true)).all(db).await?)
+}
+
+/// What is known of a provider's trouble.
+pub(super) async fn lookup_trouble(db: &Db<'_>, id: Uuid) -> Result<Option<provider_trouble::Model>> {
+    Ok(provider_trouble::Entity::find_by_id(id).one(db).await?)
+}
+
+/// The same, locked; made of `fresh` where there is none.
+pub(super) async fn trouble_for_update(
+    db: &Db<'_>,
+    fresh: provider_trouble::Model,
+) -> Result<Option<provider_trouble::Model>> {
+    let id = fresh.id;
+    let keep = OnConflict::column(provider_trouble::Column::Id).do_nothing().to_owned();
+    provider_trouble::Entity::insert(fresh.into_active_model()).on_conflict(keep).exec_without_returning(db).await?;
+    Ok(for_update(provider_trouble::Entity::find_by_id(id)).one(db).await?)
+}
+
+pub(super) async fn save_trouble(db: &Db<'_>, row: provider_trouble::Model) -> Result<()> {
+    provider_trouble::Entity::update(row.into_active_model().reset_all()).exec(db).await?;
+    Ok(())
+}
+
+/// True when it was there.
+pub(super) async fn delete_trouble(db: &Db<'_>, id: Uuid) -> Result<bool> {
+    Ok(provider_trouble::Entity::delete_by_id(id).exec(db).await?.rows_affected > 0)
+}
+
+/// Providers of which a site's staff know that they fail, longest first.
+pub(super) async fn troubles(db: &Db<'_>, site: SiteId) -> Result<Vec<provider_trouble::Model>> {
+    use provider_trouble::Column;
+    let rows = provider_trouble::Entity::find().filter(Column::SiteId.eq(site)).filter(Column::ToldAt.is_not_null());
+    Ok(rows.order_by_asc(Column::ToldAt).order_by_asc(Column::Id).all(db).await?)
+}
+
+/// The same of all sites, counted.
+pub(super) async fn count_troubles(db: &Db<'_>) -> Result<Vec<(Provider, u64)>> {
+    use provider_trouble::Column;
+    let counted: Vec<(Provider, i64)> = provider_trouble::Entity::find()
+        .filter(Column::ToldAt.is_not_null())
+        .select_only()
+        .column(Column::Provider)
+        .column_as(Column::Id.count(), "count")
+        .group_by(Column::Provider)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(counted.into_iter().map(|(provider, count)| (provider, count.unsigned_abs())).collect())
+}
+
+pub(super) async fn delete_troubles(db: &Db<'_>, before: DateTime<Utc>) -> Result<()> {
+    let old = provider_trouble::Column::FailedAt.lt(before);
+    provider_trouble::Entity::delete_many().filter(old).exec(db).await?;
+    Ok(())
 }

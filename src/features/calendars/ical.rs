@@ -143,7 +143,7 @@ fn event(source: &str, name_max: usize, place: &mut Place) -> Result<Holiday, Re
     };
     let name = property(&event, "SUMMARY").map(|summary| {
         let summary = summary.val.clone().unescape_text();
-        summary.as_str().split_whitespace().collect::<Vec<_>>().join(" ")
+        text::kept(summary.as_str()).split_whitespace().collect::<Vec<_>>().join(" ")
     });
     let name = name.unwrap_or_default();
     place.summary = Some(text::first(&name, name_max).to_owned()).filter(|name| !name.is_empty());
@@ -151,8 +151,8 @@ fn event(source: &str, name_max: usize, place: &mut Place) -> Result<Holiday, Re
     if property(&event, "STATUS").is_some_and(|status| status.val.as_str().eq_ignore_ascii_case("CANCELLED")) {
         return refused(HolidayProblem::Cancelled, "The event is cancelled; nothing was taken over.");
     }
-    let count = name.chars().count();
-    if count == 0 || count > name_max || name.chars().any(char::is_control) {
+    let count = text::length(&name);
+    if count == 0 || count > name_max {
         let message = format!("`SUMMARY` must name the holiday in 1 to {name_max} characters; it has {count}.");
         return refused(HolidayProblem::InvalidName, message);
     }

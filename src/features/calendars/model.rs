@@ -118,7 +118,7 @@ fn spans(field: &str, drafts: &[SpanDraft]) -> Result<Vec<Span>> {
         let message = format!("`{field}` has {} entries; at most {SPANS} are allowed.", drafts.len());
         return Err(Error::bad_input(field.to_owned(), ErrorReason::TooLong, message));
     }
-    drafts.iter().enumerate().map(|(index, draft)| span(&format!("{field}.{index}"), draft)).collect()
+    drafts.iter().enumerate().map(|(index, draft)| span(&format!("{field}[{index}]"), draft)).collect()
 }
 
 fn written(span: Span) -> String {
@@ -141,7 +141,7 @@ fn apart(field: &str, spans: &[Span], lines: &[(u16, u16)]) -> Result<()> {
     for pair in order.windows(2) {
         let (first, second) = (pair[0], pair[1]);
         if lines[second].0 < lines[first].1 {
-            return Err(overlap(format!("{field}.{second}"), spans[second], spans[first], "of the same day"));
+            return Err(overlap(format!("{field}[{second}]"), spans[second], spans[first], "of the same day"));
         }
     }
     Ok(())
@@ -156,7 +156,7 @@ fn check_hours(place: &str, draft: &HoursDraft) -> Result<Hours> {
     apart(&intervals_field, &intervals, &lines)?;
     let placed = |(index, part): (usize, &Span)| {
         intervals.iter().find_map(|interval| within(*part, *interval)).ok_or_else(|| {
-            let field = format!("{breaks_field}.{index}");
+            let field = format!("{breaks_field}[{index}]");
             let message = format!(
                 "`{field}` ({}) is not within one interval of the day; a break lies inside an interval.",
                 written(*part)
@@ -177,19 +177,19 @@ pub(super) fn check_week(drafts: &[(Weekday, HoursDraft)]) -> Result<Week> {
     for (index, (day, draft)) in drafts.iter().enumerate() {
         let number = day.num_days_from_monday() as usize;
         if places[number].is_some() {
-            let field = format!("input.week.{index}.day");
+            let field = format!("input.week[{index}].day");
             let message = format!("`{field}` is there twice; give all intervals of a day together.");
             return Err(Error::bad_input(field, ErrorReason::InvalidCombination, message));
         }
         places[number] = Some(index);
-        week.0[number] = check_hours(&format!("input.week.{index}"), draft)?;
+        week.0[number] = check_hours(&format!("input.week[{index}]"), draft)?;
     }
     for (number, place) in places.iter().enumerate() {
         let (Some(place), before) = (place, &week.0[(number + 6) % 7]) else { continue };
         for (index, interval) in week.0[number].intervals.iter().enumerate() {
             let runs_into = |night: &&Span| unrolled(**night).1 > DAY + interval.from;
             if let Some(night) = before.intervals.iter().find(runs_into) {
-                let field = format!("input.week.{place}.intervals.{index}");
+                let field = format!("input.week[{place}].intervals[{index}]");
                 return Err(overlap(field, *interval, *night, "of the day before"));
             }
         }

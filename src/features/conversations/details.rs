@@ -9,7 +9,7 @@ use super::{
     facts::{Attributes, ConversationFact},
     live, model, store,
 };
-use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, text};
+use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, entries, text};
 
 /// Adds and removes tags.
 pub(crate) async fn tag(
@@ -19,9 +19,7 @@ pub(crate) async fn tag(
     remove: &[String],
 ) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsRead)?;
-    let clean = |field: &'static str, tags: &[String]| {
-        tags.iter().map(|tag| model::tag(field, tag)).collect::<Result<Vec<_>>>()
-    };
+    let clean = |field: &'static str, tags: &[String]| entries(field, tags, |tag| model::tag(field, tag));
     let (add, remove) = (clean("input.add", add)?, clean("input.remove", remove)?);
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;

@@ -3,7 +3,7 @@
 use ::entity::ids::{SiteId, UserId};
 use async_graphql::{Context, Subscription, Union};
 use async_stream::try_stream;
-use futures_util::{Stream, StreamExt, future::Either};
+use futures_util::{Stream, StreamExt};
 
 use crate::{
     features::{
@@ -12,9 +12,9 @@ use crate::{
         answers::{ProviderFailing, ProviderRecovered, ProviderTold, provider_told},
         contact_requests::{ContactRequestChanged, contact_request_changes},
         conversations::{
-            MentionChanged, ViewerChanges,
+            MentionChanged,
             graphql::{
-                subscription::{Gap, InboxEntry, gap, inbox_entries, inbox_viewers},
+                subscription::{Gap, InboxEntry, Move, follow_inbox, gap, inbox_entries, inbox_viewers},
                 viewers::ViewersChanged,
             },
             mention_changes,
@@ -24,7 +24,7 @@ use crate::{
     },
     kernel::{
         Ctx, CtxExt, Permission, Result,
-        journal::{self, Cursor, Followed, Line, Scope, part_cursors, placed_at},
+        journal::{Cursor, Line, part_cursors, placed_at},
     },
 };
 
@@ -109,28 +109,16 @@ impl DeskSubscription {
         let desk = Desk::new(&cx, site_id)?;
         let position = cx.position.clone();
         let events = try_stream! {
-            let mut viewers = ViewerChanges::of(&cx, site_id);
-            let followed = journal::follow(cx.clone(), site_id, Scope::Site, after, None);
-            let mut followed = std::pin::pin!(followed);
-            loop {
-                let next = tokio::select! {
-                    batch = followed.next() => Either::Left(batch),
-                    id = viewers.next() => Either::Right(id),
-                };
-                let batch = match next {
-                    Either::Left(Some(batch)) => batch?,
-                    Either::Left(None) => return,
-                    Either::Right(id) => {
+            let mut moves = std::pin::pin!(follow_inbox(&cx, site_id, after));
+            while let Some(next) = moves.next().await {
+                match next? {
+                    Move::Viewers(id) => {
                         if let Some(changed) = Box::pin(inbox_viewers(&cx, id)).await? {
                             yield (None, StaffEvent::Viewers(changed));
                         }
-                        continue;
                     }
-                };
-                match batch {
-                    Followed::Gap { from, to } => yield (Some(to), StaffEvent::Gap(gap(from, to, ALL))),
-                    Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
-                    Followed::Lines(lines) => {
+                    Move::Gap { from, to } => yield (Some(to), StaffEvent::Gap(gap(from, to, ALL))),
+                    Move::Lines(lines) => {
                         for (place, event) in Box::pin(desk.told(&cx, &lines)).await? {
                             yield (Some(place), event);
                         }

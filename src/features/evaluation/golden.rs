@@ -96,9 +96,15 @@ pub(super) async fn create(
     let ids: Vec<GoldenQuestionId> = (0..drafts.len()).map(id).collect();
     let first = ids.first().map_or_else(Uuid::nil, |id| id.0);
     let mut tx = cx.begin().await?;
-    if once.claim(&tx, first).await?.is_some() {
+    let is_again = once.claim(&tx, first).await?.is_some();
+    if is_again || once.key().is_some() {
         let left = store::golden_by_ids(&tx.db(), &ids).await?;
-        return if left.is_empty() { Err(once::gone()) } else { Ok(left) };
+        match left.is_empty() {
+            true if is_again => return Err(once::gone()),
+            true => {}
+            // Also where their id was forgotten since.
+            false => return Ok(left),
+        }
     }
     let articles = drafts.iter().map(|draft| draft.expected_article);
     articles_are_there(cx, &tx.db(), &assistant, articles, |index| format!("{}.expectedArticleId", place(index)))

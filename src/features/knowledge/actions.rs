@@ -157,9 +157,7 @@ pub(super) async fn update(
     if tags != before {
         store::set_tags(&tx.db(), &article, &tags).await?;
     }
-    if changed.content {
-        store::insert_version(&tx.db(), &article).await?;
-    }
+    store::insert_version(&tx.db(), &article).await?;
     if article.status == ArticleStatus::Published && (changed.content || changed.visibility) {
         tx.enqueue(&IndexArticle::of(&article)).await?;
     }

@@ -1,7 +1,8 @@
 //! The built-in answerer: quotes the sentences that fit a question best, and knows when not to.
 //!
 //! It never writes a word of its own, so it cannot invent. A list is quoted as a whole or not at all: half of the steps
-//! would be a wrong answer. How sure it may be is read from how well the best article
+//! would be a wrong answer, and so would be the steps for one thing below those for another. Of a long table the row is
+//! quoted, and the header that says what it means. How sure it may be is read from how well the best article
 //! fits and how far it is ahead of the next one. The constants were fitted on support questions in Turkish, English and
 //! German with the built-in embedder; another embedder needs its own. It cannot tell a near miss (the topic is there,
 //! the fact is not), so what it says is shown as a quotation with the article's name.
@@ -14,6 +15,8 @@ use super::context::{is_heading, within};
 
 /// Sentences of an answer; a list with the sentence before it counts as one.
 const SENTENCES: usize = 2;
+/// A further row of the same table must score so much of what the best one does.
+const SAME_TABLE: f32 = 0.85;
 /// What `p` must reach to answer from word matches alone, and to suggest.
 const WORDS_ONLY: (f32, f32) = (0.39, 0.30);
 /// What `p` must reach to answer, and to suggest.
@@ -96,6 +99,8 @@ pub struct Source {
     pub language: String,
     /// The passage: bytes `start_byte..end_byte` of the version's body.
     pub text: String,
+    /// The header of the table that it begins in the middle of; known of passages of the best article.
+    pub header: Option<String>,
     /// Where it begins in the body.
     pub start_byte: i32,
     /// Where it ends in the body.
@@ -115,11 +120,25 @@ pub struct Source {
 pub struct Sentence {
     /// Bytes of the passage's text.
     pub range: Range<usize>,
-    /// What is quoted for it, also bytes of the passage's text: the sentence, or the whole list that it is part of. None
-    /// where the passage holds only a part of that list.
-    pub quote: Option<Range<usize>>,
+    /// What is quoted for it. None where it is part of a list that cannot be quoted whole.
+    pub quote: Option<Quote>,
     /// Closeness in meaning plus 0.3 · coverage.
     pub score: f32,
+}
+
+/// What is quoted for a sentence: itself, the list or the code that it is part of, or a row of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// Bytes of the version's body.
+    pub range: Range<usize>,
+    /// What stands there.
+    pub text: String,
+    /// The header of the table of which it is a row, if that is too long to be quoted whole; bytes of the body, too.
+    pub header: Option<(Range<usize>, String)>,
+    /// Where the section begins in which it stands.
+    pub section: usize,
+    /// It is a list, code, a table, or a row of one.
+    pub is_list: bool,
 }
 
 /// What the built-in answerer has to say.
@@ -207,26 +226,37 @@ pub fn extract(found: &Retrieved) -> Extract {
         .collect();
     sentences.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
     let mut quotes = quotes(&sentences);
-    quotes.sort_by_key(|(source, quote)| (source.start_byte, quote.start));
-    let citations: Vec<Citation> = quotes.into_iter().filter_map(|(source, quote)| cite(source, &quote)).collect();
-    let text = joined(&citations);
+    quotes.sort_by_key(|(_, quote)| quote.range.start);
+    let (text, citations) = joined(&quotes);
     // There is nothing short to quote, but the article is known.
     let decision = if text.is_empty() && decision == Decision::Answer { Decision::Suggest } else { decision };
     Extract { text, citations, confidence, decision }
 }
 
-/// What is quoted for the best of the sentences, best first: none twice, and none that is part of another.
-fn quotes<'a>(sentences: &[(&'a Source, &Sentence)]) -> Vec<(&'a Source, Range<usize>)> {
-    let mut quotes: Vec<(&Source, Range<usize>)> = vec![];
+/// What is quoted for the best of the sentences, best first: none twice, none that is part of another, no list of another
+/// section than the first one's, and of a long table no rows that fit less.
+fn quotes<'a>(sentences: &[(&'a Source, &'a Sentence)]) -> Vec<(&'a Source, &'a Quote)> {
+    let mut quotes: Vec<(&Source, &Quote)> = vec![];
+    // The header of the table that a row is quoted of, and how well that fits.
+    let mut table: Option<(usize, f32)> = None;
     for (source, sentence) in sentences {
         let Some(quote) = &sentence.quote else { continue };
-        let holds = |a: &Range<usize>, b: &Range<usize>| a.start <= b.start && b.end <= a.end;
-        let is_here = |other: &Source| other.chunk == source.chunk;
-        if quotes.iter().any(|(other, known)| is_here(other) && holds(known, quote)) {
+        let holds = |a: &Quote, b: &Quote| a.range.start <= b.range.start && b.range.end <= a.range.end;
+        let is_part = quotes.iter().any(|(_, known)| holds(known, quote));
+        let is_elsewhere =
+            quote.is_list && quotes.iter().any(|(_, known)| known.is_list && known.section != quote.section);
+        let header = quote.header.as_ref().map(|(range, _)| range.start);
+        let fits_less = table.is_some_and(|(known, score)| match header {
+            Some(header) => header == known && sentence.score < SAME_TABLE * score,
+            // Nor the whole of which a row was enough.
+            None => quote.range.contains(&known),
+        });
+        if is_part || is_elsewhere || fits_less {
             continue;
         }
-        quotes.retain(|(other, known)| !(is_here(other) && holds(quote, known)));
-        quotes.push((source, quote.clone()));
+        quotes.retain(|(_, known)| !holds(quote, known));
+        quotes.push((source, quote));
+        table = table.or(header.map(|header| (header, sentence.score)));
         if quotes.len() == SENTENCES {
             break;
         }
@@ -234,19 +264,33 @@ fn quotes<'a>(sentences: &[(&'a Source, &Sentence)]) -> Vec<(&'a Source, Range<u
     quotes
 }
 
-/// The quotes as one text. What has more than one line stands apart, so that a list is shown as one.
-fn joined(citations: &[Citation]) -> String {
-    let mut text = String::new();
+/// The quotes, in the order of the article, as one text, and where each is from. What has more than one line stands apart,
+/// so that a list is shown as one; rows of a table stand below its header.
+fn joined(quotes: &[(&Source, &Quote)]) -> (String, Vec<Citation>) {
+    let (mut text, mut citations) = (String::new(), vec![]);
     let mut after_lines = false;
-    for Citation { quote, .. } in citations {
-        let has_lines = quote.contains('\n');
-        if !text.is_empty() {
-            text.push_str(if has_lines || after_lines { "\n\n" } else { " " });
+    let mut table = None;
+    for (source, quote) in quotes {
+        let header = quote.header.as_ref();
+        let is_new = header.map(|(range, _)| range.start) != table;
+        table = header.map(|(range, _)| range.start);
+        let parts = header.filter(|_| is_new).map(|(range, words)| (range, words, false));
+        for (range, words, is_row) in parts.into_iter().chain([(&quote.range, &quote.text, header.is_some())]) {
+            let Some(citation) = cite(source, range, words) else { continue };
+            let has_lines = words.contains('\n') || header.is_some();
+            if !text.is_empty() {
+                text.push_str(match () {
+                    () if is_row => "\n",
+                    () if has_lines || after_lines => "\n\n",
+                    () => " ",
+                });
+            }
+            text.push_str(words);
+            citations.push(citation);
+            after_lines = has_lines;
         }
-        text.push_str(quote);
-        after_lines = has_lines;
     }
-    text
+    (text, citations)
 }
 
 /// How likely the best article is the right one, and what that is enough for.
@@ -312,17 +356,16 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-fn cite(source: &Source, range: &Range<usize>) -> Option<Citation> {
-    let offset = |at: usize| Some(source.start_byte + i32::try_from(at).ok()?);
+fn cite(source: &Source, range: &Range<usize>, quote: &str) -> Option<Citation> {
     Some(Citation {
         article: source.article,
         version: source.version,
         chunk: source.chunk,
         title: source.title.clone(),
         slug: source.slug.clone(),
-        quote: source.text.get(range.clone())?.to_owned(),
-        start_byte: offset(range.start)?,
-        end_byte: offset(range.end)?,
+        quote: quote.to_owned(),
+        start_byte: i32::try_from(range.start).ok()?,
+        end_byte: i32::try_from(range.end).ok()?,
     })
 }
 
@@ -352,6 +395,7 @@ mod tests {
             slug: "iade".into(),
             language: "tr".into(),
             text: text.into(),
+            header: None,
             start_byte: start,
             end_byte: start + text.len() as i32,
             score,
@@ -361,11 +405,23 @@ mod tests {
                 .iter()
                 .map(|(part, score)| Sentence {
                     range: place(part),
-                    quote: quote(&lists(text), &(0..text.len()), &place(part)),
+                    quote: quote(&body(text, start), &lists(&body(text, start)), &range(text, start), &{
+                        let part = place(part);
+                        part.start + range(text, start).start..part.end + range(text, start).start
+                    }),
                     score: *score,
                 })
                 .collect(),
         }
+    }
+
+    /// A body in which a passage begins at a place.
+    fn body(text: &str, start: i32) -> String {
+        format!("{}{text}", " ".repeat(start.unsigned_abs() as usize))
+    }
+
+    fn range(text: &str, start: i32) -> Range<usize> {
+        start.unsigned_abs() as usize..start.unsigned_abs() as usize + text.len()
     }
 
     #[test]
@@ -442,7 +498,7 @@ mod tests {
         let cut = "Opening it is easy. Do this:\n1. Press the left button.";
         let mut source = source(1, cut, 0, 0.7, &[("Opening it is easy.", 0.2), ("Do this:", 0.8), ("1. Press", 0.9)]);
         for sentence in &mut source.sentences {
-            sentence.quote = quote(&lists(text), &(0..cut.len()), &sentence.range);
+            sentence.quote = quote(text, &lists(text), &(0..cut.len()), &sentence.range);
         }
         let mut found = Retrieved {
             passages: vec![source],
@@ -458,6 +514,43 @@ mod tests {
         );
         found.passages[0].sentences.remove(0);
         assert_eq!((extract(&found).text.as_str(), extract(&found).decision), ("", Decision::Suggest));
+    }
+
+    #[test]
+    fn steps_of_another_section_are_left_out() {
+        let text = "## iOS\nAyarlardan silinir.\n1. Ayarları açın.\n2. Silin.\n\n## Android\nMenüden silinir.\n1. Menüyü açın.\n2. Kaldırın.";
+        let sentences = [("2. Silin.", 0.8), ("2. Kaldırın.", 0.7), ("Menüden silinir.", 0.6)];
+        let (answer, _) = answered(text, &sentences);
+        assert_eq!(answer, "Ayarlardan silinir.\n1. Ayarları açın.\n2. Silin.\n\nMenüden silinir.");
+    }
+
+    #[test]
+    fn rows_of_a_long_table_stand_below_its_header_and_bring_no_neighbours() {
+        let rows: String = (0..60).map(|n| format!("| Şehir {n} | {n} gün |\n")).collect();
+        let text = format!("Süreler şöyledir.\n\n| Şehir | Süre |\n| --- | --- |\n{rows}\nSon.");
+        let row = |n: usize| format!("| Şehir {n} | {n} gün |");
+        let from = text.find(&row(40)).unwrap();
+        let passage = from..text.find(&row(50)).unwrap();
+        let sentence = |part: &str, score| {
+            let at = text.find(part).unwrap();
+            Sentence { range: 0..1, quote: quote(&text, &lists(&text), &passage, &(at..at + part.len())), score }
+        };
+        let answered = |sentences: Vec<Sentence>| {
+            let mut source = source(1, "| x | y |", 0, 0.7, &[]);
+            source.sentences = sentences;
+            let found = Retrieved { passages: vec![source], runner_up: Some(0.4), ..Retrieved::default() };
+            let extract = extract(&found);
+            for citation in &extract.citations {
+                assert_eq!(&text[citation.start_byte as usize..citation.end_byte as usize], citation.quote);
+            }
+            extract.text
+        };
+        let head = "| Şehir | Süre |\n| --- | --- |\n";
+        let best = || sentence(&row(47), 0.9);
+        assert_eq!(answered(vec![best(), sentence(&row(46), 0.5)]), format!("{head}{}", row(47)));
+        assert_eq!(answered(vec![best(), sentence("Süreler şöyledir.", 0.8)]), format!("{head}{}", row(47)));
+        assert_eq!(answered(vec![best(), sentence(&row(41), 0.85)]), format!("{head}{}\n{}", row(41), row(47)));
+        assert_eq!(answered(vec![best(), sentence("Son.", 0.8)]), format!("{head}{}\n\nSon.", row(47)));
     }
 
     #[test]

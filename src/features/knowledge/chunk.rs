@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use exact_index::text::sentences;
+use exact_index::text::{is_list_item, sentences};
 
 use super::{
     context::{cut, is_heading},
-    lists::{List, lists},
+    lists::{List, is_indented_code, is_rule_of_table, lists},
 };
 
 /// Characters of a passage. Measured on support questions: 800 finds less, 250 little more at twice the cost.
@@ -58,7 +58,7 @@ pub(super) fn header_of<'a>(body: &'a str, passage: &Range<usize>) -> Option<&'a
 enum Kind {
     Heading,
     Table,
-    /// Between fences: what it holds is neither heading nor list.
+    /// Between fences, or indented: what it holds is neither heading nor list.
     Code,
     Text,
 }
@@ -91,12 +91,14 @@ fn units(body: &str) -> Vec<Block> {
     units
 }
 
-/// Paragraphs, lists, tables, code: runs of lines that are not blank, or stand between fences; a heading is a block of its
-/// own.
+/// Paragraphs, lists, tables, code: runs of lines that are not blank, or stand between fences, or are indented below a
+/// blank line and belong to no list; a heading is a block of its own.
 fn blocks(body: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = vec![];
     let mut open: Option<Block> = None;
     let mut fence: Option<&str> = None;
+    // Indented lines go on with what an item says.
+    let mut is_in_list = false;
     let mut before = 0..0;
     let mut start = 0;
     for line in body.split_inclusive('\n') {
@@ -111,6 +113,15 @@ fn blocks(body: &str) -> Vec<Block> {
             if trimmed.starts_with(mark) && trimmed.trim_start_matches(&mark[..1]).is_empty() {
                 fence = None;
                 blocks.extend(open.take());
+            }
+        } else if is_indented_code(body, &here) && !is_in_list && may_be_code(&open, &blocks, &body[before.clone()]) {
+            match blocks.pop_if(|last| open.is_none() && last.kind == Kind::Code && is_indented_block(body, last)) {
+                // Blank lines within code.
+                Some(code) => open = Some(Block { range: code.range.start..here.end, kind: Kind::Code }),
+                None => match &mut open {
+                    Some(code) => code.range.end = here.end,
+                    None => open = Some(Block { range: here.clone(), kind: Kind::Code }),
+                },
             }
         } else if let Some(mark) = fence_of(trimmed) {
             fence = Some(mark);
@@ -130,14 +141,33 @@ fn blocks(body: &str) -> Vec<Block> {
             open = Some(Block { range: before.start..here.end, kind: Kind::Table });
         } else {
             match &mut open {
-                Some(block) if block.kind != Kind::Table || trimmed.contains('|') => block.range.end = here.end,
+                Some(block) if block.kind == Kind::Text || block.kind == Kind::Table && trimmed.contains('|') => {
+                    block.range.end = here.end;
+                }
                 _ => blocks.extend(open.replace(Block { range: here.clone(), kind: Kind::Text })),
             }
+        }
+        if fence.is_none() && !trimmed.is_empty() && !body[..here.start].ends_with([' ', '\t']) {
+            is_in_list = is_list_item(trimmed) || is_in_list && !body[before.clone()].is_empty();
         }
         before = here;
     }
     blocks.extend(open);
     blocks
+}
+
+/// Whether an indented line may be code: below a blank line, a heading, or other such code.
+fn may_be_code(open: &Option<Block>, blocks: &[Block], before: &str) -> bool {
+    match open {
+        Some(open) => open.kind == Kind::Code,
+        None => before.is_empty() || blocks.last().is_some_and(|last| last.kind == Kind::Heading),
+    }
+}
+
+/// True for code that no fence opens.
+fn is_indented_block(body: &str, block: &Block) -> bool {
+    let first = body[block.range.clone()].lines().next().unwrap_or_default();
+    fence_of(first).is_none()
 }
 
 /// The mark that opens a block of code: three or more backticks or tildes.
@@ -147,11 +177,6 @@ fn fence_of(line: &str) -> Option<&str> {
         // `code` in a line of its own is no fence.
         (length >= 3 && !(mark == "`" && line[length..].contains('`'))).then(|| &line[..length])
     })
-}
-
-/// True for the line below a table's header: `| --- | :-: |`.
-fn is_rule_of_table(line: &str) -> bool {
-    line.contains('-') && line.contains('|') && line.chars().all(|c| "|-: \t".contains(c))
 }
 
 /// A block as it is when it is short enough, else its sentences, and of a sentence that is too long, parts; of tables and
@@ -265,6 +290,24 @@ mod tests {
         let body = "~~~\n# a\n~~~\n# Başlık\nMetin.";
         assert_eq!(cut_up(body), ["~~~\n# a\n~~~", "# Başlık\nMetin."]);
         assert_eq!(cut_up("````\n```\n# a\n````"), ["````\n```\n# a\n````"]);
+    }
+
+    #[test]
+    fn indented_code_is_code() {
+        let code = "    # kurulum\n    apt install x\n\n    # başlat\n    x --run";
+        let body = format!("Çalıştırın:\n\n{code}\n\nBitti.");
+        assert_eq!(cut_up(&body), [body.as_str()]);
+        let kinds = |body: &str| blocks(body).into_iter().map(|block| block.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&body), [Kind::Text, Kind::Code, Kind::Text]);
+        assert_eq!(kinds("- Bir\n\n    # devamı\n\n- İki"), [Kind::Text, Kind::Heading, Kind::Text]);
+        assert_eq!(kinds("Metin\n    devamı"), [Kind::Text]);
+        assert_eq!(kinds("# A\n\tkod\n\nMetin"), [Kind::Heading, Kind::Code, Kind::Text]);
+        assert_eq!(kinds("```\na\n```\n\n    b"), [Kind::Code, Kind::Code]);
+        // Longer code is cut between lines.
+        let long = format!("{}\n\nMetin.", "    x --run --with-many-words\n".repeat(40));
+        assert!(cut_up(&long).iter().all(|part| {
+            part.lines().all(|line| line.trim() == "x --run --with-many-words" || line == "Metin." || line.is_empty())
+        }));
     }
 
     #[test]

@@ -91,6 +91,7 @@ mod tests {
             slug: "iade".into(),
             language: "tr".into(),
             text: text.into(),
+            header: None,
             start_byte: 7,
             end_byte: 7 + text.len() as i32,
             score: 0.5,

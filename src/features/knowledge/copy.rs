@@ -25,6 +25,8 @@ pub(crate) async fn copy_searchable(
         let mut chunks = store::chunks_of(from, article.id).await?;
         for chunk in &mut chunks {
             chunk.site_id = as_site;
+            // Of an earlier version that says the same.
+            chunk.version = version;
         }
         let Some((title, body)) = store::lookup_version(from, article.id, version).await? else { continue };
         let revision = store::next_revision(to, as_site).await?;

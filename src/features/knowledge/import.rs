@@ -101,7 +101,8 @@ pub(super) async fn order(
         Ok(article_import_file::Model {
             import_id: import.id,
             ordinal,
-            name: text::line("input.files.name", &given.name, NAME_MAX)?,
+            name: text::line("input.files.name", &given.name, NAME_MAX)
+                .map_err(|error| error.in_entry("input.files", usize::try_from(ordinal).unwrap_or_default()))?,
             status: FileStatus::Waiting,
             content: Some(given.content),
             articles: serde_json::json!([]),
@@ -308,7 +309,7 @@ async fn finish_file(
             }
             for (line, article) in articles {
                 let outcome = match article {
-                    Ok(article) => make(&mut tx, import, article).await?,
+                    Ok(article) => make(&mut tx, import, article.tidied()).await?,
                     Err(message) => Err(FileError::new(message)),
                 };
                 match outcome {

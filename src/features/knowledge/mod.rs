@@ -2,8 +2,8 @@
 //!
 //! What always holds:
 //! - An article belongs to one site; its slug is unique there. Agents change what they wrote, admins everything.
-//! - Its version rises with each change of title or body, and what each version said is kept: a citation names article,
-//!   version and bytes, and can be checked for good.
+//! - Its version rises with each change, of whatever, and what each version said is kept: a citation names article, version
+//!   and bytes, and can be checked for good.
 //! - Answers are made from published articles only, those to visitors from public ones only. What is archived, deleted
 //!   or made internal is out of answers with the commit of that change.
 //! - A published article is searchable in whole or not at all: passages and vectors are replaced in one transaction, and
@@ -50,7 +50,7 @@ use ::entity::{
 pub(crate) use self::copy::{copy_searchable, index_copy};
 pub use self::{
     actions::{insert_in, publish_in},
-    answer::{Citation, Decision, Extract, Retrieved, Sentence, Source, extract},
+    answer::{Citation, Decision, Extract, Quote, Retrieved, Sentence, Source, extract},
     facts::{ArticleFact, KnowledgeFact},
     graphql::{Article, ArticleImport, KnowledgeMutation, KnowledgeQuery},
     import::ImportArticles,

@@ -7,7 +7,7 @@ use ::entity::{
 use async_graphql::MaybeUndefined;
 use exact_index::text::fold;
 
-use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, text};
+use crate::kernel::{Actor, Error, ErrorReason, Permission, Result, entries, text};
 
 const TITLE_MAX: usize = 500;
 pub(super) const BODY_MAX: usize = 200_000;
@@ -104,13 +104,14 @@ pub(super) struct ArticleChanges {
 pub(super) struct Changed {
     /// Names of the fields that differ now.
     pub(super) fields: Vec<String>,
-    /// Title or body differ: there is a new version.
+    /// Title or body differ: the passages are to be made anew.
     pub(super) content: bool,
     /// It is for other readers now.
     pub(super) visibility: bool,
 }
 
-/// Applies changes to an article and its tags. Only description, category and tags can be cleared.
+/// Applies changes to an article and its tags, and makes it the next version where something differs. What is searchable
+/// of it stays so where title and body are the same. Only description, category and tags can be cleared.
 pub(super) fn change(article: &mut article::Model, tags: &mut Vec<String>, changes: ArticleChanges) -> Result<Changed> {
     let (before, tags_before) = (article.clone(), tags.clone());
     if let Some(title) = given("input.title", changes.title)? {
@@ -150,8 +151,12 @@ pub(super) fn change(article: &mut article::Model, tags: &mut Vec<String>, chang
         ("tags", tags_before != *tags),
     ];
     let content = differ[0].1 || differ[1].1;
-    article.version += i32::from(content);
-    let fields = differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect();
+    let fields: Vec<String> =
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect();
+    article.version += i32::from(!fields.is_empty());
+    if !content && article.indexed_version == Some(before.version) {
+        article.indexed_version = Some(article.version);
+    }
     Ok(Changed { fields, content, visibility: differ[4].1 })
 }
 
@@ -236,7 +241,7 @@ fn check_tags(tags: &[String]) -> Result<Vec<String>> {
         let message = format!("`input.tags` has {} tags; an article has at most {TAGS_MAX}.", tags.len());
         return Err(Error::bad_input("input.tags", ErrorReason::TooLong, message));
     }
-    let mut checked = tags.iter().map(|tag| text::line("input.tags", tag, TAG_MAX)).collect::<Result<Vec<_>>>()?;
+    let mut checked = entries("input.tags", tags, |tag| text::line("input.tags", tag, TAG_MAX))?;
     checked.sort_by_cached_key(|tag| fold(tag));
     checked.dedup_by_key(|tag| fold(tag));
     Ok(checked)

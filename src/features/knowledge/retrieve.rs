@@ -15,7 +15,7 @@ use super::{
     agreement::{Compared, agreeing, cosine, without_names},
     answer::{Matters, Retrieved, Rivals, Sentence, Source},
     background,
-    chunk::sentences_of,
+    chunk::{header_of, sentences_of},
     fusion::Fuser,
     language::Language,
     lists::{lists, quote},
@@ -303,6 +303,7 @@ async fn load(
             slug: article.slug.clone(),
             language: article.language.clone(),
             text: row.text.clone(),
+            header: None,
             start_byte: row.start_byte,
             end_byte: row.end_byte,
             score: found.score,
@@ -326,6 +327,7 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
     for (source, row) in passages.iter_mut().filter(|(source, _)| source.article == best) {
         let start = usize::try_from(source.start_byte).unwrap_or_default();
         let passage = start..start + source.text.len();
+        source.header = header_of(&body, &passage).map(ToOwned::to_owned);
         let ranges = sentences_of(&source.text);
         let texts: Vec<&str> = ranges.iter().map(|range| &source.text[range.clone()]).collect();
         let coverages = cx.vectors.coverages(&cx.db(), site, &query.text, &texts).await?;
@@ -340,7 +342,7 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
             false => 0.0,
         };
         let sentence = |(nth, (range, coverage)): (usize, (Range<usize>, f32))| Sentence {
-            quote: quote(&lists, &passage, &range),
+            quote: quote(&body, &lists, &passage, &(start + range.start..start + range.end)),
             score: dense(nth) + SENTENCE_WEIGHT * coverage + number(&range),
             range,
         };

@@ -8,7 +8,7 @@ use htmd::HtmlToMarkdown;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ports::documents::PdfText;
+use crate::{kernel::text, ports::documents::PdfText};
 
 /// Longest line that is taken for the title of a PDF.
 const TITLE_MAX: usize = 120;
@@ -124,6 +124,22 @@ impl Portable {
             article.title = title.split_whitespace().collect::<Vec<_>>().join(" ");
         }
         Ok(article)
+    }
+
+    /// Without what is no text, and without marks for the ends of lines, which no reader sees and no search finds.
+    pub(super) fn tidied(self) -> Self {
+        let tidy = |words: String| text::kept(&words).replace(SOFT_HYPHEN, "");
+        Self {
+            title: tidy(self.title),
+            slug: self.slug,
+            language: self.language,
+            status: self.status,
+            visibility: self.visibility,
+            description: self.description.map(tidy),
+            category: self.category.map(tidy),
+            tags: self.tags.into_iter().map(tidy).collect(),
+            body: tidy(self.body),
+        }
     }
 
     /// Makes articles of the text of a PDF: lines of a paragraph are joined, its first line or its name is the title. A
@@ -277,7 +293,15 @@ fn front_matter(front: &str) -> Result<Portable, String> {
     let front: Option<Front> = serde_saphyr::from_str(front).map_err(|error| {
         let what = error.to_string();
         let what = what.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        format!("The front matter is no YAML: {what}. A value with a colon needs quotation marks.")
+        let names = "it must give names their values, a line each, such as `title: Returns`";
+        match serde_saphyr::from_str::<Value>(front) {
+            Ok(Value::Array(_)) => format!("The front matter is a list; {names}."),
+            Ok(Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
+                format!("The front matter is a bare text; {names}.")
+            }
+            Ok(Value::Object(_) | Value::Null) => format!("A value of the front matter is of another kind: {what}."),
+            Err(_) => format!("The front matter is no YAML: {what}. A value with a colon needs quotation marks."),
+        }
     })?;
     let Front { title, slug, language, description, category, visibility: word, tags } = front.unwrap_or_default();
     let given = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -374,7 +398,21 @@ mod tests {
         assert_eq!(of("").unwrap().title, "x");
         let error = of("title: a: b").unwrap_err();
         assert!(error.contains("line 1"), "{error}");
-        assert!(of("- a").is_err());
+        for (wrong, told) in [
+            ("- a\n- b", "is a list; it must give names"),
+            ("[a, b]", "is a list; it must give names"),
+            ("- title: a", "is a list; it must give names"),
+            ("Sadece metin", "is a bare text; it must give names"),
+            ("7", "is a bare text; it must give names"),
+            ("title: [a, b]", "A value of the front matter is of another kind"),
+            ("title: a: b", "needs quotation marks"),
+        ] {
+            let error = of(wrong).unwrap_err();
+            assert!(
+                error.contains(told) && (error.contains("quotation") == told.contains("quotation")),
+                "{wrong}: {error}"
+            );
+        }
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub(super) async fn dismiss(cx: &Ctx, ids: Vec<QuestionGroupId>) -> Result<Vec<q
     }
     let mut tx = cx.begin().await?;
     let rows = store::find_all_for_update(&tx.db(), &reach, &ids).await?;
-    if ids.iter().any(|id| !rows.iter().any(|row| row.id == *id)) {
-        return Err(Error::not_found("group of questions").at("input.groupIds"));
+    if let Some(place) = ids.iter().position(|id| !rows.iter().any(|row| row.id == *id)) {
+        return Err(Error::not_found("group of questions").at(format!("input.groupIds[{place}]")));
     }
     let mut dismissed = Vec::with_capacity(rows.len());
     for row in rows {

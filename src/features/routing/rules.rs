@@ -10,7 +10,7 @@ use async_graphql::{Enum, InputObject, SimpleObject};
 use exact_index::text::fold;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{Error, ErrorReason, Result, text};
+use crate::kernel::{Error, ErrorReason, Result, entries, text};
 
 /// Most rules of a site.
 const RULES: usize = 50;
@@ -203,7 +203,7 @@ impl Settings {
             return Err(Error::bad_input("input.strategy", ErrorReason::InvalidCombination, message));
         }
         few("input.rules", self.rules.len(), RULES)?;
-        let rules = self.rules.into_iter().map(Rule::checked).collect::<Result<Vec<_>>>()?;
+        let rules = entries("input.rules", self.rules, Rule::checked)?;
         Ok(Self { rules, ..self })
     }
 }
@@ -224,23 +224,23 @@ impl Rule {
             return Err(Error::bad_input("input.rules.skills", ErrorReason::InvalidCombination, message));
         }
         few("input.rules.skills", self.skills.len(), ENTRIES)?;
-        for skill in &self.skills {
+        entries("input.rules.skills", &self.skills, |skill| {
             text::line("input.rules.skills.name", &skill.name, NAME)?;
-            within("input.rules.skills.level", skill.level, (1, 5, 1))?;
-        }
+            within("input.rules.skills.level", skill.level, (1, 5, 1))
+        })?;
         let Conditions { assistant_ids, languages, tags, attributes, vip, returning } = self.conditions;
         few("input.rules.when.assistantIds", assistant_ids.len(), ENTRIES)?;
         few("input.rules.when.languages", languages.len(), ENTRIES)?;
         few("input.rules.when.tags", tags.len(), ENTRIES)?;
         few("input.rules.when.attributes", attributes.len(), ENTRIES)?;
         let languages =
-            languages.iter().map(|tag| text::language("input.rules.when.languages", tag)).collect::<Result<_>>()?;
+            entries("input.rules.when.languages", &languages, |tag| text::language("input.rules.when.languages", tag))?;
         let tag = |tag: &String| Ok(text::line("input.rules.when.tags", tag, NAME)?.to_lowercase());
-        let tags = tags.iter().map(tag).collect::<Result<_>>()?;
-        for Attribute { name, value } in &attributes {
+        let tags = entries("input.rules.when.tags", &tags, tag)?;
+        entries("input.rules.when.attributes", &attributes, |Attribute { name, value }| {
             text::line("input.rules.when.attributes.name", name, NAME)?;
-            text::line("input.rules.when.attributes.value", value, VALUE)?;
-        }
+            text::line("input.rules.when.attributes.value", value, VALUE)
+        })?;
         let conditions = Conditions { assistant_ids, languages, tags, attributes, vip, returning };
         Ok(Self { name, conditions, ..self })
     }

@@ -19,7 +19,7 @@ use crate::{
         agents::{self, Whom},
         assistants, conversations, sites,
     },
-    kernel::{Ctx, Error, Permission, Result, versions},
+    kernel::{Ctx, Error, Permission, Result, entries, versions},
 };
 
 /// A site's settings, those of a version if one is given.
@@ -55,18 +55,21 @@ pub(super) async fn update(
     let (before, version) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
     versions::check(version, Some(expected))?;
     let after = change(before).checked()?;
-    for rule in &after.rules {
+    for (place, rule) in after.rules.iter().enumerate() {
         if let Some(department) = rule.department_id {
             let known = agents::department_of(&tx.db(), site, department).await;
-            known.map_err(|error| error.at("input.rules.departmentId"))?;
+            known.map_err(|error| error.at(format!("input.rules[{place}].departmentId")))?;
         }
     }
-    let named: Vec<_> = after.rules.iter().flat_map(|rule| rule.conditions.assistant_ids.iter().copied()).collect();
-    if !named.is_empty() {
+    if after.rules.iter().any(|rule| !rule.conditions.assistant_ids.is_empty()) {
         let known = assistants::of_site(&tx.db(), site).await?;
-        if named.iter().any(|id| known.iter().all(|assistant| assistant.id != *id)) {
-            return Err(Error::not_found("assistant").at("input.rules.when.assistantIds"));
-        }
+        entries("input.rules", &after.rules, |rule| {
+            let field = "input.rules.when.assistantIds";
+            entries(field, &rule.conditions.assistant_ids, |id| {
+                let is_known = known.iter().any(|assistant| assistant.id == *id);
+                if is_known { Ok(()) } else { Err(Error::not_found("assistant").at(field)) }
+            })
+        })?;
     }
     let row = routing_rules::Model {
         site_id: site,

@@ -57,7 +57,8 @@ pub(super) async fn invite(
         expires_at: now + model::INVITATION_LIFE,
         accepted_at: None,
     };
-    store::insert_invitation(&tx.db(), &invitation).await?;
+    // Its token was given before, under an id that was forgotten since.
+    store::insert_invitation(&tx.db(), &invitation).await.map_err(|error| error.or_taken(once::gone))?;
     tx.record(site, invitation.id.0, &SiteFact::MemberInvited { invitation: invitation.id, role })?;
     tx.commit().await?;
     Ok((invitation, token))

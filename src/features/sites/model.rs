@@ -9,7 +9,7 @@ use async_graphql::MaybeUndefined;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::origin;
-use crate::kernel::{Error, ErrorReason, Result, error::ErrorCode, secret, text};
+use crate::kernel::{Error, ErrorReason, Result, entries, error::ErrorCode, secret, text};
 
 /// How long an invitation can be accepted.
 pub(super) const INVITATION_LIFE: TimeDelta = TimeDelta::days(7);
@@ -154,8 +154,8 @@ fn check_terms(terms: &[String]) -> Result<site::Terms> {
         let what = format!("`input.complexityTerms` has {} terms; at most {TERMS_MAX} are allowed.", terms.len());
         return Err(Error::bad_input("input.complexityTerms", ErrorReason::TooLong, what));
     }
-    let checked = terms.iter().map(|term| text::line("input.complexityTerms", term, TERM_MAX));
-    Ok(site::Terms(checked.collect::<Result<_>>()?))
+    let field = "input.complexityTerms";
+    Ok(site::Terms(entries(field, terms, |term| text::line(field, term, TERM_MAX))?))
 }
 
 /// A new public key. It stands in public pages: it names a site and proves nothing.

@@ -1,6 +1,6 @@
 //! Origins: from which pages a site's widget may talk to this server.
 
-use crate::kernel::{Error, ErrorReason, Result, ctx::Request};
+use crate::kernel::{Error, ErrorReason, Result, ctx::Request, entries};
 
 /// Most origins of a site.
 const MOST: usize = 50;
@@ -17,7 +17,7 @@ pub(super) fn check_all(origins: &[String]) -> Result<Vec<String>> {
         return Err(Error::bad_input(FIELD, ErrorReason::TooLong, message));
     }
     let mut checked = Vec::with_capacity(origins.len());
-    for origin in origins {
+    entries(FIELD, origins, |origin| {
         let Some(parsed) = Origin::parse(origin.trim(), true) else {
             let message = "An origin looks like `https://shop.example.com`, `https://*.example.com` or \
                            `http://localhost:3000`: a scheme, a host in ASCII, perhaps a port, and no path.";
@@ -27,7 +27,8 @@ pub(super) fn check_all(origins: &[String]) -> Result<Vec<String>> {
         if !checked.contains(&text) {
             checked.push(text);
         }
-    }
+        Ok(())
+    })?;
     Ok(checked)
 }
 

@@ -6,16 +6,20 @@ use ::entity::site;
 use sea_orm::{EntityTrait, QueryOrder};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{
-    Ctx,
-    jobs::{self, Failure, Job, Lane, Lease},
-    journal,
+use crate::{
+    features::assistants,
+    kernel::{
+        Ctx,
+        jobs::{self, Failure, Job, Lane, Lease},
+        journal, once,
+    },
 };
 
 /// How often journals are trimmed.
 const EVERY: Duration = Duration::from_secs(3_600);
 
-/// Removes journal lines that are older than the settings keep them, and jobs that failed long ago.
+/// Removes journal lines that are older than the settings keep them, jobs that failed long ago, and the ids under which
+/// things were made long ago.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct TrimJournals {}
 
@@ -34,6 +38,8 @@ impl Job for TrimJournals {
         for site in sites {
             journal::trim(&cx, site.id, before).await?;
         }
+        once::forget(&cx).await?;
+        assistants::forget_troubles(&cx).await?;
         let tx = cx.begin().await?;
         jobs::forget_failed(&tx).await?;
         tx.commit().await?;

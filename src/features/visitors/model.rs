@@ -120,7 +120,8 @@ fn check_custom_data(data: JsonValue) -> Result<JsonValue> {
         );
     }
     for (key, value) in map {
-        let length = key.chars().count();
+        let length = text::length(key);
+        text::of_text("input.customData", key)?;
         if !(1..=KEY_MAX).contains(&length) || key.chars().any(char::is_control) {
             let message = format!("A key of custom data has 1 to {KEY_MAX} characters and no control characters.");
             return refuse(ErrorReason::InvalidFormat, message);
@@ -130,11 +131,8 @@ fn check_custom_data(data: JsonValue) -> Result<JsonValue> {
                 let message = "Values of custom data are texts, numbers, booleans or null; nothing nested.";
                 return refuse(ErrorReason::InvalidFormat, message.into());
             }
-            // PostgreSQL cannot keep it.
-            JsonValue::String(text) if text.contains('\0') => {
-                return refuse(ErrorReason::InvalidFormat, "Custom data must not contain NUL characters.".into());
-            }
-            JsonValue::String(_) | JsonValue::Number(_) | JsonValue::Bool(_) | JsonValue::Null => {}
+            JsonValue::String(words) => text::of_text("input.customData", words)?,
+            JsonValue::Number(_) | JsonValue::Bool(_) | JsonValue::Null => {}
         }
     }
     let bytes = data.to_string().len();

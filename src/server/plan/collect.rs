@@ -194,7 +194,8 @@ impl<'a> Planner<'a> {
             self.left = self.left.checked_sub(1).ok_or_else(|| {
                 let limit = self.limit;
                 too_large(format!(
-                    "The document selects more than {limit} fields, counted for each type they can have."
+                    "The document selects more than {limit} fields, counted for each type they can have, which is the most \
+                     that is allowed. Ask for them in several requests."
                 ))
             })?;
             if !self.is_included(selection.directives())? {

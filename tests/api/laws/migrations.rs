@@ -85,6 +85,7 @@ entities!(
     message,
     message_revision,
     participant,
+    provider_trouble,
     question_example,
     question_group,
     queue_entry,

@@ -541,7 +541,7 @@ async fn what_is_asked_for_twice_is_made_once() {
             }
         }
         let answer = ask(&[input, other], "1", &client).await;
-        let place = if *field == "createArticles" { "input.articles.0.clientId" } else { "input.clientId" };
+        let place = if *field == "createArticles" { "input.articles[0].clientId" } else { "input.clientId" };
         if mismatch(&answer, field) != (json!("IDEMPOTENCY_MISMATCH"), json!(place)) {
             wrong.push(format!("{field} takes other content: {answer}"));
         }

@@ -11,6 +11,7 @@ use crate::{
     harness::{
         app::{Options, Storage, TestApp, setting},
         people::text,
+        vendors::{Fault, KEY, MODEL, Vendor},
         ws::Ws,
     },
     widgets::{bootstrap, set_emergency},
@@ -92,6 +93,68 @@ async fn the_mode_of_a_widget_is_the_same_on_both_nodes() {
     let versions = [bootstrap(&one, &site).await["version"].take(), bootstrap(&other, &site).await["version"].take()];
     assert_eq!(versions[0], versions[1]);
     open.close().await;
+}
+
+/// What one node finds out about a provider, all know: those who follow on another, and a node that comes later.
+#[tokio::test]
+async fn a_provider_that_fails_one_node_is_known_to_all() {
+    const EVENTS: &str = "subscription E($s: ID!) { providerEvents(siteId: $s) { __typename \
+        ... on ProvidersNow { failing { reason } } ... on ProviderFailing { reason } ... on ProviderRecovered { model } } }";
+    let options = || Options {
+        configure: Some(Box::new(|config: &mut yanit::config::Config| config.allow_private_models = true)),
+        ..Options::default()
+    };
+    let Some((one, other)) = two(options).await else { return };
+    let server = Vendor::Openai.start().await;
+    let site = one.site("acme").await;
+    one.article(&site, "İade", "İade süresi teslimden sonra 30 gündür.").await;
+    let settings =
+        json!({ "provider": "OPENAI", "baseUrl": Vendor::Openai.base_url(&server), "apiKey": KEY, "model": MODEL });
+    let assistant = one.assistant(&site, settings).await;
+    let mut staff = Vec::new();
+    for node in [&one, &other] {
+        let mut ws = Ws::signed_in(&node.ws_url(), Some(&site.admin.token)).await;
+        ws.subscribe("p", EVENTS, json!({ "s": site.id })).await;
+        assert_eq!(ws.next("p").await["providerEvents"], json!({ "__typename": "ProvidersNow", "failing": [] }));
+        let mut desk = Ws::signed_in(&node.ws_url(), Some(&site.admin.token)).await;
+        desk.subscribe("d", DESK, json!({ "s": site.id, "a": "beginning" })).await;
+        staff.push((ws, desk));
+    }
+    // Whichever node answers: three failures in a row are three, also where each node met some of them.
+    for number in 0..3 {
+        server.plays(Vendor::Openai.refuses(Fault::Broken));
+        server.plays(Vendor::Openai.refuses(Fault::Broken));
+        let node = if number % 2 == 0 { &one } else { &other };
+        let visitor = node.visitor(&site).await;
+        let conversation = node.conversation(&visitor).await;
+        let ended =
+            "subscription E($c: ID!) { conversationEvents(conversationId: $c, after: \"beginning\") { __typename } }";
+        let mut ws = Ws::signed_in(&node.ws_url(), Some(&visitor.token)).await;
+        ws.subscribe("e", ended, json!({ "c": conversation })).await;
+        node.say(&visitor.token, &conversation, "İade süresi kaç gündür?").await;
+        ws.until("e", |event| event["conversationEvents"]["__typename"] == "RunFinished").await;
+    }
+    for (ws, desk) in &mut staff {
+        let told = ws.until("p", |event| event["providerEvents"]["__typename"] == "ProviderFailing").await;
+        assert_eq!(told.len(), 1, "once: {told:#?}");
+        assert_eq!(told[0]["providerEvents"]["reason"], "PROVIDER_ERROR");
+        desk.until("d", |event| event["staffEvents"]["__typename"] == "ProviderFailing").await;
+    }
+    for node in [&one, &other] {
+        let mut late = Ws::signed_in(&node.ws_url(), Some(&site.admin.token)).await;
+        late.subscribe("p", EVENTS, json!({ "s": site.id })).await;
+        assert_eq!(late.next("p").await["providerEvents"]["failing"][0]["reason"], "PROVIDER_ERROR");
+        let page =
+            node.http.get(format!("http://{}/metrics", node.address)).send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("yanit_providers_failing{provider=\"OPENAI\"} 1"), "{page}");
+    }
+    // It answers the other node.
+    let test = "mutation T($i: TestProviderInput!) { testProvider(input: $i) { ok } }";
+    other.run(Some(&site.admin.token), test, json!({ "i": { "assistantId": assistant } })).await;
+    for (ws, _) in &mut staff {
+        let told = ws.until("p", |event| event["providerEvents"]["__typename"] == "ProviderRecovered").await;
+        assert_eq!((told.len(), &told[0]["providerEvents"]["model"]), (1, &json!(MODEL)), "{told:#?}");
+    }
 }
 
 #[tokio::test]

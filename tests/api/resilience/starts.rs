@@ -46,6 +46,41 @@ async fn a_second_process_on_one_sqlite_file_is_refused_with_the_reason() {
     node.start_again().await;
 }
 
+/// What the server keeps is read by nobody else, whatever the system's default is and an earlier version left.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_else_reads_what_is_in_the_data_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let storage = Arc::new(Storage::new().await);
+    let mut config = storage.config();
+    config.secret_key = None;
+    let folder = config.data_dir.clone();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let others = || {
+        let open = |entry: std::fs::DirEntry| (mode(&entry.path()) & 0o077 != 0).then(|| entry.path());
+        let entries = std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry"));
+        entries.filter_map(open).chain((mode(&folder) != 0o700).then(|| folder.clone())).collect::<Vec<_>>()
+    };
+    let mut node = Node::start(config.clone()).await;
+    let names: Vec<String> = std::fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(names.iter().any(|name| name == "secret.key"), "{names:?}");
+    assert!(storage.is_shared() || names.iter().any(|name| name == "yanit.sqlite-wal"), "{names:?}");
+    assert_eq!(others(), Vec::<std::path::PathBuf>::new());
+    // An earlier version left all of it open, and ended without tidying up.
+    node.kill();
+    for entry in std::fs::read_dir(&folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).expect("it is ours");
+    }
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    assert!(!others().is_empty());
+    node.start_again().await;
+    assert_eq!(others(), Vec::<std::path::PathBuf>::new());
+}
+
 /// API keys are sealed with it: another one in its place would make them unreadable without a word.
 #[tokio::test]
 async fn a_secret_key_that_cannot_be_used_is_refused_and_left_alone() {

@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct RegisterInput {
     /// The e-mail address to sign in with; capitals make no difference.
     email: String,
-    /// 10 to 256 characters, and not the e-mail address.
+    /// 10 to 256 characters that are not all blank, and not the e-mail address.
     #[graphql(secret)]
     password: String,
     /// The name others see, up to 120 characters.
@@ -70,7 +70,7 @@ pub(super) struct ChangePasswordInput {
     /// The one that counts now.
     #[graphql(secret)]
     current_password: String,
-    /// The next one: 10 to 256 characters, and not your e-mail address.
+    /// The next one: 10 to 256 characters that are not all blank, neither your e-mail address nor the one that counts now.
     #[graphql(secret)]
     new_password: String,
 }
@@ -106,8 +106,8 @@ pub(super) struct GrantCreditsInput {
     user_id: UserId,
     /// How many more, 1 to 1,000,000.
     amount: i32,
-    /// Your own id of the grant, a UUID you make: sending it again, for example after a lost connection, never gives
-    /// the credits twice. Leave it out only if you never retry.
+    /// Your own id of the grant, a UUID you make: sending it again within 7 days, for example after a lost connection,
+    /// never gives the credits twice. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 

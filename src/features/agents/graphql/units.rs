@@ -159,8 +159,8 @@ struct CreateDepartmentInput {
     /// Who works there: members of the site, at most 1,000.
     #[graphql(default)]
     member_ids: Vec<UserId>,
-    /// Your own id of the department, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same department and never a second one. Leave it out only if you never retry.
+    /// Your own id of the department, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same department and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -222,8 +222,8 @@ struct CreateTeamInput {
     /// Who is in it: members of the site, at most 1,000.
     #[graphql(default)]
     member_ids: Vec<UserId>,
-    /// Your own id of the team, a UUID you make: sending it again, for example after a lost connection, gives the same
-    /// team and never a second one. Leave it out only if you never retry.
+    /// Your own id of the team, a UUID you make: sending it again within 7 days, for example after a lost connection,
+    /// gives the same team and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 

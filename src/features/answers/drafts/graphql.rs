@@ -19,8 +19,8 @@ use crate::{
 struct SuggestReplyInput {
     /// The conversation.
     conversation_id: ConversationId,
-    /// Your own id of the draft, a UUID you make: sending it again, for example after a lost connection, gives the same
-    /// draft and never a second one. Leave it out only if you never retry.
+    /// Your own id of the draft, a UUID you make: sending it again within 7 days, for example after a lost connection,
+    /// gives the same draft and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 

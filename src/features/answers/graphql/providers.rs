@@ -43,7 +43,8 @@ impl From<Trouble> for FailingProvider {
 /// How the providers of a site do as the subscription begins.
 #[derive(SimpleObject)]
 struct ProvidersNow {
-    /// Those that are failing; empty when all is well, or nobody was asked since the server started.
+    /// Those that are failing, longest first, whichever node of the server found out; empty when all is well, or nobody was
+    /// asked yet.
     failing: Vec<FailingProvider>,
 }
 
@@ -110,9 +111,11 @@ impl ProvidersSubscription {
         let cx = ctx.cx().clone();
         reach_in(&cx, Permission::AssistantsManage, site_id)?;
         Ok(try_stream! {
-            let failing = assistants::failing(&cx, site_id).into_iter().map(FailingProvider::from).collect();
+            // From here on, so that nothing falls between what is read now and what is told then.
+            let head = journal::head(&cx.db(), site_id).await?;
+            let failing = assistants::failing(&cx, site_id).await?.into_iter().map(FailingProvider::from).collect();
             yield ProviderEvent::Now(ProvidersNow { failing });
-            let followed = journal::follow(cx.clone(), site_id, Scope::Site, after, None);
+            let followed = journal::follow(cx.clone(), site_id, Scope::Site, after.or(Some(head)), None);
             let mut followed = std::pin::pin!(followed);
             while let Some(batch) = followed.next().await {
                 match batch? {

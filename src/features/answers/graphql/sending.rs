@@ -23,8 +23,8 @@ struct StartConversationInput {
     assistant_id: Option<AssistantId>,
     /// A title, for customers who keep several conversations; at most 200 characters.
     title: Option<String>,
-    /// Your own id of the conversation, a UUID you make: sending it again, for example after a lost connection, gives
-    /// the same conversation and never a second one. Leave it out only if you never retry.
+    /// Your own id of the conversation, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same conversation and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
     /// The first message, sent at once. A widget gives it and so leaves nothing where nobody writes.
     message: Option<FirstMessageInput>,

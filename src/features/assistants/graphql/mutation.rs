@@ -19,7 +19,7 @@ use super::{
     },
     types::Assistant,
 };
-use crate::kernel::{CtxExt, Once, Result};
+use crate::kernel::{CtxExt, Once, Result, entries};
 
 /// A provider that is asked where the ones before it fail.
 #[derive(InputObject)]
@@ -42,7 +42,7 @@ fn taken_apart(given: Vec<FallbackInput>) -> Result<(Vec<NewFallback>, Vec<KeyCh
         let key = KeyChange::new("input.fallbacks.apiKey", given.api_key)?;
         Ok((NewFallback { provider: given.provider, model: given.model, base_url: given.base_url }, key))
     };
-    Ok(given.into_iter().map(one).collect::<Result<Vec<_>>>()?.into_iter().unzip())
+    Ok(entries("input.fallbacks", given, one)?.into_iter().unzip())
 }
 
 /// A new assistant.
@@ -107,8 +107,8 @@ struct CreateAssistantInput {
     /// Whether every registered customer may talk to it, too. Only for a site's assistant.
     #[graphql(default = false)]
     open_to_customers: bool,
-    /// Your own id of the assistant, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same assistant and never a second one. Leave it out only if you never retry.
+    /// Your own id of the assistant, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same assistant and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 

@@ -33,8 +33,8 @@ struct CreateCannedResponseInput {
     /// `{{agent.name}}`, `{{assistant.name}}`, `{{site.name}}`, `{{conversation.id}}`. What stands after `|` is taken
     /// where there is nothing: `{{visitor.name|dear customer}}`.
     text: String,
-    /// Your own id of the response, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same response and never a second one. Leave it out only if you never retry.
+    /// Your own id of the response, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same response and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 

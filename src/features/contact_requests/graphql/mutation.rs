@@ -32,8 +32,8 @@ struct LeaveMessageInput {
     phone: Option<String>,
     /// What you want to say, 1 to 5,000 characters.
     message: String,
-    /// Your own id of the request, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same request and never a second one. Leave it out only if you never retry.
+    /// Your own id of the request, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same request and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -64,8 +64,8 @@ struct RequestCallbackInput {
     latest_at: Option<DateTime<Utc>>,
     /// What it is about, up to 1,000 characters.
     note: Option<String>,
-    /// Your own id of the request, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same request and never a second one. Leave it out only if you never retry.
+    /// Your own id of the request, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same request and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     features::sites,
     kernel::{
-        Actor, CtxExt, Error, ErrorReason, Permission, Result, journal,
+        Actor, CtxExt, Error, ErrorReason, Permission, Result, entries, journal,
         journal::Cursor,
         page::{List, Paging},
         text,
@@ -89,16 +89,16 @@ impl ConversationFilter {
             ));
         }
         let text = text::maybe_line("filter.text", self.text.as_deref(), 100)?;
-        if text.as_ref().is_some_and(|text| text.chars().count() < 2) {
+        if text.as_ref().is_some_and(|text| text::length(text) < 2) {
             return Err(Error::bad_input(
                 "filter.text",
                 ErrorReason::TooShort,
                 "`filter.text` needs at least 2 characters.",
             ));
         }
-        let mut tags = self.tag.into_iter().collect::<Vec<_>>();
-        let field = if tags.is_empty() { "filter.tags" } else { "filter.tag" };
-        tags.extend(self.tags.unwrap_or_default());
+        let mut tags: Vec<String> = self.tag.iter().map(|tag| model::tag("filter.tag", tag)).collect::<Result<_>>()?;
+        let several = self.tags.unwrap_or_default();
+        tags.extend(entries("filter.tags", &several, |tag| model::tag("filter.tags", tag))?);
         if tags.len() > model::TAGS_MAX {
             let message = format!("`filter.tags` has at most {} tags; these are {}.", model::TAGS_MAX, tags.len());
             return Err(Error::bad_input("filter.tags", ErrorReason::TooLong, message));
@@ -126,7 +126,7 @@ impl ConversationFilter {
             unread: self.unread,
             active: (self.active_from, self.active_to),
             started: (self.started_from, self.started_to),
-            tags: tags.iter().map(|tag| model::tag(field, tag)).collect::<Result<_>>()?,
+            tags,
             any_tag: self.match_tags == Some(TagMatch::Any),
             words: text.map(|text| words(&text)).unwrap_or_default(),
             reader: reader.user(),
@@ -213,7 +213,10 @@ impl ConversationsQuery {
             let message = format!("`filters` has at most {COUNTED} filters; these are {}.", filters.len());
             return Err(Error::bad_input("filters", ErrorReason::TooLong, message));
         }
-        let filters = filters.into_iter().map(|filter| filter.check(&cx.actor)).collect::<Result<Vec<_>>>()?;
+        let check = |(place, filter): (usize, ConversationFilter)| {
+            filter.check(&cx.actor).map_err(|error| error.moved("filter", &format!("filters[{place}]")))
+        };
+        let filters = filters.into_iter().enumerate().map(check).collect::<Result<Vec<_>>>()?;
         inbox::counts(&cx.db(), &reach, site_id, &filters).await
     }
 

@@ -9,7 +9,7 @@ use ::entity::{
 };
 use async_graphql::{Context, Enum, SimpleObject, Subscription, Union};
 use async_stream::try_stream;
-use futures_util::{Stream, StreamExt, future::Either};
+use futures_util::{Stream, StreamExt, future, stream};
 
 use super::{
     super::{
@@ -196,28 +196,16 @@ impl ConversationsSubscription {
         }
         let position = cx.position.clone();
         let events = try_stream! {
-            let mut viewers = viewing::Changes::of(&cx, site_id);
-            let followed = journal::follow(cx.clone(), site_id, Scope::Site, after, None);
-            let mut followed = std::pin::pin!(followed);
-            loop {
-                let next = tokio::select! {
-                    batch = followed.next() => Either::Left(batch),
-                    id = viewers.next() => Either::Right(id),
-                };
-                let batch = match next {
-                    Either::Left(Some(batch)) => batch?,
-                    Either::Left(None) => return,
-                    Either::Right(id) => {
+            let mut moves = std::pin::pin!(follow_inbox(&cx, site_id, after));
+            while let Some(next) = moves.next().await {
+                match next? {
+                    Move::Viewers(id) => {
                         if let Some(changed) = Box::pin(viewers_of(&cx, &filter, id)).await? {
                             yield InboxEvent::Viewers(changed);
                         }
-                        continue;
                     }
-                };
-                match batch {
-                    Followed::Gap { from, to } => yield InboxEvent::Gap(gap(from, to, "conversations(siteId:)")),
-                    Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp => {}
-                    Followed::Lines(lines) => {
+                    Move::Gap { from, to } => yield InboxEvent::Gap(gap(from, to, "conversations(siteId:)")),
+                    Move::Lines(lines) => {
                         for entry in Box::pin(entries_of(&cx, &filter, &lines)).await? {
                             yield InboxEvent::Entry(entry);
                         }
@@ -227,6 +215,35 @@ impl ConversationsSubscription {
         };
         Ok(placed(position, events))
     }
+}
+
+/// What those who follow an inbox hear.
+pub(crate) enum Move {
+    /// Lines of the site's journal. Never empty.
+    Lines(Vec<Line>),
+    /// Lines between the two places are gone.
+    Gap { from: Cursor, to: Cursor },
+    /// Members of the site opened this conversation, or closed it.
+    Viewers(ConversationId),
+}
+
+/// Follows a site's journal, from `after` or from now on, and in passing who of its staff has which conversation open.
+/// Of whichever is ready one is told at a time, and nothing is read ahead: asked for the next one, it has told the last.
+pub(crate) fn follow_inbox(
+    cx: &Ctx,
+    site: SiteId,
+    after: Option<Cursor>,
+) -> impl Stream<Item = Result<Move>> + Send + use<> {
+    let viewers = viewing::changes(cx, site).map(|id| Ok(Move::Viewers(id)));
+    let lines = journal::follow(cx.clone(), site, Scope::Site, after, None).filter_map(|followed| {
+        future::ready(match followed {
+            Ok(Followed::Lines(lines)) => Some(Ok(Move::Lines(lines))),
+            Ok(Followed::Gap { from, to }) => Some(Ok(Move::Gap { from, to })),
+            Ok(Followed::Passed(_) | Followed::Lagged | Followed::CaughtUp) => None,
+            Err(error) => Some(Err(error)),
+        })
+    });
+    stream::select(lines, viewers)
 }
 
 pub(crate) fn gap(from: Cursor, to: Cursor, refetch: &'static str) -> Gap {

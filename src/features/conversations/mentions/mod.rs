@@ -26,6 +26,7 @@ const MARKED_MAX: usize = 100;
 
 /// Checks who is to be mentioned in a note; sorted, each once.
 pub(super) async fn checked(cx: &Ctx, conversation: &conversation::Model, ids: Vec<UserId>) -> Result<Vec<UserId>> {
+    let given = ids.clone();
     let mut ids = ids;
     ids.sort_unstable();
     ids.dedup();
@@ -40,12 +41,13 @@ pub(super) async fn checked(cx: &Ctx, conversation: &conversation::Model, ids: V
     // Whoever asks in a conversation must not see its notes, member or not.
     let may_read =
         |id: &UserId| members.iter().any(|member| member.user_id == *id) && conversation.customer_id != Some(*id);
-    match ids.iter().find(|id| !may_read(id)) {
-        Some(stranger) => Err(Error::bad_input(
+    match given.iter().position(|id| !may_read(id)) {
+        Some(place) => Err(Error::bad_input(
             "input.mentionIds",
             ErrorReason::NotMember,
-            format!("{stranger} is no member of the conversation's site who may read its notes; leave them out."),
-        )),
+            format!("{} is no member of the conversation's site who may read its notes; leave them out.", given[place]),
+        )
+        .in_entry("input.mentionIds", place)),
         None => Ok(ids),
     }
 }
@@ -92,8 +94,8 @@ async fn mark_read(cx: &Ctx, ids: Vec<MessageId>) -> Result<Vec<mention::Model>>
     }
     let mut tx = cx.begin().await?;
     let mut rows = store::find_all_for_update(&tx.db(), &reach, user, &ids).await?;
-    if ids.iter().any(|id| !rows.iter().any(|row| row.message_id == *id)) {
-        return Err(Error::not_found("mention").at("input.messageIds"));
+    if let Some(place) = ids.iter().position(|id| !rows.iter().any(|row| row.message_id == *id)) {
+        return Err(Error::not_found("mention").at(format!("input.messageIds[{place}]")));
     }
     let now = cx.clock.now();
     let mut unread = Vec::new();

@@ -16,7 +16,7 @@ use ::entity::{
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, Stream, stream};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -274,24 +274,18 @@ impl Drop for Viewing {
     }
 }
 
-/// The conversations of a site whose viewers change from now on.
-pub(crate) struct Changes(Listener);
-
-impl Changes {
-    pub(crate) fn of(cx: &Ctx, site: SiteId) -> Self {
-        Self(cx.shared.get::<Views>().changes.listen(&[Topic::Passing(site.0)]))
-    }
-
-    /// The next one. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> ConversationId {
+/// The conversations of a site whose viewers change from now on, without end.
+pub(crate) fn changes(cx: &Ctx, site: SiteId) -> impl Stream<Item = ConversationId> + Send + use<> {
+    let heard = cx.shared.get::<Views>().changes.listen(&[Topic::Passing(site.0)]);
+    stream::unfold(heard, |mut heard| async move {
         loop {
-            if let Heard::Passed(id) = self.0.next().await
+            if let Heard::Passed(id) = heard.next().await
                 && let Ok(id) = Uuid::from_slice(&id)
             {
-                return ConversationId(id);
+                return Some((ConversationId(id), heard));
             }
         }
-    }
+    })
 }
 
 /// Takes in what nodes tell of viewers, and tells of those of this node, until shutdown.

@@ -34,8 +34,8 @@ struct CreateGoldenQuestionInput {
     unanswerable: bool,
     /// A name of your own for a part of the questions, at most 50 characters.
     kind: Option<String>,
-    /// Your own id of the question, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same question and never a second one. Leave it out only if you never retry.
+    /// Your own id of the question, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same question and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -71,9 +71,9 @@ struct ImportGoldenQuestionsInput {
     assistant_id: AssistantId,
     /// The questions, 1 to 500.
     questions: Vec<ImportedGoldenQuestion>,
-    /// Your own id of the import, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same questions, as far as they were not deleted, and never makes them twice. Leave it out only if you never
-    /// retry.
+    /// Your own id of the import, a UUID you make: sending it again within 7 days, for example after a lost connection,
+    /// gives the same questions, as far as they were not deleted, and never makes them twice. Leave it out only if you
+    /// never retry.
     client_id: Option<Uuid>,
 }
 
@@ -132,8 +132,8 @@ struct DeleteGoldenQuestionPayload {
 struct RunEvaluationInput {
     /// The assistant.
     assistant_id: AssistantId,
-    /// Your own id of the evaluation, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same evaluation and never a second one. Leave it out only if you never retry.
+    /// Your own id of the evaluation, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same evaluation and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -203,7 +203,7 @@ impl EvaluationMutation {
             kind: given.kind,
         };
         let drafts = input.questions.into_iter().map(draft).collect();
-        let place = |index| format!("input.questions.{index}");
+        let place = |index| format!("input.questions[{index}]");
         let rows = golden::create(ctx.cx(), input.assistant_id, drafts, place, &once).await?;
         Ok(ImportGoldenQuestionsPayload { golden_questions: rows.into_iter().map(GoldenQuestion::from).collect() })
     }

@@ -42,8 +42,8 @@ pub(in crate::features::knowledge) struct CreateArticleInput {
     /// Up to 20 words to find it by, of up to 50 characters each.
     #[graphql(default)]
     tags: Vec<String>,
-    /// Your own id of the article, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same article and never a second one. Leave it out only if you never retry.
+    /// Your own id of the article, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same article and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -76,8 +76,8 @@ pub(in crate::features::knowledge) struct NewArticleInput {
     /// Up to 20 words to find it by, of up to 50 characters each.
     #[graphql(default)]
     tags: Vec<String>,
-    /// Your own id of the article, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same article and never a second one. Leave it out only if you never retry.
+    /// Your own id of the article, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same article and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -119,8 +119,8 @@ pub(in crate::features::knowledge) struct UpdateArticleInput {
     category: MaybeUndefined<String>,
     /// The whole new list of tags, up to 20 of up to 50 characters each; null or an empty list for none.
     tags: MaybeUndefined<Vec<String>>,
-    /// The `version` that you read. Refused with `VERSION_CONFLICT` when the title or the text has changed since;
-    /// without it, the last change counts.
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when anything that can be changed here has changed
+    /// since; without it, the last change counts.
     expected_version: Option<i32>,
 }
 
@@ -362,9 +362,8 @@ impl From<(i32, actions::Outcome)> for NewArticleResult {
         match outcome {
             Ok(article) => Self { index, article: Some(article.into()), error: None },
             Err(error) => {
-                let within = |field: &str| format!("input.articles.{index}.{}", field.trim_start_matches("input."));
-                let field = error.field.as_deref().map(within);
-                Self { index, article: None, error: Some(ItemError { field, ..error.into() }) }
+                let error = error.moved("input", &format!("input.articles[{index}]"));
+                Self { index, article: None, error: Some(error.into()) }
             }
         }
     }

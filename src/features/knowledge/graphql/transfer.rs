@@ -52,8 +52,8 @@ pub(in crate::features::knowledge) struct ImportArticlesInput {
     /// For whom articles are whose file does not say.
     #[graphql(default_with = "Visibility::Public")]
     visibility: Visibility,
-    /// Your own id of the import, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same import and never a second one. Leave it out only if you never retry.
+    /// Your own id of the import, a UUID you make: sending it again within 7 days, for example after a lost connection,
+    /// gives the same import and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -253,7 +253,7 @@ impl TransferMutation {
 impl ImportFileInput {
     async fn read(self, ctx: &Context<'_>, index: usize) -> Result<Given> {
         let wrong = |part: &str, reason, message: &'static str| {
-            Error::bad_input(format!("input.files.{index}{part}"), reason, message)
+            Error::bad_input(format!("input.files[{index}]{part}"), reason, message)
         };
         let (named, content) = match (self.file, self.text, self.base64) {
             (Some(upload), None, None) => {

@@ -47,7 +47,7 @@ pub struct Article {
     pub status: ArticleStatus,
     /// For whom it is.
     pub visibility: Visibility,
-    /// Rises by one with each change of title or body.
+    /// Rises by one with each change by `updateArticle`, of whatever: send it as `expectedVersion` with yours.
     pub version: i32,
     /// The version that answers are made from. Null when none is: the article is not published, or about to be indexed.
     pub indexed_version: Option<i32>,
@@ -82,7 +82,8 @@ impl Article {
         Ok(ctx.cx().load(TagsKey(self.id)).await?.unwrap_or_default())
     }
 
-    /// What it said in its versions, newest first: the last 50. `restoreArticleVersion` brings one back.
+    /// What it said in its versions, newest first: the last 50. A version that changed something else, such as the tags,
+    /// says the same as the one before. `restoreArticleVersion` brings one back.
     #[graphql(complexity = "10 + 50 * child_complexity")]
     async fn versions(&self, ctx: &Context<'_>) -> Result<Vec<ArticleVersion>> {
         let from = self.version - VERSIONS + 1;

@@ -32,8 +32,8 @@ pub(super) struct CreateSiteInput {
     /// The time zone in which the site's days begin, by its IANA name, like `Europe/Berlin`; `Europe/Istanbul`
     /// without it.
     time_zone: Option<String>,
-    /// Your own id of the site, a UUID you make: sending it again, for example after a lost connection, gives the same
-    /// site and never a second one. Leave it out only if you never retry.
+    /// Your own id of the site, a UUID you make: sending it again within 7 days, for example after a lost connection,
+    /// gives the same site and never a second one. Leave it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -79,9 +79,9 @@ pub(super) struct InviteMemberInput {
     email: String,
     /// The role that comes with it.
     role: Role,
-    /// Your own id of the invitation, a UUID you make: sending it again, for example after a lost connection, gives the
-    /// same invitation with the same token, as long as it is open, and never a second one. Leave it out only if you
-    /// never retry.
+    /// Your own id of the invitation, a UUID you make: sending it again within 7 days, for example after a lost
+    /// connection, gives the same invitation with the same token, as long as it is open, and never a second one. Leave
+    /// it out only if you never retry.
     client_id: Option<Uuid>,
 }
 
@@ -93,7 +93,7 @@ pub(super) struct AcceptInvitationInput {
     token: String,
     /// For a new account: the name others see. Ignored for who is signed in.
     name: Option<String>,
-    /// For a new account: 10 to 256 characters. Ignored for who is signed in.
+    /// For a new account: 10 to 256 characters that are not all blank. Ignored for who is signed in.
     #[graphql(secret)]
     password: Option<String>,
 }

@@ -6,7 +6,7 @@ use ::entity::widget_settings::{
 use async_graphql::{InputObject, MaybeUndefined};
 
 use super::css;
-use crate::kernel::{Error, ErrorReason, Result, text};
+use crate::kernel::{Error, ErrorReason, Result, entries, text};
 
 /// Languages with texts of their own.
 const LANGUAGES: usize = 20;
@@ -189,14 +189,15 @@ fn translations(given: Vec<Translation>) -> Result<Translations> {
         return Err(Error::bad_input(field, ErrorReason::TooLong, message));
     }
     let mut known: Vec<Translation> = Vec::with_capacity(given.len());
-    for texts in given {
+    entries(field, given, |texts| {
         let texts = translation(&texts)?;
         if known.iter().any(|other| other.language.eq_ignore_ascii_case(&texts.language)) {
             let message = format!("`{}` is given twice; give all texts of a language together.", texts.language);
             return Err(Error::bad_input("input.translations.language", ErrorReason::InvalidCombination, message));
         }
         known.push(texts);
-    }
+        Ok(())
+    })?;
     Ok(Translations(known))
 }
 
@@ -367,9 +368,9 @@ mod tests {
         let (row, _) = apply(usual(), of(vec![texts("tr", " Mavi "), texts("en-GB", "")])).unwrap();
         assert_eq!(row.translations.0[0].title.as_deref(), Some("Mavi"));
         assert_eq!(row.translations.0[1].title, None);
-        assert_eq!(complaint(of(vec![texts("tr", "a"), texts("TR", "b")])), "input.translations.language");
-        assert_eq!(complaint(of(vec![texts("türkçe", "a")])), "input.translations.language");
-        assert_eq!(complaint(of(vec![texts("tr", &"x".repeat(61))])), "input.translations.title");
+        assert_eq!(complaint(of(vec![texts("tr", "a"), texts("TR", "b")])), "input.translations[1].language");
+        assert_eq!(complaint(of(vec![texts("türkçe", "a")])), "input.translations[0].language");
+        assert_eq!(complaint(of(vec![texts("tr", &"x".repeat(61))])), "input.translations[0].title");
         assert_eq!(complaint(of(vec![texts("tr", "a"); 21])), "input.translations");
     }
 }

@@ -3,7 +3,7 @@
 
 use cssparser::{BasicParseError, ParseError, Parser, SourceLocation, Token};
 
-use crate::kernel::{Error, ErrorReason, Result};
+use crate::kernel::{Error, ErrorReason, Result, text};
 
 const FIELD: &str = "input.customCss";
 /// Characters.
@@ -30,7 +30,8 @@ struct Problem {
 /// # Errors
 /// `BAD_USER_INPUT` naming line and column: for what would load something, for what cannot be read, and for too much.
 pub(super) fn check(css: &str) -> Result<()> {
-    let count = css.chars().count();
+    text::of_text(FIELD, css)?;
+    let count = text::length(css);
     if count > MOST {
         let message = format!("`{FIELD}` has {count} characters; at most {MOST} are allowed.");
         return Err(Error::bad_input(FIELD, ErrorReason::TooLong, message));
