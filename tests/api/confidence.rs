@@ -170,6 +170,22 @@ async fn indented_code_is_quoted_whole() {
     assert!(text(&answer["text"]).contains("\tyanit backup\n\tyanit verify"), "{answer}");
 }
 
+#[tokio::test]
+async fn steps_with_code_in_them_are_quoted_whole() {
+    let much = "npx acme verify --with-all-the-options --that-there-are --and-some-more\n".repeat(6);
+    let body = format!(
+        "Sunucuyu kurmak için şu adımları izleyin.\n\n1. Paketi indirin:\n\n```sh\n# bir kez\ncurl -O https://acme.example/server.tar.gz\n```\n\n\
+         2. Kurulumu denetleyin:\n\n```sh\n{much}```\n\n3. Sunucuyu başlatın."
+    );
+    let (app, site) = site(&[("Sunucunun kurulumu", &body), RETURNS]).await;
+    let answer = ask(&app, &site, "Sunucuyu nasıl kurarım?").await;
+    let said = text(&answer["text"]);
+    assert_eq!(answer["action"], "ANSWER", "{answer}");
+    for part in ["# bir kez\ncurl -O", "npx acme verify", "3. Sunucuyu başlatın."] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
 /// The header says what a row means, however far from it the row stands; other rows say nothing about it.
 #[tokio::test]
 async fn a_row_far_from_its_header_is_quoted_below_it() {
