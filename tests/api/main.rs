@@ -77,6 +77,7 @@ mod simulation;
 mod sites;
 mod small_talk;
 mod specification;
+mod told;
 mod transport_http;
 mod transport_limits;
 mod transport_sse;
