@@ -83,6 +83,7 @@ mod transport_limits;
 mod transport_sse;
 mod transport_ws;
 mod try_it;
+mod turns;
 mod typed_answers;
 mod viewers;
 mod visitors;
