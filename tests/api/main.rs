@@ -58,6 +58,7 @@ mod knowledge;
 mod knowledge_index;
 mod laws;
 mod mentions;
+mod own_articles;
 mod provider_behaviours;
 mod provider_events;
 mod providers;
