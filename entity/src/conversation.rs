@@ -114,7 +114,7 @@ pub enum HandoffReason {
     Visitor,
     /// The assistant, because the visitor asked it for a person.
     Assistant,
-    /// The site: people answer first there, or there is no assistant.
+    /// The site: people answer first there, or there is no assistant, or it cannot answer.
     Site,
     /// An agent who handed it over to a department or to the queue.
     Agent,

@@ -20,6 +20,11 @@ pub struct Model {
     pub assistant_id: AssistantId,
     /// Number of the newest message that this run answers.
     pub question_seq: i64,
+    /// 0 for the first answer to a question; one more each time that it is answered again, because it was made another
+    /// one or a person who took it over did not answer.
+    pub edition: i32,
+    /// What the question said when its answer was begun, as a hash.
+    pub question_hash: Option<Vec<u8>>,
     pub status: RunStatus,
     /// 1 for the first try; a server that dies in the middle leads to another.
     pub attempt: i32,

@@ -45,6 +45,7 @@ mod m20261130_3_inbox_search;
 mod m20261130_4_versions;
 mod m20261130_5_avatars;
 mod m20261130_6_suggested_questions;
+mod m20261130_7_run_editions;
 mod m20261130_8_creations;
 mod m20261130_9_provider_troubles;
 
@@ -96,6 +97,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_4_versions::Migration),
             Box::new(m20261130_5_avatars::Migration),
             Box::new(m20261130_6_suggested_questions::Migration),
+            Box::new(m20261130_7_run_editions::Migration),
             Box::new(m20261130_8_creations::Migration),
             Box::new(m20261130_9_provider_troubles::Migration),
         ]

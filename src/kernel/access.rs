@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ::entity::{
     ids::{SessionId, SiteId, UserId, VisitorId},
     membership::Role,
+    site,
 };
-use sea_orm::{ColumnTrait, Condition};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use super::error::{Error, Result};
 
@@ -90,9 +91,9 @@ pub enum Permission {
     AssistantsRead,
     /// Make and change assistants.
     AssistantsManage,
-    /// Read all articles, drafts and internal ones too.
+    /// Read all articles, drafts and internal ones too; customers those of their private space.
     KnowledgeRead,
-    /// Write articles; agents their own only.
+    /// Write articles; agents and customers their own only.
     KnowledgeWrite,
     /// Change anybody's articles.
     KnowledgeManage,
@@ -133,12 +134,12 @@ fn allows(standing: Standing, permission: Permission) -> bool {
             matches!(standing, Member(Role::Admin))
         }
         SitesRead | CalendarsRead | WidgetsRead | VisitorsRead | ConversationsWork | CannedResponsesUse
-        | ContactRequestsWork | KnowledgeRead | KnowledgeWrite => {
+        | ContactRequestsWork => {
             matches!(standing, Member(_))
         }
         ConversationsRead | ConversationsWrite | ContactRequestsSend | KnowledgeRate => true,
         ConversationsDelete => matches!(standing, Member(Role::Admin) | Customer),
-        AssistantsRead => matches!(standing, Member(_) | Customer),
+        AssistantsRead | KnowledgeRead | KnowledgeWrite => matches!(standing, Member(_) | Customer),
         AssistantsManage => matches!(standing, Member(Role::Admin) | Customer),
         VisitorsWrite | KnowledgeSuggest => matches!(standing, Visitor),
     }
@@ -233,6 +234,13 @@ impl Reach {
             any = any.add(column.eq(id));
         }
         any
+    }
+
+    /// Rows of a table that belongs to a site, or to the private space of the customer whose own rows are within reach.
+    pub fn space_rows<C: ColumnTrait>(&self, site: C) -> Condition {
+        let Some(owner) = self.customer.filter(|_| !self.everything) else { return self.site_rows(site) };
+        let own = site::Entity::find().filter(site::Column::OwnerId.eq(owner)).select_only().column(site::Column::Id);
+        self.site_rows(site).add(site.in_subquery(own.into_query()))
     }
 
     /// Checks that a whole site is within reach, for what is made in it or listed of it.

@@ -6,7 +6,7 @@ use yanit::kernel::journal::{self, Cursor, Scope};
 
 use crate::harness::{
     app::{Options, TestApp},
-    people::{SEND, new_id, text},
+    people::{SEND, Site, Visitor, new_id, text},
     ws::Ws,
 };
 
@@ -16,6 +16,14 @@ const FOLLOW: &str = "subscription F($c: ID!, $a: EventCursor) { messages(conver
 async fn messages(app: &TestApp, token: &str, conversation: &str) -> Vec<Value> {
     let data = app.run(Some(token), MESSAGES, json!({ "c": conversation, "f": 100 })).await;
     data["conversation"]["messages"]["nodes"].as_array().expect("a list").clone()
+}
+
+/// A visitor's conversation that somebody has. Its first message says so, and the server adds no other by itself.
+async fn attended(app: &TestApp, site: &Site, visitor: &Visitor) -> String {
+    let conversation = app.conversation(visitor).await;
+    let take = "mutation T($i: TakeConversationInput!) { takeConversation(input: $i) { conversation { id } } }";
+    app.run(Some(&site.admin.token), take, json!({ "i": { "conversationId": conversation } })).await;
+    conversation
 }
 
 #[tokio::test]
@@ -35,12 +43,12 @@ async fn fifty_retries_of_one_message_are_one_message() {
     let app = TestApp::start().await;
     let site = app.site("acme").await;
     let visitor = app.visitor(&site).await;
-    let conversation = app.conversation(&visitor).await;
+    let conversation = attended(&app, &site, &visitor).await;
     let client = new_id();
     let sends = (0..50).map(|_| app.say_as(&visitor.token, &conversation, "merhaba", &client));
     let answers = futures_util::future::join_all(sends).await;
     assert!(answers.iter().all(|answer| answer == &answers[0]), "equal answers");
-    assert_eq!(messages(&app, &visitor.token, &conversation).await.len(), 1);
+    assert_eq!(messages(&app, &visitor.token, &conversation).await.len(), 2);
     let other = json!({ "i": { "conversationId": conversation, "body": "something else", "clientId": client } });
     assert_eq!(app.refused(Some(&visitor.token), SEND, other).await, "CONFLICT/IDEMPOTENCY_MISMATCH");
 }
@@ -50,16 +58,16 @@ async fn messages_are_numbered_in_the_order_in_which_they_are_stored() {
     let app = TestApp::start().await;
     let site = app.site("acme").await;
     let visitor = app.visitor(&site).await;
-    let conversation = app.conversation(&visitor).await;
+    let conversation = attended(&app, &site, &visitor).await;
     let bodies: Vec<String> = (0..40).map(|number| format!("message {number}")).collect();
     let sends = bodies.iter().map(|body| app.say(&visitor.token, &conversation, body));
     let sent = futures_util::future::join_all(sends).await;
     let mut seqs: Vec<i64> = sent.iter().filter_map(|message| message["seq"].as_i64()).collect();
     seqs.sort_unstable();
-    assert_eq!(seqs, (1..=40).collect::<Vec<_>>());
+    assert_eq!(seqs, (2..=41).collect::<Vec<_>>());
     let listed = messages(&app, &visitor.token, &conversation).await;
     let listed: Vec<i64> = listed.iter().filter_map(|message| message["seq"].as_i64()).collect();
-    assert_eq!(listed, seqs);
+    assert_eq!(listed[1..], seqs);
 }
 
 #[tokio::test]
@@ -67,7 +75,7 @@ async fn pages_of_messages_join_without_gap_or_double() {
     let app = TestApp::start().await;
     let site = app.site("acme").await;
     let visitor = app.visitor(&site).await;
-    let conversation = app.conversation(&visitor).await;
+    let conversation = attended(&app, &site, &visitor).await;
     for number in 0..7 {
         app.say(&visitor.token, &conversation, &format!("{number}")).await;
     }
@@ -76,14 +84,14 @@ async fn pages_of_messages_join_without_gap_or_double() {
     loop {
         let data = app.run(Some(&visitor.token), MESSAGES, json!({ "c": conversation, "f": 3, "a": after })).await;
         let page = &data["conversation"]["messages"];
-        assert_eq!(page["totalCount"], 7);
+        assert_eq!(page["totalCount"], 8);
         seen.extend(page["nodes"].as_array().expect("nodes").iter().map(|node| text(&node["body"])));
         if page["pageInfo"]["hasNextPage"] == false {
             break;
         }
         after = page["pageInfo"]["endCursor"].clone();
     }
-    assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "6"]);
+    assert_eq!(seen[1..], ["0", "1", "2", "3", "4", "5", "6"]);
     for (first, expected) in
         [(0, "BAD_USER_INPUT/OUT_OF_RANGE"), (-1, "BAD_USER_INPUT/OUT_OF_RANGE"), (101, "BAD_USER_INPUT/OUT_OF_RANGE")]
     {
@@ -151,20 +159,20 @@ async fn receipts_move_forward_only_and_bring_the_unread_count_down() {
     let site = app.site("acme").await;
     let agent = app.agent(&site, "ada").await;
     let visitor = app.visitor(&site).await;
-    let conversation = app.conversation(&visitor).await;
+    let conversation = attended(&app, &site, &visitor).await;
     for body in ["one", "two", "three"] {
         app.say(&visitor.token, &conversation, body).await;
     }
     let read = "mutation R($i: MarkReadInput!) { markRead(input: $i) { conversation { unreadCount receipts { kind readSeq deliveredSeq } } } }";
     let unread = |data: &Value| data["markRead"]["conversation"]["unreadCount"].clone();
     let input = |seq: i64| json!({ "i": { "conversationId": conversation, "seq": seq } });
-    assert_eq!(unread(&app.run(Some(&agent.token), read, input(2)).await), 1);
-    let back = app.run(Some(&agent.token), read, input(1)).await;
+    assert_eq!(unread(&app.run(Some(&agent.token), read, input(3)).await), 1);
+    let back = app.run(Some(&agent.token), read, input(2)).await;
     assert_eq!(unread(&back), 1, "a receipt never moves back");
-    assert_eq!(back["markRead"]["conversation"]["receipts"][0]["readSeq"], 2);
+    assert_eq!(back["markRead"]["conversation"]["receipts"][0]["readSeq"], 3);
     assert_eq!(app.refused(Some(&agent.token), read, input(99)).await, "BAD_USER_INPUT/OUT_OF_RANGE");
     let seen = messages(&app, &visitor.token, &conversation).await;
-    let statuses: Vec<&str> = seen.iter().filter_map(|message| message["deliveryStatus"].as_str()).collect();
+    let statuses: Vec<&str> = seen[1..].iter().filter_map(|message| message["deliveryStatus"].as_str()).collect();
     assert_eq!(statuses, ["READ", "READ", "SENT"]);
 }
 
@@ -218,7 +226,7 @@ async fn a_follower_that_comes_back_gets_what_it_missed_once() {
     let app = TestApp::start().await;
     let site = app.site("acme").await;
     let visitor = app.visitor(&site).await;
-    let conversation = app.conversation(&visitor).await;
+    let conversation = attended(&app, &site, &visitor).await;
     let cursor =
         app.run(Some(&visitor.token), MESSAGES, json!({ "c": conversation })).await["conversation"]["cursor"].clone();
     app.say(&visitor.token, &conversation, "1").await;

@@ -6,9 +6,8 @@ use ::entity::{
     run::{self, RunStatus},
 };
 
-use super::{facts::RunFact, model, store, turn};
+use super::{facts::RunFact, history, model, store, turn};
 use crate::{
-    features::conversations,
     kernel::{Result, journal::Line},
     ports::db::Db,
 };
@@ -43,7 +42,7 @@ pub(crate) fn finished_run(line: &Line) -> Option<RunId> {
 /// The question of a run, while run and question are there.
 pub(crate) async fn asked(db: &Db<'_>, id: RunId) -> Result<Option<Asked>> {
     let Some(run) = store::lookup(db, id).await? else { return Ok(None) };
-    let history = conversations::history(db, run.conversation_id, run.question_seq, model::HISTORY).await?;
+    let history = history::up_to(db, run.conversation_id, run.question_seq).await?;
     let text = model::question(&history);
     Ok(Some(Asked {
         site: run.site_id,

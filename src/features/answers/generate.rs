@@ -36,6 +36,8 @@ const SUGGESTIONS: usize = 3;
 const RELATED: f32 = 0.2;
 /// Questions of one turn that are answered apart.
 const QUESTIONS: usize = 3;
+/// Questions of one turn for which a model gets sources.
+const QUESTIONS_OF_MODEL: usize = 8;
 
 /// An answer about to be written.
 pub(super) struct Prepared {
@@ -56,6 +58,8 @@ pub(super) struct Prepared {
     small_talk: bool,
     /// What the model's words alone were, before the server added its own.
     decided: Option<AnswerAction>,
+    /// Names the questions for which a model got no sources.
+    left: String,
     /// Who answers, and at what cost.
     pub(super) account: Account,
 }
@@ -162,20 +166,22 @@ async fn find(
         Some(said) if !with_models => return Ok(by_server(said, 1.0, language)),
         other => other,
     };
-    let looked = look(cx, assistant, history, &question, spoken).await?;
-    let (mut quoted, confidence) = answer(assistant, &looked, setting);
-    // Nothing that was asked is passed over.
-    if quoted.action == AnswerAction::Answer {
-        for left in understanding::questions(&question).into_iter().skip(QUESTIONS) {
-            quoted.text.push_str(&format!("\n\n{} **{}**", texts::ask_again(language), left.replace('\n', " ")));
-        }
+    let asked = understanding::questions(&question);
+    let most = if with_models { QUESTIONS_OF_MODEL } else { QUESTIONS };
+    let looked = look(cx, assistant, history, &asked[..asked.len().min(most)], spoken).await?;
+    let (mut quoted, confidence) = answer(assistant, &looked[..looked.len().min(QUESTIONS)], setting);
+    // Nothing that was asked is passed over; an agent sees it all.
+    if !for_agent {
+        quoted.text.push_str(&ask_again(asked.get(QUESTIONS..), language));
     }
+    let left = ask_again(asked.get(QUESTIONS_OF_MODEL..), language);
     if !with_models {
         return Ok(by_server(quoted, confidence, language));
     }
+    let nothing = none_of(&looked, setting);
     let found = together(looked);
     if small_talk.is_none() && beyond(assistant, &found, confidence) {
-        return Ok(by_server(Said::nothing(setting), confidence, language));
+        return Ok(by_server(nothing, confidence, language));
     }
     let quoted = small_answer.unwrap_or(quoted);
     let mut masks = masks(cx, assistant, conversation).await?;
@@ -199,6 +205,7 @@ async fn find(
         // A model's "yes" or "no" may go on with what it asked.
         small_talk: small_talk.is_some_and(|said| !matches!(said, SmallTalk::Yes | SmallTalk::No { .. })),
         decided: None,
+        left,
         account,
     };
     Ok((prepared, reply))
@@ -232,6 +239,17 @@ fn small_answer(said: SmallTalk, language: &str) -> &'static str {
     }
 }
 
+/// Names questions that there was no room for.
+fn ask_again(left: Option<&[&str]>, language: &str) -> String {
+    let name = |question: &&str| format!("\n\n{} {}", texts::ask_again(language), named(question));
+    left.unwrap_or_default().iter().map(name).collect()
+}
+
+/// A question as it is named in an answer.
+fn named(question: &str) -> String {
+    format!("**{}**", question.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// A question and what was found for it.
 struct Looked {
     question: String,
@@ -243,12 +261,12 @@ async fn look(
     cx: &Ctx,
     assistant: &assistant::Model,
     history: &[message::Model],
-    text: &str,
+    questions: &[&str],
     language: Language,
 ) -> Result<Vec<Looked>> {
     let options = RetrieveOptions { language: Some(language), ..RetrieveOptions::public(PASSAGES) };
     let mut looked = vec![];
-    for question in understanding::questions(text).into_iter().take(QUESTIONS) {
+    for question in questions.iter().copied() {
         let mut found = knowledge::retrieve(cx, assistant.site_id, question, options).await?;
         // A greeting or thanks beside a question draws away from what is asked.
         let core = understanding::core(question);
@@ -301,25 +319,57 @@ fn together(looked: Vec<Looked>) -> Retrieved {
 fn answer(assistant: &assistant::Model, looked: &[Looked], setting: Setting) -> (Said, f64) {
     let each: Vec<(Said, f64)> = looked.iter().map(|looked| extractive(assistant, &looked.found, setting)).collect();
     let is_answered = |(said, _): &(Said, f64)| said.action == AnswerAction::Answer;
-    if each.len() < 2 || !each.iter().any(is_answered) {
+    if each.len() < 2 || setting.for_agent && !each.iter().any(is_answered) {
         let best = each.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
         return best.unwrap_or_else(|| (Said::nothing(setting), 0.0));
     }
+    if !each.iter().any(is_answered) {
+        return unanswered(looked, each, setting);
+    }
     let (mut parts, mut citations, mut confidence) = (vec![], vec![], 1.0_f64);
     for (looked, (said, sure)) in looked.iter().zip(each) {
-        let question = looked.question.replace('\n', " ");
         if said.action == AnswerAction::Answer {
-            parts.push(format!("**{question}**\n\n{}", said.text));
+            parts.push(format!("{}\n\n{}", named(&looked.question), said.text));
             for citation in said.citations {
                 let number = i32::try_from(citations.len() + 1).unwrap_or(i32::MAX);
                 citations.push(Citation { number, ..citation });
             }
             confidence = confidence.min(sure);
         } else {
-            parts.push(format!("{} **{question}**", texts::no_answer_to(setting.language.tag())));
+            parts.push(no_answer_to(looked, setting));
         }
     }
     (Said { text: parts.join("\n\n"), action: AnswerAction::Answer, citations }, confidence)
+}
+
+fn no_answer_to(looked: &Looked, setting: Setting) -> String {
+    format!("{} {}", texts::no_answer_to(setting.language.tag()), named(&looked.question))
+}
+
+/// What is said to several questions of which none is answered: each is named, and what may be meant comes last.
+fn unanswered(looked: &[Looked], each: Vec<(Said, f64)>, setting: Setting) -> (Said, f64) {
+    let confidence = each.iter().map(|(_, sure)| *sure).fold(0.0, f64::max);
+    let likely = each.iter().enumerate().filter(|(_, (said, _))| said.action == AnswerAction::Clarify);
+    let likely = likely.max_by(|(_, (_, a)), (_, (_, b))| a.total_cmp(b)).map(|(at, _)| at);
+    let others = looked.iter().enumerate().filter(|(at, _)| Some(*at) != likely);
+    let mut parts: Vec<String> = others.map(|(_, looked)| no_answer_to(looked, setting)).collect();
+    match likely.and_then(|at| Some((looked.get(at)?, each.into_iter().nth(at)?.0))) {
+        Some((looked, said)) => {
+            parts.push(format!("{}\n\n{}", named(&looked.question), said.text));
+            (Said { text: parts.join("\n\n"), ..said }, confidence)
+        }
+        None => (none_of(looked, setting), confidence),
+    }
+}
+
+/// That nothing was found for any of these.
+fn none_of(looked: &[Looked], setting: Setting) -> Said {
+    if looked.len() < 2 || setting.for_agent {
+        return Said::nothing(setting);
+    }
+    let mut parts: Vec<String> = looked.iter().map(|looked| no_answer_to(looked, setting)).collect();
+    parts.push(texts::instead(setting.language.tag(), setting.has_staff).to_owned());
+    Said::plain(&parts.join("\n\n"), AnswerAction::Abstain)
 }
 
 /// An answer of the server's own, without asking anybody.
@@ -327,11 +377,21 @@ fn by_server(quoted: Said, confidence: f64, language: &'static str) -> (Prepared
     let (reply, sources, account) = (quoted.reply(), quoted.citations.clone(), Account::default());
     account.answers_built_in();
     let handoff = conversations::announcement(language);
-    let (polish, small_talk, decided, has_staff) = (None, false, None, false);
-    (
-        Prepared { sources, language, confidence, quoted, polish, has_staff, handoff, small_talk, decided, account },
-        reply,
-    )
+    let (polish, small_talk, decided, has_staff, left) = (None, false, None, false, String::new());
+    let prepared = Prepared {
+        sources,
+        language,
+        confidence,
+        quoted,
+        polish,
+        has_staff,
+        handoff,
+        small_talk,
+        decided,
+        left,
+        account,
+    };
+    (prepared, reply)
 }
 
 impl Said {
@@ -486,10 +546,19 @@ impl Prepared {
         self.polish.as_mut().map(|polish| polish.finish()).unwrap_or_default()
     }
 
-    /// What the server adds to a complete answer: the words for a signal, or that no source bears it out.
+    /// What the server adds to a complete answer: the words for a signal, or that no source bears it out, and what was
+    /// asked besides.
     pub(super) fn closing(&mut self, text: &str) -> Option<String> {
         let signal = self.of_model()?.signal();
         self.decided = Some(self.action(text));
+        let added = self.added(signal, text);
+        if signal == Some(Signal::Handoff) || self.left.is_empty() {
+            return added;
+        }
+        Some(added.unwrap_or_default() + &self.left)
+    }
+
+    fn added(&self, signal: Option<Signal>, text: &str) -> Option<String> {
         match signal {
             Some(Signal::Handoff) => Some(self.handoff.to_owned()),
             Some(Signal::NoAnswer) => Some(texts::no_answer(self.language, self.has_staff).to_owned()),

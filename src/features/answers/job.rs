@@ -8,7 +8,7 @@ use ::entity::{
     ai_usage::Purpose,
     assistant, conversation,
     conversation::HandoffReason,
-    ids::{MessageId, RunId},
+    ids::{AssistantId, MessageId, RunId},
     message::{AnswerAction, Audience, AuthorKind},
     run::{self, RunStatus},
 };
@@ -19,15 +19,17 @@ use serde::{Deserialize, Serialize};
 use super::{
     facts::{RunFact, subject},
     generate::{self, Prepared, Written},
+    history,
     model::{self, FailureReason, Usage},
     offer::OfferPerson,
     progress::Writing,
-    store,
+    reader, store, texts,
 };
 use crate::{
     features::{
         assistants::{self, Account},
         conversations::{self, Author, Event, Passing, Posting, change_in},
+        routing,
     },
     kernel::{
         Ctx, Error, Permission, Result, Tx,
@@ -103,7 +105,21 @@ impl Ending {
     }
 }
 
+/// What became of a try.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    /// The run has ended, or is somebody else's.
+    Over,
+    /// The question is another one by now: it is begun anew.
+    Anew,
+}
+
 async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
+    while Box::pin(try_to_answer(cx, lease, id)).await? == Tried::Anew {}
+    Ok(())
+}
+
+async fn try_to_answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<Tried> {
     let run = store::find(&cx.db(), id).await?;
     match run.status {
         RunStatus::Queued | RunStatus::Running => {}
@@ -113,13 +129,14 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
             let account = Account::default();
             return finish(cx, lease, id, Ending { attempt: None, written, end: End::Interrupted, account }).await;
         }
-        RunStatus::Stopped | RunStatus::Finished | RunStatus::Failed | RunStatus::Cancelled => return Ok(()),
+        RunStatus::Stopped | RunStatus::Finished | RunStatus::Failed | RunStatus::Cancelled => return Ok(Tried::Over),
     }
     let reach = cx.reach(Permission::ConversationsRead)?;
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
-    let Some(assistant) = usable(cx, lease, &run, &conversation).await? else { return Ok(()) };
-    let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
-    if run.requested_by.is_none() && model::question(&history).is_empty() {
+    let Some(assistant) = usable(cx, lease, &run, &conversation).await? else { return Ok(Tried::Over) };
+    let history = history::up_to(&cx.db(), conversation.id, run.question_seq).await?;
+    let question = model::question(&history);
+    if run.requested_by.is_none() && question.is_empty() {
         return finish(cx, lease, id, Ending::without_words(FailureReason::QuestionDeleted)).await;
     }
     let purpose = if run.requested_by.is_some() { Purpose::Draft } else { Purpose::Answer };
@@ -133,18 +150,27 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
         true => Some(assistants::disclosure(prepared.language, generate::has_staff(cx, &assistant).await?)),
         false => None,
     };
-    let Some(mut run) = begin(cx, lease, id, &prepared, introduction).await? else { return Ok(()) };
+    let asked = (run.question_seq, model::question_hash(&question));
+    let mut run = match begin(cx, lease, id, &prepared, introduction, &asked).await? {
+        Begun::Running(run) => *run,
+        Begun::Over => return Ok(Tried::Over),
+        Begun::Anew => return give_up(cx, reply, &prepared.account).await,
+    };
     let mut writing = Writing::begin(cx, id, run.attempt);
     let end = loop {
-        if let Some(end) = write(cx, &run, &mut prepared, &mut reply, &writing, &mut hints).await {
-            break end;
+        match write(cx, &run, &mut prepared, &mut reply, &writing, &mut hints).await {
+            Wrote::End(end) => break end,
+            Wrote::Anew => return give_up(cx, reply, &prepared.account).await,
+            Wrote::Withdrawn => {}
         }
         // What was written were the model's thoughts: whoever watches begins anew.
         prepared.withdrawn();
         drop(writing);
-        let anew = begin(cx, lease, id, &prepared, None).await?;
-        let is_wanted = anew.is_some();
-        run = anew.unwrap_or(run);
+        let begun = begin(cx, lease, id, &prepared, None, &asked).await?;
+        let is_wanted = matches!(begun, Begun::Running(_));
+        if let Begun::Running(anew) = begun {
+            run = *anew;
+        }
         writing = Writing::begin(cx, id, run.attempt);
         if !is_wanted {
             break End::Interrupted;
@@ -159,10 +185,18 @@ async fn answer(cx: &Ctx, lease: &Lease, id: RunId) -> Result<()> {
         Err(error) if error.code == ErrorCode::NotFound => {
             let tx = cx.begin().await?;
             prepared.account.book(&tx).await?;
-            tx.commit().await.map(drop)
+            tx.commit().await.map(|_| Tried::Over)
         }
         other => other,
     }
+}
+
+/// The question is another one by now: nobody asks the provider for more, and what it has said is paid for.
+async fn give_up(cx: &Ctx, reply: Reply, account: &Account) -> Result<Tried> {
+    drop(reply);
+    let tx = cx.begin().await?;
+    account.book_alone(&tx).await?;
+    tx.commit().await.map(|_| Tried::Anew)
 }
 
 /// The assistant, if it may speak; otherwise the run ends here.
@@ -186,26 +220,41 @@ async fn usable(
     Ok(usable)
 }
 
-/// Marks the run as running and tells of its sources. `None` when it was ended meanwhile, or another worker writes it.
+/// How an attempt begins.
+enum Begun {
+    Running(Box<run::Model>),
+    /// The run was ended meanwhile, or another worker writes it.
+    Over,
+    /// The visitor has written more, which this run is to answer as well.
+    Anew,
+}
+
+/// Marks the run as running and tells of its sources. `asked` is the number of the question and its hash, as the answer was
+/// prepared for them.
 async fn begin(
     cx: &Ctx,
     lease: &Lease,
     id: RunId,
     prepared: &Prepared,
     introduction: Option<&'static str>,
-) -> Result<Option<run::Model>> {
+    (question_seq, question_hash): &(i64, Vec<u8>),
+) -> Result<Begun> {
     let mut tx = cx.begin().await?;
     if let Some(words) = introduction {
         introduce(&mut tx, id, words).await?;
     }
     let run = store::find_for_update(&tx.db(), id).await?;
     if !matches!(run.status, RunStatus::Queued | RunStatus::Running) || !lease.confirm(&tx).await? {
-        return Ok(None);
+        return Ok(Begun::Over);
+    }
+    if run.question_seq != *question_seq {
+        return Ok(Begun::Anew);
     }
     let attempt = run.attempt + 1;
     let mut row = run.into_active_model();
     row.status = Set(RunStatus::Running);
     row.attempt = Set(attempt);
+    row.question_hash = Set(Some(question_hash.clone()));
     row.started_at = Set(Some(cx.clock.now()));
     row.text = Set(String::new());
     row.chunks = Set(0);
@@ -217,7 +266,7 @@ async fn begin(
         tx.record(run.site_id, subject, &RunFact::SourcesFound { run: id, sources: prepared.sources.clone() })?;
     }
     tx.commit().await?;
-    Ok(Some(run))
+    Ok(Begun::Running(Box::new(run)))
 }
 
 /// Says once in a conversation that an assistant answers. Its own words or these: who was told is not told again.
@@ -235,8 +284,16 @@ async fn introduce(tx: &mut Tx, id: RunId, words: &str) -> Result<()> {
     conversations::post_in(tx, run.site_id, &posting).await.map(drop)
 }
 
-/// Streams the pieces until they end or the run is no longer wanted; `None` where what was written does not count and the
-/// answer follows. Dropping the reply stops the provider.
+/// How the writing came to an end.
+enum Wrote {
+    End(End),
+    /// What was written does not count, and the answer follows.
+    Withdrawn,
+    /// The question is another one by now.
+    Anew,
+}
+
+/// Streams the pieces until they end or the run is no longer wanted. Dropping the reply stops the provider.
 async fn write(
     cx: &Ctx,
     run: &run::Model,
@@ -244,7 +301,7 @@ async fn write(
     reply: &mut Reply,
     writing: &Writing,
     hints: &mut Hints,
-) -> Option<End> {
+) -> Wrote {
     let (subject, is_draft) = (subject(run), run.requested_by.is_some());
     let send = |text: String| {
         if text.is_empty() {
@@ -261,8 +318,9 @@ async fn write(
             biased;
             heard = hints.next() => match heard {
                 Heard::Woken | Heard::Lagged => match wanted(cx, run).await {
-                    Ok(None) => continue,
-                    Ok(Some(end)) => break Some(end),
+                    Ok(Wanted::AsBefore) => continue,
+                    Ok(Wanted::Not(end)) => break Wrote::End(end),
+                    Ok(Wanted::Anew) => break Wrote::Anew,
                     // The database is away; the end of the answer will ask again.
                     Err(_) => continue,
                 },
@@ -272,7 +330,7 @@ async fn write(
         };
         match piece {
             Some(Ok(Piece::Text(text))) => send(prepared.shown(&text)),
-            Some(Ok(Piece::Withdrawn)) => break None,
+            Some(Ok(Piece::Withdrawn)) => break Wrote::Withdrawn,
             Some(Ok(Piece::Done { finish, usage })) => {
                 send(prepared.rest());
                 // Half an answer that a filter stopped is no answer either.
@@ -283,17 +341,18 @@ async fn write(
                 {
                     send(closing);
                 }
-                break Some(End::Complete { cut, usage: usage.map(generate::usage) });
+                break Wrote::End(End::Complete { cut, usage: usage.map(generate::usage) });
             }
             Some(Err(error)) => {
                 tracing::warn!(run.id = %run.id, error = %error, "a model did not complete its answer");
                 send(prepared.rest());
                 let nothing = writing.progress().text.is_empty();
-                break Some(if nothing { End::Failed(FailureReason::ProviderFailed) } else { End::Interrupted });
+                let failed = End::Failed(FailureReason::ProviderFailed);
+                break Wrote::End(if nothing { failed } else { End::Interrupted });
             }
             None => {
                 send(prepared.rest());
-                break Some(End::Interrupted);
+                break Wrote::End(End::Interrupted);
             }
         }
     }
@@ -322,43 +381,68 @@ async fn following(reply: &mut Reply, next: &mut Option<Said>, merge: bool) -> S
     Some(Ok(Piece::Text(text)))
 }
 
-/// Why the run should end now, if it should.
-async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Option<End>> {
+/// Whether a run is still wanted.
+enum Wanted {
+    AsBefore,
+    /// It ends so.
+    Not(End),
+    /// The question is another one.
+    Anew,
+}
+
+async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Wanted> {
     let now = store::find(&cx.db(), run.id).await?;
     if now.status != RunStatus::Running || now.attempt != run.attempt {
-        return Ok(Some(End::Interrupted));
+        return Ok(Wanted::Not(End::Interrupted));
     }
     if run.requested_by.is_some() {
-        return Ok(None);
+        return Ok(Wanted::AsBefore);
     }
     let reach = cx.reach(Permission::ConversationsRead)?;
     let conversation = conversations::find(&cx.db(), &reach, run.conversation_id).await?;
     if let Some(reason) = model::silenced(&conversation) {
-        return Ok(Some(End::Failed(reason)));
+        return Ok(Wanted::Not(End::Failed(reason)));
     }
-    let history = conversations::history(&cx.db(), conversation.id, run.question_seq, model::HISTORY).await?;
-    let is_asked = !model::question(&history).is_empty();
-    Ok((!is_asked).then_some(End::Failed(FailureReason::QuestionDeleted)))
+    let history = history::up_to(&cx.db(), conversation.id, run.question_seq).await?;
+    Ok(match model::question(&history).as_str() {
+        "" => Wanted::Not(End::Failed(FailureReason::QuestionDeleted)),
+        question if model::is_another(run, question) => Wanted::Anew,
+        _ => Wanted::AsBefore,
+    })
 }
 
 /// Ends the run and the job in one transaction, so that only who still has the job ends the run. What was spent is booked
 /// in any case.
-async fn finish(cx: &Ctx, lease: &Lease, id: RunId, ending: Ending) -> Result<()> {
+async fn finish(cx: &Ctx, lease: &Lease, id: RunId, ending: Ending) -> Result<Tried> {
     let account = ending.account.clone();
     let mut tx = cx.begin().await?;
-    if end_in(&mut tx, id, ending).await? && lease.end(&tx).await? {
-        return tx.commit().await.map(drop);
+    let ended = end_in(&mut tx, id, ending).await?;
+    if ended == Ended::Yes && lease.end(&tx).await? {
+        return tx.commit().await.map(|_| Tried::Over);
     }
     drop(tx);
-    tracing::warn!(run.id = %id, "another worker answers; what was written here is not posted");
+    if ended != Ended::Anew {
+        tracing::warn!(run.id = %id, "another worker answers; what was written here is not posted");
+    }
     let tx = cx.begin().await?;
     account.book_alone(&tx).await?;
-    tx.commit().await.map(drop)
+    tx.commit().await?;
+    Ok(if ended == Ended::Anew { Tried::Anew } else { Tried::Over })
+}
+
+/// Whether a run has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Yes,
+    /// A later try has begun.
+    No,
+    /// What was written answers what is not asked any more.
+    Anew,
 }
 
 /// Ends the run: with a message, if something was written and the assistant may still speak; and books what was spent.
-/// Doing it twice is the same as once. False when a later try has begun.
-async fn end_in(tx: &mut Tx, id: RunId, ending: Ending) -> Result<bool> {
+/// Doing it twice is the same as once.
+async fn end_in(tx: &mut Tx, id: RunId, ending: Ending) -> Result<Ended> {
     let Ending { attempt, written, end, account } = ending;
     let cx = tx.cx().clone();
     // The conversation first, as everybody who posts does.
@@ -367,14 +451,19 @@ async fn end_in(tx: &mut Tx, id: RunId, ending: Ending) -> Result<bool> {
     let conversation = conversations::find_for_update(&tx.db(), &reach, found.conversation_id).await?;
     let run = store::find_for_update(&tx.db(), id).await?;
     if attempt.is_some_and(|attempt| attempt != run.attempt) {
-        return Ok(false);
+        return Ok(Ended::No);
+    }
+    // Nobody edits it from here on.
+    if attempt.is_some() && run.status == RunStatus::Running && is_stale(tx, &conversation, &run).await? {
+        return Ok(Ended::Anew);
     }
     let stopped = run.status == RunStatus::Stopped;
     account.book(tx).await?;
     if run.message_id.is_some() || !(stopped || matches!(run.status, RunStatus::Queued | RunStatus::Running)) {
-        return Ok(true);
+        return Ok(Ended::Yes);
     }
     let (site, subject, is_draft) = (run.site_id, subject(&run), run.requested_by.is_some());
+    let (question_seq, assistant) = (run.question_seq, run.assistant_id);
     let broke_off = matches!(end, End::Interrupted);
     let (interrupted, usage, failure) = match end {
         End::Complete { cut, usage } => (cut, usage, None),
@@ -440,7 +529,69 @@ async fn end_in(tx: &mut Tx, id: RunId, ending: Ending) -> Result<bool> {
     };
     store::update(&tx.db(), row).await?;
     tx.record(site, subject, &fact)?;
-    Ok(true)
+    if let Err(reason) = ended
+        && !is_draft
+    {
+        go_on_in(tx, &conversation, (assistant, question_seq), reason).await?;
+    }
+    Ok(Ended::Yes)
+}
+
+/// True for an answer to the visitor whose question is another one by now.
+async fn is_stale(tx: &Tx, conversation: &conversation::Model, run: &run::Model) -> Result<bool> {
+    if run.requested_by.is_some() || !conversations::assistant_speaks(conversation) {
+        return Ok(false);
+    }
+    let history = history::up_to(&tx.db(), conversation.id, run.question_seq).await?;
+    Ok(model::is_another(run, &model::question(&history)))
+}
+
+/// A question that gets no answer is not passed over: a person gets it, or the visitor is told. What was asked besides is
+/// answered.
+async fn go_on_in(
+    tx: &mut Tx,
+    conversation: &conversation::Model,
+    (assistant, question_seq): (AssistantId, i64),
+    reason: FailureReason,
+) -> Result<()> {
+    if !conversations::assistant_speaks(conversation) {
+        return Ok(());
+    }
+    match reason {
+        FailureReason::ProviderFailed | FailureReason::AssistantDisabled | FailureReason::Internal => {
+            if !routing::stand_in_for_assistant_in(tx, conversation.id, conversation.site_id).await? {
+                say_silent_in(tx, conversation, assistant).await?;
+            }
+            Ok(())
+        }
+        // Taken back by the visitor, and perhaps not all of it.
+        FailureReason::QuestionDeleted | FailureReason::Stopped => {
+            match conversations::unanswered(&tx.db(), conversation.id).await?.filter(|newest| *newest > question_seq) {
+                Some(newest) => reader::ask(tx, conversation.id, newest).await,
+                None => Ok(()),
+            }
+        }
+        FailureReason::HumanTookOver
+        | FailureReason::Superseded
+        | FailureReason::ConversationClosed
+        | FailureReason::NothingFound => Ok(()),
+    }
+}
+
+/// Says once, where there is nobody else to answer, that the assistant does not.
+pub(super) async fn say_silent_in(
+    tx: &mut Tx,
+    conversation: &conversation::Model,
+    assistant: AssistantId,
+) -> Result<()> {
+    let language = conversations::language(tx, conversation).await?;
+    let words = texts::does_not_answer(&language);
+    if conversations::last_told(&tx.db(), conversation.id).await?.is_some_and(|last| last == words) {
+        return Ok(());
+    }
+    let server = Author { kind: AuthorKind::System, id: Some(assistant.0) };
+    let posting = Posting::by(server, conversation.id, Audience::Everyone, words.to_owned());
+    conversations::post_in(tx, conversation.site_id, &posting).await.map(drop)
 }
 
 /// Posts the answer and what follows from it. `None` when the assistant must stay silent.

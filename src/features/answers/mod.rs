@@ -1,6 +1,9 @@
 //! Answers: an assistant's run from a visitor's question to a message with sources.
 //!
 //! Always true:
+//! - All that a visitor says until they are answered is one turn. Each question of it is answered, or named as not answered,
+//!   in its newest words; who keeps writing is answered after three restarts, and what they write from then on is the next
+//!   turn. A question that is made another one is answered anew.
 //! - A question leads to one run (a row) and one job; watching it only watches. A closed tab changes nothing, and a server
 //!   that dies leaves the run to another, which begins a new attempt.
 //! - Whether the assistant may still speak and its message are one transaction: it never speaks over a human.
@@ -17,6 +20,7 @@ mod drafts;
 mod facts;
 mod generate;
 mod graphql;
+mod history;
 mod job;
 mod model;
 mod offer;

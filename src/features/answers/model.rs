@@ -7,11 +7,12 @@ use ::entity::{
 };
 use async_graphql::{Enum, SimpleObject};
 use chrono::TimeDelta;
+use exact_index::text::fold;
 use serde::{Deserialize, Serialize};
 
-use super::turn;
+use super::{history, turn};
 use crate::{
-    kernel::Actor,
+    kernel::{Actor, secret},
     ports::ai::{Speaker, Turn},
 };
 
@@ -24,6 +25,8 @@ pub(super) fn is_for(actor: &Actor, run: &run::Model) -> bool {
 pub(super) const HISTORY: u64 = 12;
 /// Characters of them, about 1,500 tokens.
 const HISTORY_CHARACTERS: usize = 5_000;
+/// Characters of what is asked now, however much else there is.
+const TURN_CHARACTERS: usize = 20_000;
 /// A message of so many characters is not the beginning of one.
 const COMPLETE_CHARACTERS: usize = 60;
 
@@ -73,26 +76,36 @@ pub(super) fn silenced(conversation: &conversation::Model) -> Option<FailureReas
 
 /// The question: what the visitor said since anybody answered, as one text. Several short messages are one turn.
 pub(super) fn question(history: &[message::Model]) -> String {
-    let mut said: Vec<&str> = history
-        .iter()
-        .rev()
-        .take_while(|message| message.author_kind == AuthorKind::Visitor)
-        .map(|message| message.body.as_str())
-        .collect();
-    said.reverse();
+    let said: Vec<&str> = history::turn(history).iter().map(|message| message.body.as_str()).collect();
     said.join("\n")
 }
 
-/// The conversation as a model is told it: the newest turns that fit, neighbours of one side joined.
+/// What a question is compared by: corrected capitals, accents, spaces and full stops make it no other one.
+pub(super) fn question_hash(question: &str) -> Vec<u8> {
+    let folded = fold(question);
+    let words = folded.split_whitespace().map(|word| word.trim_end_matches(['.', ',', '!', '?', '\u{2026}']));
+    let words: Vec<&[u8]> = words.filter(|word| !word.is_empty()).map(str::as_bytes).collect();
+    secret::hash(&words)
+}
+
+/// True when a question was made another one since its answer was begun.
+pub(super) fn is_another(run: &run::Model, question: &str) -> bool {
+    run.question_hash.as_ref().is_some_and(|known| *known != question_hash(question))
+}
+
+/// The conversation as a model is told it: what is asked now, and the newest turns before it that fit; neighbours of one
+/// side joined.
 pub(super) fn turns(history: &[message::Model]) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
-    let mut room = HISTORY_CHARACTERS;
-    for message in history.iter().rev() {
+    let asked = history::turn(history).len();
+    let mut said = 0;
+    for (at, message) in history.iter().rev().enumerate() {
         let length = message.body.chars().count();
-        if length > room && !turns.is_empty() {
+        let most = if at < asked { TURN_CHARACTERS } else { HISTORY_CHARACTERS };
+        if said + length > most && !turns.is_empty() {
             break;
         }
-        room = room.saturating_sub(length);
+        said += length;
         let speaker = match message.author_kind {
             AuthorKind::Visitor => Speaker::Visitor,
             AuthorKind::Agent | AuthorKind::Assistant | AuthorKind::System => Speaker::Assistant,
@@ -200,6 +213,15 @@ mod tests {
         for text in ["Merhaba", "bir sorum var.", ""] {
             assert_eq!(patience(text, debounce), debounce, "{text}");
         }
+    }
+
+    #[test]
+    fn a_corrected_typing_error_makes_no_other_question() {
+        let asks = |text: &str| question_hash(text);
+        assert_eq!(asks("İade süresi  kaç gün?"), asks("iade suresi kaç gün ??"));
+        assert_ne!(asks("İade süresi kaç gün?"), asks("Kargo süresi kaç gün?"));
+        assert_ne!(asks("C destekliyor mu"), asks("C++ destekliyor mu"));
+        assert_ne!(asks("ab c"), asks("a bc"));
     }
 
     #[test]

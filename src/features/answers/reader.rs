@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ::entity::{
     conversation::HandoffReason,
-    ids::{ConversationId, RunId},
+    ids::{ConversationId, MessageId, RunId},
     message::{Audience, AuthorKind},
     run::RunStatus,
 };
@@ -14,7 +14,8 @@ use sea_orm::{ActiveValue::Set, IntoActiveModel};
 
 use super::{
     facts::RunFact,
-    job::AnswerQuestion,
+    history,
+    job::{AnswerQuestion, say_silent_in},
     model::{self, FailureReason},
     store::{self, Queued},
     summary::SummarizeHandoff,
@@ -23,7 +24,7 @@ use crate::{
     features::{
         assistants,
         conversations::{self, ConversationFact},
-        routing,
+        routing, sites,
     },
     kernel::{Permission, Result, Tx, journal::Line, readers::Reader},
 };
@@ -43,6 +44,8 @@ enum Concern {
     Question(i64),
     /// An answer to what nobody has answered: the assistant took over.
     Pending,
+    /// A look whether this message, which was edited, asks something else now.
+    Edited(MessageId),
     /// A look at what the visitor said while this message was being written.
     Answered(i64),
     /// A summary for whoever takes over.
@@ -54,6 +57,9 @@ fn concern(line: &Line) -> Option<Concern> {
     if let ConversationFact::MessagePosted { seq, author: AuthorKind::Visitor, audience: Audience::Everyone, .. } = fact
     {
         return Some(Concern::Question(seq));
+    }
+    if let ConversationFact::MessageEdited { message, audience: Audience::Everyone } = fact {
+        return Some(Concern::Edited(message));
     }
     if let ConversationFact::AssistantResumed { answers_pending: true } = fact {
         return Some(Concern::Pending);
@@ -73,6 +79,7 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     // The newest question of each conversation: messages that came together are answered together.
     let mut questions: BTreeMap<ConversationId, i64> = BTreeMap::new();
     let mut pending: BTreeMap<ConversationId, i64> = BTreeMap::new();
+    let mut edited: BTreeMap<ConversationId, MessageId> = BTreeMap::new();
     for line in lines {
         let id = ConversationId(line.subject);
         match concern(line) {
@@ -84,6 +91,9 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
                 if let Some(seq) = conversations::unanswered(&tx.db(), id).await? {
                     pending.insert(id, seq);
                 }
+            }
+            Some(Concern::Edited(message)) => {
+                edited.insert(id, message);
             }
             Some(Concern::Answered(seq)) => {
                 if let Some(missed) = missed(tx, id, seq).await? {
@@ -103,8 +113,40 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     for (conversation, seq) in pending {
         // It has waited for a person already.
         if !questions.contains_key(&conversation) {
-            ask(tx, conversation, seq).await?;
+            ask_pending(tx, conversation, seq).await?;
         }
+    }
+    for (conversation, message) in edited {
+        // What is asked besides is answered together with it.
+        if !questions.contains_key(&conversation) {
+            ask_again(tx, conversation, message).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A question that nobody has answered: where a person took over while its answer was being written, it is begun again.
+async fn ask_pending(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
+    let earlier = store::newest_edition(&tx.db(), id, question_seq).await?;
+    let given_up = earlier.filter(|run| run.status == RunStatus::Cancelled);
+    ask_edition(tx, id, question_seq, given_up.map_or(0, |run| run.edition + 1)).await
+}
+
+/// A question that was answered, and that the visitor has made another one, is answered again while nothing was said since.
+/// (Where its answer is being written, the writer begins anew.)
+async fn ask_again(tx: &mut Tx, id: ConversationId, edited: MessageId) -> Result<()> {
+    let Some(answered) = store::answered_before(&tx.db(), id, i64::MAX).await? else { return Ok(()) };
+    let said = conversations::history(&tx.db(), id, i64::MAX, model::HISTORY).await?;
+    let last = said.last().and_then(|message| message.run_id);
+    let newest = said.iter().rev().find(|message| message.author_kind == AuthorKind::Visitor);
+    if last != Some(answered.id) || newest.is_none_or(|newest| newest.seq > answered.question_seq) {
+        return Ok(());
+    }
+    let known = history::up_to(&tx.db(), id, answered.question_seq).await?;
+    let question = model::question(&known);
+    let is_of_it = history::turn(&known).iter().any(|message| message.id == edited);
+    if is_of_it && !question.is_empty() && model::is_another(&answered, &question) {
+        ask_edition(tx, id, answered.question_seq, answered.edition + 1).await?;
     }
     Ok(())
 }
@@ -122,14 +164,17 @@ async fn missed(tx: &mut Tx, id: ConversationId, answer_seq: i64) -> Result<Opti
 
 /// True where the visitor has waited long enough for an answer to all that they go on writing.
 async fn is_due(tx: &Tx, id: ConversationId, question_seq: i64) -> Result<bool> {
-    let history = conversations::history(&tx.db(), id, question_seq, model::HISTORY).await?;
-    let answered = history.iter().rev().find(|it| !matches!(it.author_kind, AuthorKind::Visitor | AuthorKind::System));
-    let since = answered.map_or(0, |message| message.seq);
-    Ok(store::restarts(&tx.db(), id, since).await? >= RESTARTS)
+    let history = history::up_to(&tx.db(), id, question_seq).await?;
+    let begins = history::turn(&history).first().map_or(question_seq, |first| first.seq);
+    Ok(store::restarts(&tx.db(), id, begins - 1).await? >= RESTARTS)
 }
 
 /// Begins a run for a visitor's message, unless one answers it already or its assistant is to be silent.
 pub(super) async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
+    ask_edition(tx, id, question_seq, 0).await
+}
+
+async fn ask_edition(tx: &mut Tx, id: ConversationId, question_seq: i64, edition: i32) -> Result<()> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(conversation) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(()) };
     let Some(assistant) = conversation.assistant_id else { return Ok(()) };
@@ -137,7 +182,14 @@ pub(super) async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> R
         return Ok(());
     }
     let found = assistants::find_any(&tx.db(), assistant).await?;
-    let Some(speaker) = found.filter(|found| found.enabled && found.deleted_at.is_none()) else { return Ok(()) };
+    let Some(speaker) = found.filter(|found| found.enabled && found.deleted_at.is_none()) else {
+        // Elsewhere a person is asked for.
+        if sites::find_any(&tx.db(), conversation.site_id).await?.owner_id.is_some() {
+            let locked = conversations::find_for_update(&tx.db(), &reach, id).await?;
+            say_silent_in(tx, &locked, assistant).await?;
+        }
+        return Ok(());
+    };
     let now = tx.cx().clock.now();
     for older in store::active_for_update(&tx.db(), id, None).await? {
         if older.question_seq >= question_seq {
@@ -161,7 +213,8 @@ pub(super) async fn ask(tx: &mut Tx, id: ConversationId, question_seq: i64) -> R
         tx.record(conversation.site_id, id.0, &RunFact::Failed { run, reason: FailureReason::Superseded })?;
     }
     let run = tx.cx().id(RunId);
-    let queued = Queued { site: conversation.site_id, conversation: id, assistant, question_seq, drafted_for: None };
+    let site = conversation.site_id;
+    let queued = Queued { site, conversation: id, assistant, question_seq, edition, drafted_for: None };
     if store::insert(&tx.db(), queued.row(run, now)).await? {
         tx.record(conversation.site_id, id.0, &RunFact::Queued { run })?;
         let asked = conversation.last_message_preview.unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Every query on runs.
 
+use std::collections::HashMap;
+
 use ::entity::{
     ids::{AssistantId, ConversationId, MessageId, RunId, SiteId, UserId},
     message,
@@ -85,14 +87,53 @@ pub(super) async fn running(db: &Db<'_>, conversation: ConversationId) -> Result
         .await?)
 }
 
+/// The last run before a message that ended with one of its own: the turn of which that message is a part begins after the
+/// question of this run.
+pub(super) async fn answered_before(db: &Db<'_>, conversation: ConversationId, seq: i64) -> Result<Option<run::Model>> {
+    Ok(run::Entity::find()
+        .filter(run::Column::ConversationId.eq(conversation))
+        .filter(run::Column::QuestionSeq.lt(seq))
+        .filter(run::Column::RequestedBy.is_null())
+        .filter(run::Column::MessageId.is_not_null())
+        .order_by_desc(run::Column::QuestionSeq)
+        .order_by_desc(run::Column::Edition)
+        .limit(1)
+        .one(db)
+        .await?)
+}
+
+/// The newest run that was begun for a message.
+pub(super) async fn newest_edition(db: &Db<'_>, conversation: ConversationId, seq: i64) -> Result<Option<run::Model>> {
+    Ok(run::Entity::find()
+        .filter(run::Column::ConversationId.eq(conversation))
+        .filter(run::Column::QuestionSeq.eq(seq))
+        .filter(run::Column::RequestedBy.is_null())
+        .order_by_desc(run::Column::Edition)
+        .limit(1)
+        .one(db)
+        .await?)
+}
+
+/// The numbers of the newest messages that runs answer.
+pub(super) async fn questions(db: &Db<'_>, runs: Vec<RunId>) -> Result<HashMap<RunId, i64>> {
+    if runs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = run::Entity::find().filter(run::Column::Id.is_in(runs)).select_only();
+    let rows: Vec<(RunId, i64)> =
+        rows.columns([run::Column::Id, run::Column::QuestionSeq]).into_tuple().all(db).await?;
+    Ok(rows.into_iter().collect())
+}
+
 /// The run that answers a message: of those that were begun for it or for what was said after it, the first that was not
-/// given up for a later one.
+/// given up for a later one; the newest of those for one question.
 pub(super) async fn answering(db: &Db<'_>, conversation: ConversationId, seq: i64) -> Result<Option<run::Model>> {
     let runs = run::Entity::find()
         .filter(run::Column::ConversationId.eq(conversation))
         .filter(run::Column::QuestionSeq.gte(seq))
         .filter(run::Column::RequestedBy.is_null())
         .order_by_asc(run::Column::QuestionSeq)
+        .order_by_desc(run::Column::Edition)
         .all(db)
         .await?;
     let going_on = runs.iter().find(|run| run.status != RunStatus::Cancelled).or(runs.first());
@@ -105,6 +146,8 @@ pub(super) struct Queued {
     pub(super) conversation: ConversationId,
     pub(super) assistant: AssistantId,
     pub(super) question_seq: i64,
+    /// How often an answer to it was begun that is not to be the last.
+    pub(super) edition: i32,
     /// The agent for whom it is a draft.
     pub(super) drafted_for: Option<UserId>,
 }
@@ -118,6 +161,8 @@ impl Queued {
             conversation_id: self.conversation,
             assistant_id: self.assistant,
             question_seq: self.question_seq,
+            edition: self.edition,
+            question_hash: None,
             status: RunStatus::Queued,
             attempt: 0,
             text: String::new(),
@@ -142,9 +187,9 @@ impl Queued {
     }
 }
 
-/// Inserts a run unless it answers a question that has an answer. True when it was inserted.
+/// Inserts a run unless it answers a question that has an answer in this edition. True when it was inserted.
 pub(super) async fn insert(db: &Db<'_>, row: run::Model) -> Result<bool> {
-    let answered = OnConflict::columns([run::Column::ConversationId, run::Column::QuestionSeq])
+    let answered = OnConflict::columns([run::Column::ConversationId, run::Column::QuestionSeq, run::Column::Edition])
         .target_and_where(Expr::col(run::Column::RequestedBy).is_null())
         .do_nothing()
         .to_owned();

@@ -158,3 +158,26 @@ pub(super) fn ask_again(language: &str) -> &'static str {
         _ => "That was too much at once; please ask this again:",
     }
 }
+
+/// Offers a person, or asks to ask otherwise, after questions that were not answered.
+pub(super) fn instead(language: &str, offers_person: bool) -> &'static str {
+    match language {
+        "tr" if !offers_person => "Başka türlü sorar mısınız?",
+        "de" if !offers_person => "Können Sie anders fragen?",
+        _ if !offers_person => "Could you ask in other words?",
+        "tr" => "Sizi bir temsilciye bağlayayım mı?",
+        "de" => "Soll ich Sie mit einer Person verbinden?",
+        _ => "Shall I connect you with a person?",
+    }
+}
+
+/// An assistant does not answer, and there is nobody else.
+pub(super) fn does_not_answer(language: &str) -> &'static str {
+    match language.split(['-', '_']).next() {
+        Some("tr") => "Bu asistan şu anda kapalı ya da yanıt veremiyor. Sorunuzu daha sonra yeniden yazar mısınız?",
+        Some("de") => {
+            "Dieser Assistent ist gerade ausgeschaltet oder kann nicht antworten. Bitte fragen Sie später noch einmal."
+        }
+        _ => "This assistant is switched off or can't answer at the moment. Please ask again later.",
+    }
+}

@@ -88,6 +88,12 @@ pub(crate) async fn of_site(db: &Db<'_>, site: SiteId) -> Result<Vec<assistant::
     store::all_of_site(db, site).await
 }
 
+/// True for an assistant that may answer: it is switched on and not deleted.
+pub(crate) async fn is_on(db: &Db<'_>, id: AssistantId) -> Result<bool> {
+    let found = store::lookup_any(db, id).await?;
+    Ok(found.is_some_and(|found| found.enabled && found.deleted_at.is_none()))
+}
+
 /// An assistant wherever it is and in whatever state, deleted ones too. For work that the server does by itself.
 pub(crate) async fn find_any(db: &Db<'_>, id: AssistantId) -> Result<Option<assistant::Model>> {
     store::lookup_any(db, id).await

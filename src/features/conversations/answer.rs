@@ -33,6 +33,9 @@ pub(crate) const LATER: [Offer; 2] = [Offer::LeaveMessage, Offer::RequestCallbac
 /// Both ways to a person.
 pub(crate) const OFFERS: [Offer; 2] = [Offer::WaitForAgent, Offer::OpenTicket];
 
+/// What is left of them where people do not chat.
+pub(crate) const WITHOUT_CHAT: [Offer; 1] = [Offer::OpenTicket];
+
 /// A part of an answer's text and the sources that it rests on.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
 pub(crate) struct AnswerSpan {

@@ -60,13 +60,14 @@ pub use self::{
     satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery},
 };
 pub(crate) use self::{
-    attention::{announcement, change_all_in, change_in, language, note_closed_in, noted},
+    attention::{announcement, change_all_in, change_in, is_unannounced, language, note_closed_in, noted},
     facts::{Attributes, ConversationFact, OfferFact},
     handoff::offer as offer_person,
     live::{Passing, pass, read as passing},
     mentions::graphql::{MentionChanged, mention_changes},
     messages::{
-        answered_twice, has_spoken, history, last_written, message, place_of, replies, tell_all_in, unanswered,
+        answered_twice, has_spoken, history, last_told, last_written, message, place_of, replies, tell_all_in,
+        unanswered,
     },
     model::{MESSAGE_MAX, audiences, blank, may, sees_internals},
     posting::{insert_answer, post_in, send},

@@ -17,7 +17,10 @@ use super::{
     store,
 };
 use crate::{
-    features::sites::{reach_in, reach_to},
+    features::{
+        accounts,
+        sites::{self, reach_in, reach_to},
+    },
     kernel::{Ctx, Error, ErrorReason, Once, Permission, Reach, Result, Tx, once, versions},
     ports::db::Db,
 };
@@ -25,20 +28,53 @@ use crate::{
 /// How often a slug is looked for that others take at the same moment.
 const ATTEMPTS: usize = 20;
 
-pub(super) async fn create(cx: &Ctx, new: NewArticle, once: &Once) -> Result<article::Model> {
-    let reach = reach_in(cx, Permission::KnowledgeWrite, new.site)?;
+/// Where articles are read or written.
+pub(super) struct Place {
+    pub(super) site: SiteId,
+    pub(super) reach: Reach,
+    /// Articles that it holds at most.
+    most: Option<u64>,
+}
+
+/// A site that the caller may read or write articles of or, without one, their private space, which the assistants of their
+/// own answer from.
+pub(super) async fn place(cx: &Ctx, permission: Permission, site: Option<SiteId>) -> Result<Place> {
+    match site {
+        Some(site) => Ok(Place { site, reach: reach_in(cx, permission, site)?, most: None }),
+        None => {
+            let reach = cx.reach(permission)?;
+            let site = sites::personal(cx, accounts::signed_in(&cx.actor)?.user).await?;
+            Ok(Place { site, reach, most: Some(model::MOST_OF_CUSTOMER) })
+        }
+    }
+}
+
+impl Place {
+    /// Refuses one more article than it holds.
+    async fn room_in(&self, tx: &Tx) -> Result<()> {
+        match self.most {
+            Some(most) if store::count_all(&tx.db(), self.site).await? >= most => Err(model::too_many(most)),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+pub(super) async fn create(cx: &Ctx, place: &Place, new: NewArticle, once: &Once) -> Result<article::Model> {
     let mut tx = cx.begin().await?;
-    let article = create_in(&mut tx, &reach, new, once).await?;
+    let article = create_in(&mut tx, place, new, once).await?;
     tx.commit().await?;
     Ok(article)
 }
 
 /// Makes an article, or finds the one that was made before.
-async fn create_in(tx: &mut Tx, reach: &Reach, new: NewArticle, once: &Once) -> Result<article::Model> {
+async fn create_in(tx: &mut Tx, place: &Place, new: NewArticle, once: &Once) -> Result<article::Model> {
     let (id, author) = (tx.cx().id(ArticleId), tx.cx().actor.user());
     match once.claim(tx, id.0).await? {
-        Some(made) => once::again(store::find(&tx.db(), reach, ArticleId(made)).await),
-        None => insert_as(tx, id, new, author).await,
+        Some(made) => once::again(store::find(&tx.db(), &place.reach, ArticleId(made)).await),
+        None => {
+            place.room_in(tx).await?;
+            insert_as(tx, id, new, author).await
+        }
     }
 }
 
@@ -46,15 +82,18 @@ async fn create_in(tx: &mut Tx, reach: &Reach, new: NewArticle, once: &Once) -> 
 pub(super) type Outcome = Result<article::Model>;
 
 /// Makes the articles that can be made, in one transaction; each gets an answer, in their order.
-pub(super) async fn create_many(cx: &Ctx, site: SiteId, news: Vec<(Result<NewArticle>, Once)>) -> Result<Vec<Outcome>> {
-    let reach = reach_in(cx, Permission::KnowledgeWrite, site)?;
+pub(super) async fn create_many(
+    cx: &Ctx,
+    place: &Place,
+    news: Vec<(Result<NewArticle>, Once)>,
+) -> Result<Vec<Outcome>> {
     let mut tx = cx.begin().await?;
     let mut outcomes = Vec::with_capacity(news.len());
     for (new, once) in news {
         outcomes.push(match new {
             // No statement fails in these cases, so the transaction goes on.
-            Ok(new) => match create_in(&mut tx, &reach, new, &once).await {
-                Err(error) if error.reason == Some(ErrorReason::SlugTaken) => {
+            Ok(new) => match create_in(&mut tx, place, new, &once).await {
+                Err(error) if matches!(error.reason, Some(ErrorReason::SlugTaken | ErrorReason::TooLong)) => {
                     once.release(&tx).await?;
                     Err(error)
                 }

@@ -2,6 +2,8 @@
 //!
 //! What always holds:
 //! - An article belongs to one site; its slug is unique there. Agents change what they wrote, admins everything.
+//! - A customer's own articles belong to their private space: nobody else sees them, and the assistants of their own answer
+//!   from them.
 //! - Its version rises with each change, of whatever, and what each version said is kept: a citation names article, version
 //!   and bytes, and can be checked for good.
 //! - Answers are made from published articles only, those to visitors from public ones only. What is archived, deleted
@@ -67,7 +69,7 @@ use crate::{
     ports::db::Db,
 };
 
-/// An article within the caller's reach: of a site they are a member of.
+/// An article within the caller's reach: of a site they are a member of, or of their own.
 ///
 /// # Errors
 /// `NOT_FOUND`, or why the caller may see no articles at all.

@@ -17,6 +17,8 @@ const CATEGORY_MAX: usize = 100;
 /// Most characters of a tag, and most tags of an article.
 const TAG_MAX: usize = 50;
 const TAGS_MAX: usize = 20;
+/// Most articles of a customer's own.
+pub(super) const MOST_OF_CUSTOMER: u64 = 100;
 /// What an article is called in addresses whose title has no letter that fits there.
 const NAMELESS: &str = "article";
 
@@ -181,6 +183,12 @@ pub(super) fn may_change(actor: &Actor, article: &article::Model) -> Result<()> 
     let manages = actor.reach(Permission::KnowledgeManage).is_ok_and(|reach| reach.site(article.site_id).is_ok());
     let wrote = article.author_id.is_some() && article.author_id == actor.user();
     if manages || wrote { Ok(()) } else { Err(Error::forbidden().reason(ErrorReason::NotAuthor)) }
+}
+
+/// There is no room for one more article.
+pub(super) fn too_many(most: u64) -> Error {
+    let message = format!("You have {most} articles of your own, which is as many as there may be; delete one first.");
+    Error::bad_input("input", ErrorReason::TooLong, message)
 }
 
 /// Somebody asked for a slug that another article of the site has; `free` is one that none has.

@@ -81,7 +81,7 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
         give_up_in(tx, found, QueueOutcome::SiteClosed).await?;
         return Ok(false);
     }
-    if found.handoff_reason == Some(HandoffReason::Visitor) {
+    if found.handoff_reason.is_some_and(conversations::is_unannounced) {
         tell_in(tx, site, id, conversations::announcement(&who.language)).await?;
     }
     Ok(true)
@@ -180,6 +180,16 @@ async fn ask_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
     let since = DateTime::from_timestamp_micros(found.last_activity);
     change_in(tx, found, Event::Requested { reason: HandoffReason::Site, since }, None).await?;
     Ok(())
+}
+
+/// The assistant of a conversation cannot answer what was asked: a person is to. False in a customer's private space, where
+/// there is none.
+pub(crate) async fn stand_in_for_assistant_in(tx: &mut Tx, id: ConversationId, site: SiteId) -> Result<bool> {
+    if sites::find_any(&tx.db(), site).await?.owner_id.is_some() {
+        return Ok(false);
+    }
+    ask_in(tx, id).await?;
+    Ok(true)
 }
 
 /// True while people of a site get conversations: within business hours, and in no emergency.

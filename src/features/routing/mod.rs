@@ -14,7 +14,7 @@
 //! - While the site is closed nobody waits and nobody is given out.
 //!
 //! `app.rs` starts [`keep_queues`] on each node. Later features use: [`welcome_in`] before an assistant answers,
-//! [`is_open`] and [`is_silenced`], [`queue_changes`] and [`offer_changes`] to follow a site.
+//! [`stand_in_for_assistant_in`] where one cannot, [`is_open`] and [`is_silenced`], [`queue_changes`] and [`offer_changes`] to follow a site.
 
 mod agents;
 mod announce;
@@ -45,6 +45,6 @@ pub use self::{
     reader::{DrainQueue, reader},
 };
 pub(crate) use self::{
-    enter::{is_open, is_silenced, welcome_in},
+    enter::{is_open, is_silenced, stand_in_for_assistant_in, welcome_in},
     graphql::{OfferChanged, QueueChanged, offer_changes, queue_changes},
 };

@@ -1,15 +1,17 @@
 //! What a site's widget does not offer, visitors cannot have: switches are rules, not decoration.
 
+use std::collections::HashMap;
+
 use ::entity::{
-    ids::SiteId,
-    visitor,
+    ids::{SiteId, UserId},
+    site, visitor,
     widget_settings::{self, Features, PreChatField},
 };
-
-use sea_orm::EntityTrait;
+use async_graphql::dataloader::Loader;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::{
-    kernel::{Actor, Ctx, Error, ErrorReason, Result},
+    kernel::{Actor, Ctx, Error, ErrorReason, Result, loader::Batch},
     ports::db::Db,
 };
 
@@ -20,6 +22,38 @@ async fn settings(db: &Db<'_>, site: SiteId) -> Result<Option<widget_settings::M
 /// What the widget of a site offers.
 pub(crate) async fn features(db: &Db<'_>, site: SiteId) -> Result<Features> {
     Ok(settings(db, site).await?.map(|row| row.features).unwrap_or_default())
+}
+
+/// What whoever asks on a site can have instead of an assistant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct People {
+    /// There are some: not in a customer's private space.
+    pub(crate) are_there: bool,
+    /// They talk to visitors.
+    pub(crate) live_chat: bool,
+}
+
+/// The people of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PeopleKey(pub(crate) SiteId);
+
+impl Loader<PeopleKey> for Batch {
+    type Value = People;
+    type Error = Error;
+    async fn load(&self, keys: &[PeopleKey]) -> Result<HashMap<PeopleKey, People>> {
+        let (db, ids) = (self.0.db(), keys.iter().map(|key| key.0));
+        let sites = site::Entity::find().filter(site::Column::Id.is_in(ids.clone())).select_only();
+        let sites: Vec<(SiteId, Option<UserId>)> =
+            sites.columns([site::Column::Id, site::Column::OwnerId]).into_tuple().all(&db).await?;
+        let settings = widget_settings::Entity::find().filter(widget_settings::Column::SiteId.is_in(ids));
+        let features: HashMap<SiteId, Features> =
+            settings.all(&db).await?.into_iter().map(|row| (row.site_id, row.features)).collect();
+        let people = |(id, owner): (SiteId, Option<UserId>)| {
+            let live_chat = features.get(&id).cloned().unwrap_or_default().live_chat;
+            (PeopleKey(id), People { are_there: owner.is_none(), live_chat })
+        };
+        Ok(sites.into_iter().map(people).collect())
+    }
 }
 
 /// Refuses a visitor what their site's widget does not offer. Others are not bound by a widget.

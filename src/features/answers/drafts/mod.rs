@@ -71,6 +71,7 @@ async fn suggest(cx: &Ctx, id: ConversationId, once: &Once) -> Result<run::Model
         conversation: id,
         assistant: assistant.id,
         question_seq,
+        edition: 0,
         drafted_for: Some(agent),
     };
     let row = queued.row(run, now);

@@ -61,8 +61,8 @@ impl ScalarType for RunCursor {
     }
 }
 
-/// An assistant begins to answer. A second one for the same run (a higher `attempt`) means that its server died and the
-/// answer begins anew: forget the text.
+/// An assistant begins to answer. A second one for the same run (a higher `attempt`) means that the answer begins anew,
+/// because its server died or the visitor edited the question: forget the text.
 #[derive(Clone, SimpleObject)]
 pub(super) struct RunStarted {
     /// The run's place, for `assistantRun(after:)`.

@@ -10,8 +10,8 @@ use ::entity::{
 };
 use sea_orm::EntityTrait;
 
-use self::texts::{Told, told};
-pub(crate) use self::texts::{announcement, language, noted};
+use self::texts::{By, told};
+pub(crate) use self::texts::{announcement, is_unannounced, language, noted};
 use super::{
     facts::{Attributes, ConversationFact, OfferFact},
     messages::{self, Author, Posting},
@@ -19,7 +19,10 @@ use super::{
     state::{Event, Release, State, next},
     store,
 };
-use crate::kernel::{Error, Result, Tx};
+use crate::{
+    features::assistants,
+    kernel::{Error, Result, Tx},
+};
 
 /// Something happens to a conversation that is locked. Returns it as it is then.
 ///
@@ -48,7 +51,6 @@ pub(crate) async fn change_all_in(
         rows.push(row);
     }
     if !told.is_empty() {
-        // Closed ones are told nothing, so none of these is put off.
         messages::post_all_in(tx, &told, &mut rows).await?;
     }
     Ok(rows)
@@ -122,11 +124,40 @@ async fn write_in(
     for fact in facts(&before, event, &after, earlier, later, actor.is_some()) {
         tx.record_by(actor.clone(), site, id.0, &fact)?;
     }
-    let Some(told) = told(&before, event, &after) else { return Ok(None) };
-    let name = if let Told::Joined(agent) = told { name(tx, agent).await? } else { String::new() };
-    let body = told.words(&language(tx, row).await?, &name);
+    let told = told(&before, event, &after, by(tx, row), has_assistant(tx, row, &after).await?);
+    // Where nothing was ever said, nothing is to be read.
+    let ends_or_returns = matches!(event, Event::Closed(_) | Event::Reopened { .. });
+    if told.is_empty() || ends_or_returns && row.last_seq == 0 {
+        return Ok(None);
+    }
+    let language = language(tx, row).await?;
+    let mut words = Vec::with_capacity(told.len());
+    for told in told {
+        let name = match told.names() {
+            Some(user) => name(tx, user).await?,
+            None => String::new(),
+        };
+        words.push(told.words(&language, &name));
+    }
     let author = Author { kind: AuthorKind::System, id: None };
-    Ok(Some(Posting { actor, ..Posting::by(author, id, Audience::Everyone, body) }))
+    Ok(Some(Posting { actor, ..Posting::by(author, id, Audience::Everyone, words.join(" ")) }))
+}
+
+/// Who brings about what happens in a transaction.
+fn by(tx: &Tx, row: &conversation::Model) -> By {
+    match model::speaker(&tx.cx().actor, row) {
+        Ok((AuthorKind::Visitor, _)) => By::Visitor,
+        Ok((AuthorKind::Agent, user)) => By::Staff(UserId(user)),
+        Ok((AuthorKind::Assistant | AuthorKind::System, _)) | Err(_) => By::Nobody,
+    }
+}
+
+/// Whether an assistant goes on in a conversation that nobody else has.
+async fn has_assistant(tx: &Tx, row: &conversation::Model, after: &State) -> Result<bool> {
+    match (after, row.assistant_id) {
+        (State::Assistant { .. }, Some(id)) => assistants::is_on(&tx.db(), id).await,
+        _ => Ok(false),
+    }
 }
 
 /// How a wait ended.

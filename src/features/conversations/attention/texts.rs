@@ -2,7 +2,7 @@
 //! English.
 
 use ::entity::{
-    conversation::{self, QueueOutcome},
+    conversation::{self, HandoffReason, QueueOutcome},
     ids::UserId,
 };
 
@@ -59,6 +59,71 @@ fn agent_gone(language: &str) -> &'static str {
     }
 }
 
+/// The person who has it is not there.
+fn agent_not_there(language: &str) -> &'static str {
+    match base(language) {
+        "tr" => "Görüştüğünüz kişi şu anda bu görüşmede değil.",
+        "de" => "Ihre Ansprechperson ist gerade nicht da.",
+        _ => "The person you were talking to isn't here at the moment.",
+    }
+}
+
+/// They wait no longer, and there is no assistant that goes on.
+fn waits_no_longer(language: &str) -> &'static str {
+    match base(language) {
+        "tr" => "Artık sırada değilsiniz. Buraya yeniden yazdığınızda size bir temsilci bulacağız.",
+        "de" => "Sie warten nicht mehr. Sobald Sie hier wieder schreiben, suchen wir jemanden für Sie.",
+        _ => "You are no longer waiting. Write here again, and we will find somebody for you.",
+    }
+}
+
+/// They were gone for so long that they have lost their place.
+fn place_lost(language: &str) -> &'static str {
+    match base(language) {
+        "tr" => {
+            "Bağlantınız koptuğu için sıradan çıktınız. Bir temsilciyle görüşmek isterseniz buraya yazmanız yeterli."
+        }
+        "de" => {
+            "Ihre Verbindung war unterbrochen, darum warten Sie nicht mehr. Möchten Sie mit einer Person sprechen, \
+             schreiben Sie einfach hier."
+        }
+        _ => "You were disconnected and lost your place in line. If you'd like to talk to a person, just write here.",
+    }
+}
+
+/// A member of the site has closed it.
+fn closed(language: &str, name: &str) -> String {
+    match base(language) {
+        "tr" => format!("{name} görüşmeyi sonlandırdı. Başka bir sorunuz olursa buraya yazabilirsiniz."),
+        "de" => format!("{name} hat das Gespräch beendet. Wenn Sie noch etwas brauchen, schreiben Sie einfach hier."),
+        _ => format!("{name} closed the conversation. If you need anything else, just write here."),
+    }
+}
+
+/// It was closed because nobody wrote.
+fn closed_by_silence(language: &str) -> &'static str {
+    match base(language) {
+        "tr" => "Görüşme uzun süredir yazılmadığı için sonlandırıldı. Başka bir sorunuz olursa buraya yazabilirsiniz.",
+        "de" => {
+            "Das Gespräch wurde beendet, weil länger niemand geschrieben hat. Wenn Sie noch etwas brauchen, schreiben \
+             Sie einfach hier."
+        }
+        _ => {
+            "The conversation was closed because nobody had written for a while. If you need anything else, just write \
+             here."
+        }
+    }
+}
+
+/// A member of the site has opened it again.
+fn reopened(language: &str, name: &str) -> String {
+    match base(language) {
+        "tr" => format!("{name} görüşmeyi yeniden açtı."),
+        "de" => format!("{name} hat das Gespräch wieder geöffnet."),
+        _ => format!("{name} reopened the conversation."),
+    }
+}
+
 /// The assistant goes on.
 fn assistant_goes_on(language: &str) -> &'static str {
     match base(language) {
@@ -72,59 +137,115 @@ fn base(language: &str) -> &str {
     language.split(['-', '_']).next().unwrap_or_default()
 }
 
+/// Who brings a change about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Who asks in the conversation.
+    Visitor,
+    /// A member of the site.
+    Staff(UserId),
+    /// The server, an assistant, or time.
+    Nobody,
+}
+
 /// What a visitor is told of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// This person has it now.
     Joined(UserId),
     AgentGone,
+    AgentNotThere,
     HandedOver,
     Announced,
     AssistantGoesOn,
+    WaitsNoLonger,
+    PlaceLost,
+    /// This member of the site has closed it.
+    Closed(UserId),
+    ClosedBySilence,
+    /// This member of the site has opened it again.
+    Reopened(UserId),
 }
 
 impl Told {
-    /// The words. `name` is that of the person who has it now.
+    /// Whom it names.
+    pub(crate) fn names(self) -> Option<UserId> {
+        match self {
+            Self::Joined(user) | Self::Closed(user) | Self::Reopened(user) => Some(user),
+            Self::AgentGone
+            | Self::AgentNotThere
+            | Self::HandedOver
+            | Self::Announced
+            | Self::AssistantGoesOn
+            | Self::WaitsNoLonger
+            | Self::PlaceLost
+            | Self::ClosedBySilence => None,
+        }
+    }
+
+    /// The words. `name` is that of whom it names.
     pub(crate) fn words(self, language: &str, name: &str) -> String {
         match self {
             Self::Joined(_) => joined(language, name),
             Self::AgentGone => agent_gone(language).to_owned(),
+            Self::AgentNotThere => agent_not_there(language).to_owned(),
             Self::HandedOver => handed_over(language).to_owned(),
             Self::Announced => announcement(language).to_owned(),
             Self::AssistantGoesOn => assistant_goes_on(language).to_owned(),
+            Self::WaitsNoLonger => waits_no_longer(language).to_owned(),
+            Self::PlaceLost => place_lost(language).to_owned(),
+            Self::Closed(_) => closed(language, name),
+            Self::ClosedBySilence => closed_by_silence(language).to_owned(),
+            Self::Reopened(_) => reopened(language, name),
         }
     }
 }
 
 /// What a visitor is told of a change that they do not see by a message of the person or the assistant, and have not made
-/// themselves.
-pub(crate) fn told(before: &State, event: Event, after: &State) -> Option<Told> {
+/// themselves: sentences of one message. `has_assistant` says whether one goes on where nobody else has it.
+pub(crate) fn told(before: &State, event: Event, after: &State, by: By, has_assistant: bool) -> Vec<Told> {
     if before == after {
-        return None;
+        return vec![];
     }
     match (event, before, after) {
-        (Event::Given(_) | Event::Reopened { by_staff: Some(_) }, _, State::Person { agent, .. }) => {
-            Some(Told::Joined(*agent))
-        }
-        (Event::Released(Release::AgentGone | Release::AgentNotThere), State::Person { .. }, _) => {
-            Some(Told::AgentGone)
-        }
-        (Event::Released(_), State::Person { .. }, _) => Some(Told::HandedOver),
-        (Event::Released(_), State::Assistant { .. }, _) => Some(Told::Announced),
+        (Event::Given(_), _, State::Person { agent, .. }) => vec![Told::Joined(*agent)],
+        (Event::Released(Release::AgentGone), State::Person { .. }, _) => vec![Told::AgentGone],
+        (Event::Released(Release::AgentNotThere), State::Person { .. }, _) => vec![Told::AgentNotThere],
+        (Event::Released(_), State::Person { .. }, _) => vec![Told::HandedOver],
+        (Event::Released(_), State::Assistant { .. }, _) => vec![Told::Announced],
         // Whoever ends other waits says why.
-        (Event::Resumed(QueueOutcome::Assistant | QueueOutcome::Left), _, _) => Some(Told::AssistantGoesOn),
-        (
-            Event::Given(_)
-            | Event::Released(_)
-            | Event::Resumed(_)
-            | Event::Requested { .. }
-            | Event::Replied(_)
-            | Event::Closed(_)
-            | Event::Reopened { .. }
-            | Event::Offered,
-            _,
-            _,
-        ) => None,
+        (Event::Resumed(QueueOutcome::Assistant | QueueOutcome::Left), _, _) if has_assistant => {
+            vec![Told::AssistantGoesOn]
+        }
+        (Event::Resumed(QueueOutcome::Assistant | QueueOutcome::Left), _, _) => vec![Told::WaitsNoLonger],
+        (Event::Resumed(QueueOutcome::Abandoned), _, _) => vec![Told::PlaceLost],
+        (Event::Closed(_), _, _) => match by {
+            By::Visitor => vec![],
+            By::Staff(user) => vec![Told::Closed(user)],
+            By::Nobody => vec![Told::ClosedBySilence],
+        },
+        (Event::Reopened { by_staff: Some(_) }, _, _) => {
+            let by = if let By::Staff(user) = by { Some(user) } else { None };
+            let then = match after {
+                State::Person { agent, .. } => (by != Some(*agent)).then_some(Told::Joined(*agent)),
+                State::Waiting { .. } => Some(Told::Announced),
+                State::Assistant { .. } | State::Closed { .. } => None,
+            };
+            by.map(Told::Reopened).into_iter().chain(then).collect()
+        }
+        // A wait that the visitor or their site wishes for is announced as it begins in the queue: while the site is
+        // closed they are told that instead. An assistant announces it in its own words.
+        (Event::Requested { .. } | Event::Reopened { by_staff: None }, _, _) => vec![],
+        (Event::Given(_) | Event::Released(_) | Event::Resumed(_) | Event::Replied(_) | Event::Offered, _, _) => vec![],
+    }
+}
+
+/// True for a wait that nobody has announced when it begins in the queue.
+pub(crate) fn is_unannounced(reason: HandoffReason) -> bool {
+    match reason {
+        HandoffReason::Visitor | HandoffReason::Site => true,
+        // By the assistant's own words, and by the change itself.
+        HandoffReason::Assistant | HandoffReason::Agent | HandoffReason::AgentGone => false,
     }
 }
 
@@ -141,3 +262,6 @@ pub(crate) async fn language(tx: &Tx, conversation: &conversation::Model) -> Res
     };
     Ok(assistant.map_or_else(|| "en".to_owned(), |found| found.language))
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,7 @@ pub struct ClosingMutation;
 #[Object]
 impl ClosingMutation {
     /// Ends a conversation. Everybody in it may; members of the site can say why, for other members to see. Its visitor
-    /// or customer can rate it from then on (`rateConversation`).
+    /// or customer is told who closed it by a message, and can rate it from then on (`rateConversation`).
     async fn close_conversation(
         &self,
         ctx: &Context<'_>,
@@ -109,7 +109,8 @@ impl ClosingMutation {
         Ok(CloseConversationPayload { conversation: row.into() })
     }
 
-    /// Brings a closed conversation back; why it was closed is forgotten. A visitor's new message does so by itself.
+    /// Brings a closed conversation back; why it was closed is forgotten. Its visitor or customer is told by a message where
+    /// a member of the site does so. A visitor's new message does so by itself.
     async fn reopen_conversation(
         &self,
         ctx: &Context<'_>,

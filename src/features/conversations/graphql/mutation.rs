@@ -251,7 +251,8 @@ impl ConversationsMutation {
     }
 
     /// Changes a message of your own for as long after sending it as the server is set to allow, 5 minutes by default. Its
-    /// earlier text is kept for the site's members.
+    /// earlier text is kept for the site's members. A question that asks something else now is answered anew by the
+    /// assistant: at once while its answer is being written, and after it as long as nothing more has been said.
     async fn edit_message(
         &self,
         ctx: &Context<'_>,

@@ -297,6 +297,19 @@ pub(crate) async fn unanswered(db: &Db<'_>, id: ConversationId) -> Result<Option
     Ok(last.filter(|(_, author)| *author == AuthorKind::Visitor).map(|(seq, _)| seq))
 }
 
+/// What the server told last, if nobody but the visitor has said anything since.
+pub(crate) async fn last_told(db: &Db<'_>, id: ConversationId) -> Result<Option<String>> {
+    let last: Option<(AuthorKind, String)> = visible(id, &[Audience::Everyone])
+        .filter(message::Column::AuthorKind.ne(AuthorKind::Visitor))
+        .order_by_desc(message::Column::Seq)
+        .select_only()
+        .columns([message::Column::AuthorKind, message::Column::Body])
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(last.filter(|(author, _)| *author == AuthorKind::System).map(|(_, body)| body))
+}
+
 /// True when something stands in a conversation that an assistant, or the server for it, has said.
 pub(crate) async fn has_spoken(db: &Db<'_>, id: ConversationId, assistant: AssistantId) -> Result<bool> {
     let rows = visible(id, &[Audience::Everyone])

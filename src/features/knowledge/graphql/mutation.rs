@@ -13,7 +13,7 @@ use crate::{
         actions,
         model::{ArticleChanges, Details, NewArticle},
     },
-    kernel::{CtxExt, Error, ErrorReason, Once, Result},
+    kernel::{CtxExt, Error, ErrorReason, Once, Permission, Result},
 };
 
 /// Most articles that are made at once.
@@ -22,8 +22,8 @@ const MANY: usize = 100;
 /// A new article.
 #[derive(InputObject)]
 pub(in crate::features::knowledge) struct CreateArticleInput {
-    /// The site it belongs to.
-    site_id: SiteId,
+    /// The site it belongs to. Left out: an article of your own, which your own assistants answer from.
+    site_id: Option<SiteId>,
     /// What it is about, in one line of up to 500 characters. Answers are found by it, too.
     title: String,
     /// The text in Markdown, up to 200,000 characters. One topic an article, a heading a section.
@@ -48,10 +48,11 @@ pub(in crate::features::knowledge) struct CreateArticleInput {
 }
 
 impl CreateArticleInput {
-    fn check(self) -> Result<NewArticle> {
-        let Self { site_id, title, body, language, slug, visibility, description, category, tags, client_id: _ } = self;
+    fn check(self, site: SiteId) -> Result<NewArticle> {
+        let Self { site_id: _, title, body, language, slug, visibility, description, category, tags, client_id: _ } =
+            self;
         let details = Details { description: description.as_deref(), category: category.as_deref(), tags: &tags };
-        NewArticle::check(site_id, &title, &body, &language, slug.as_deref(), visibility)?.with(&details)
+        NewArticle::check(site, &title, &body, &language, slug.as_deref(), visibility)?.with(&details)
     }
 }
 
@@ -82,7 +83,7 @@ pub(in crate::features::knowledge) struct NewArticleInput {
 }
 
 impl NewArticleInput {
-    fn into_input(self, site_id: SiteId) -> CreateArticleInput {
+    fn into_input(self, site_id: Option<SiteId>) -> CreateArticleInput {
         let Self { title, body, language, slug, visibility, description, category, tags, client_id } = self;
         CreateArticleInput { site_id, title, body, language, slug, visibility, description, category, tags, client_id }
     }
@@ -91,8 +92,8 @@ impl NewArticleInput {
 /// Several new articles.
 #[derive(InputObject)]
 pub(in crate::features::knowledge) struct CreateArticlesInput {
-    /// The site they belong to.
-    site_id: SiteId,
+    /// The site they belong to. Left out: articles of your own, which your own assistants answer from.
+    site_id: Option<SiteId>,
     /// The articles, 1 to 100.
     articles: Vec<NewArticleInput>,
 }
@@ -234,14 +235,17 @@ pub(in crate::features::knowledge) struct DeleteArticlePayload {
     article_id: ArticleId,
 }
 
-/// Changes to the knowledge of a site. Agents change the articles they wrote, admins all of them.
+/// Changes to the knowledge of a site, and to articles of one's own. Agents change the articles they wrote, admins all of
+/// them.
 #[derive(Default)]
 pub(super) struct ArticlesMutation;
 
-/// Changes to the knowledge of a site. Agents change the articles they wrote, admins all of them.
+/// Changes to the knowledge of a site, and to articles of one's own. Agents change the articles they wrote, admins all of
+/// them.
 #[Object]
 impl ArticlesMutation {
-    /// Makes an article, as a draft. For members of the site. Refused with `SLUG_TAKEN` when a slug was asked for that
+    /// Makes an article, as a draft: for members of the site or, without one, for yourself; an account has at most 100
+    /// articles of its own. Refused with `SLUG_TAKEN` when a slug was asked for that
     /// another article of the site has; one made from the title is numbered instead.
     async fn create_article(
         &self,
@@ -249,10 +253,12 @@ impl ArticlesMutation {
         #[graphql(desc = "The new article.")] input: CreateArticleInput,
     ) -> Result<CreateArticlePayload> {
         let once = Once::new(ctx.cx(), "createArticle", input.client_id, &input);
-        Ok(CreateArticlePayload { article: actions::create(ctx.cx(), input.check()?, &once).await?.into() })
+        let place = actions::place(ctx.cx(), Permission::KnowledgeWrite, input.site_id).await?;
+        let new = input.check(place.site)?;
+        Ok(CreateArticlePayload { article: actions::create(ctx.cx(), &place, new, &once).await?.into() })
     }
 
-    /// Makes up to 100 articles at once, as drafts. For members of the site. Those that are fine are made; each of the
+    /// Makes up to 100 articles at once, as drafts: for members of the site or, without one, for yourself. Those that are fine are made; each of the
     /// others comes with its error, whose `field` names the item: `input.articles.3.title`.
     #[graphql(complexity = "100 + child_complexity")]
     async fn create_articles(
@@ -265,12 +271,13 @@ impl ArticlesMutation {
             let message = format!("`input.articles` has {} articles; give 1 to {MANY}.", articles.len());
             return Err(Error::bad_input("input.articles", ErrorReason::OutOfRange, message));
         }
+        let place = actions::place(ctx.cx(), Permission::KnowledgeWrite, site_id).await?;
         let news = articles.into_iter().map(|article| {
             let input = article.into_input(site_id);
             let once = Once::new(ctx.cx(), "createArticles", input.client_id, &input);
-            (input.check(), once)
+            (input.check(place.site), once)
         });
-        let outcomes = actions::create_many(ctx.cx(), site_id, news.collect()).await?;
+        let outcomes = actions::create_many(ctx.cx(), &place, news.collect()).await?;
         let results: Vec<NewArticleResult> = (0..).zip(outcomes).map(NewArticleResult::from).collect();
         let created_count = results.iter().map(|result| i32::from(result.article.is_some())).sum();
         Ok(CreateArticlesPayload { results, created_count })

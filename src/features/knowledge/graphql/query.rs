@@ -10,15 +10,16 @@ use super::types::{Article, PublishedArticle};
 use crate::{
     features::{
         knowledge::{
+            actions::{self, Place},
             find,
             store::{self, Kind, Wanted},
             views,
         },
-        sites::{self, reach_in},
+        sites,
     },
     kernel::{
         CtxExt, Permission, Result,
-        page::{List, Paging, Place},
+        page::{self, List, Paging},
         text,
     },
 };
@@ -78,7 +79,7 @@ pub(super) struct ArticlesQuery;
 /// Questions about the knowledge of a site.
 #[Object]
 impl ArticlesQuery {
-    /// An article of a site you are a member of, in whatever state.
+    /// An article of a site you are a member of, or of your own, in whatever state.
     async fn article(
         &self,
         ctx: &Context<'_>,
@@ -87,13 +88,14 @@ impl ArticlesQuery {
         Ok(find(ctx.cx(), article_id).await?.into())
     }
 
-    /// The articles of a site you are a member of, newest first.
+    /// The articles of a site you are a member of or, without one, your own, newest first.
     #[expect(clippy::too_many_arguments, reason = "the four arguments of a Relay list")]
     #[graphql(complexity = "first.or(last).unwrap_or(20).clamp(1, 100) as usize * (1 + child_complexity)")]
     async fn articles(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The site.")] site_id: SiteId,
+        #[graphql(desc = "The site. Left out: articles of your own, which your own assistants answer from.")]
+        site_id: Option<SiteId>,
         #[graphql(desc = "Which of them; all without it.")] filter: Option<ArticleFilter>,
         #[graphql(desc = "How many to show from the start, 1 to 100; 20 without it.")] first: Option<i32>,
         #[graphql(desc = "Show those after this cursor.")] after: Option<String>,
@@ -102,13 +104,13 @@ impl ArticlesQuery {
     ) -> Result<List<Article>> {
         let cx = ctx.cx().clone();
         let paging = Paging::new(first, after, last, before)?;
-        let reach = reach_in(&cx, Permission::KnowledgeRead, site_id)?;
+        let Place { site, reach, .. } = actions::place(&cx, Permission::KnowledgeRead, site_id).await?;
         let wanted = filter.unwrap_or_default().check()?;
-        let page = store::list(&cx.db(), &reach, site_id, &wanted, &paging).await?;
-        let place = |row: &article::Model| Place(row.created_at.timestamp_micros(), row.id.0);
+        let page = store::list(&cx.db(), &reach, site, &wanted, &paging).await?;
+        let place = |row: &article::Model| page::Place(row.created_at.timestamp_micros(), row.id.0);
         Ok(page.connect(place, Article::from, move || {
             let (cx, reach, wanted) = (cx.clone(), reach.clone(), wanted.clone());
-            Box::pin(async move { store::count(&cx.db(), &reach, site_id, &wanted).await })
+            Box::pin(async move { store::count(&cx.db(), &reach, site, &wanted).await })
         }))
     }
 
@@ -130,7 +132,8 @@ impl ArticlesQuery {
         let site = sites::by_key(&cx.db(), &site_key).await?.id;
         let kind = Kind::from(filter.unwrap_or_default());
         let page = store::list_public(&cx.db(), site, &kind, &paging).await?;
-        let place = |row: &article::Model| Place(row.published_at.map_or(0, |at| at.timestamp_micros()), row.id.0);
+        let place =
+            |row: &article::Model| page::Place(row.published_at.map_or(0, |at| at.timestamp_micros()), row.id.0);
         Ok(page.connect(place, PublishedArticle::from, move || {
             let (cx, kind) = (cx.clone(), kind.clone());
             Box::pin(async move { store::count_public(&cx.db(), site, &kind).await })

@@ -22,13 +22,13 @@ use crate::{
 /// Versions of an article that are shown.
 const VERSIONS: i32 = 50;
 
-/// A knowledge article, as members of its site see it.
+/// A knowledge article, as the members of its site see it, or the customer whose own it is.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct Article {
     /// Identifies the article.
     pub id: ArticleId,
-    /// The site it belongs to.
+    /// The site it belongs to; for one of your own, your private space, which is no site to ask for.
     pub site_id: SiteId,
     /// What it is about, in one line.
     pub title: String,

@@ -68,7 +68,12 @@ impl Kind {
 }
 
 fn articles(reach: &Reach) -> Select<Entity> {
-    Entity::find().filter(reach.site_rows(Column::SiteId))
+    Entity::find().filter(reach.space_rows(Column::SiteId))
+}
+
+/// How many articles a site or private space has.
+pub(in crate::features::knowledge) async fn count_all(db: &Db<'_>, site: SiteId) -> Result<u64> {
+    Ok(Entity::find().filter(Column::SiteId.eq(site)).count(db).await?)
 }
 
 pub(in crate::features::knowledge) async fn find(db: &Db<'_>, reach: &Reach, id: ArticleId) -> Result<article::Model> {
