@@ -1,6 +1,6 @@
 //! What an assistant's message is, beside its text.
 
-use ::entity::message::AnswerAction;
+use ::entity::{message::AnswerAction, widget_settings::Features};
 use async_graphql::{Enum, SimpleObject};
 
 use super::model::Citation;
@@ -25,6 +25,17 @@ pub(crate) enum Offer {
     LeaveMessage,
     /// To be called back: `requestCallback`.
     RequestCallback,
+}
+
+impl Offer {
+    /// True where the site's widget has what it leads to.
+    pub(crate) fn is_on(self, features: &Features) -> bool {
+        match self {
+            Self::WaitForAgent => features.live_chat,
+            Self::OpenTicket | Self::LeaveMessage => features.tickets,
+            Self::RequestCallback => features.callbacks,
+        }
+    }
 }
 
 /// What is left when nobody came.

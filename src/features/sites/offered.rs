@@ -1,15 +1,18 @@
 //! What a site's widget does not offer, visitors cannot have: switches are rules, not decoration.
 
+use std::collections::HashMap;
+
 use ::entity::{
     ids::SiteId,
     visitor,
     widget_settings::{self, Features, PreChatField},
 };
 
-use sea_orm::EntityTrait;
+use async_graphql::dataloader::Loader;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
-    kernel::{Actor, Ctx, Error, ErrorReason, Result},
+    kernel::{Actor, Ctx, Error, ErrorReason, Result, loader::Batch},
     ports::db::Db,
 };
 
@@ -20,6 +23,20 @@ async fn settings(db: &Db<'_>, site: SiteId) -> Result<Option<widget_settings::M
 /// What the widget of a site offers.
 pub(crate) async fn features(db: &Db<'_>, site: SiteId) -> Result<Features> {
     Ok(settings(db, site).await?.map(|row| row.features).unwrap_or_default())
+}
+
+/// What the widget of a site offers, for many at once; nothing for a site that never changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FeaturesKey(pub(crate) SiteId);
+
+impl Loader<FeaturesKey> for Batch {
+    type Value = Features;
+    type Error = Error;
+    async fn load(&self, keys: &[FeaturesKey]) -> Result<HashMap<FeaturesKey, Features>> {
+        let sites = widget_settings::Column::SiteId.is_in(keys.iter().map(|key| key.0));
+        let found = widget_settings::Entity::find().filter(sites).all(&self.0.db()).await?;
+        Ok(found.into_iter().map(|row| (FeaturesKey(row.site_id), row.features)).collect())
+    }
 }
 
 /// Refuses a visitor what their site's widget does not offer. Others are not bound by a widget.

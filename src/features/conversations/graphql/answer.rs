@@ -1,17 +1,24 @@
 //! An assistant's answer in the API.
 
-use ::entity::message::{self, AnswerAction};
-use async_graphql::Object;
+use ::entity::{
+    ids::SiteId,
+    message::{self, AnswerAction},
+};
+use async_graphql::{Context, Object};
 
 use super::super::{
     answer::{self, AnswerSpan, Offer},
     model::Citation,
 };
-use crate::kernel::Result;
+use crate::{
+    features::sites::offered::FeaturesKey,
+    kernel::{Ctx, CtxExt, Result},
+};
 
 /// What an assistant answered: text and sources, how sure it is, and what it does.
 #[derive(Clone, Debug)]
 pub(crate) struct AssistantAnswer {
+    site: SiteId,
     text: String,
     citations: Vec<Citation>,
     confidence: f64,
@@ -24,6 +31,7 @@ impl AssistantAnswer {
         let Some(action) = message.action else { return Ok(None) };
         let citations = message.citations.clone().map(serde_json::from_value).transpose()?;
         Ok(Some(Self {
+            site: message.site_id,
             text: message.body.clone(),
             citations: citations.unwrap_or_default(),
             confidence: message.confidence.unwrap_or_default(),
@@ -62,8 +70,17 @@ impl AssistantAnswer {
         self.action
     }
 
-    /// What to offer the visitor beside it: a way to a person where it does not know.
-    async fn offers(&self) -> &'static [Offer] {
-        answer::offers(self.action)
+    /// What to offer the visitor beside it: a way to a person where it does not know, of those that the site's widget has.
+    async fn offers(&self, ctx: &Context<'_>) -> Result<Vec<Offer>> {
+        offered(ctx.cx(), self.site, answer::offers(self.action)).await
     }
+}
+
+/// Those of some offers that the widget of a site has.
+pub(super) async fn offered(cx: &Ctx, site: SiteId, offers: &[Offer]) -> Result<Vec<Offer>> {
+    if offers.is_empty() {
+        return Ok(vec![]);
+    }
+    let features = cx.load(FeaturesKey(site)).await?.unwrap_or_default();
+    Ok(offers.iter().copied().filter(|offer| offer.is_on(&features)).collect())
 }
