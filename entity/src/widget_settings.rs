@@ -87,15 +87,15 @@ pub struct Translation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult, SimpleObject)]
 #[graphql(name = "WidgetFeatures")]
 pub struct Features {
-    /// Conversations with people.
+    /// Conversations with people. Switched off, visitors are given to nobody; agents may still take a conversation.
     pub live_chat: bool,
-    /// Waiting for somebody to be free.
+    /// Waiting for somebody to be free. Switched off, only who is free at once comes.
     pub waiting: bool,
-    /// The assistant alone, while nobody is there.
+    /// Answers by an assistant. Switched off, what visitors ask is for people.
     pub assistant: bool,
-    /// Tickets.
+    /// Messages that are left to be answered later: `leaveMessage`.
     pub tickets: bool,
-    /// Requests to be called back.
+    /// Requests to be called back: `requestCallback`.
     pub callbacks: bool,
     /// Calls from the widget.
     pub calls: bool,

@@ -421,4 +421,14 @@ mod tests {
             assert_eq!(picture("input.avatarUrl", wrong).err().and_then(|error| error.reason), Some(reason), "{wrong}");
         }
     }
+
+    /// Widened bit by bit, 0.7 would be 0.699999988079071.
+    #[test]
+    fn numbers_are_shown_with_the_digits_that_they_were_given() {
+        for (narrow, wide) in
+            [(0.7_f32, 0.7_f64), (0.3, 0.3), (0.1, 0.1), (1.0, 1.0), (0.0, 0.0), (0.123_456_7, 0.123_456_7)]
+        {
+            assert_eq!(decimal(narrow).to_bits(), wide.to_bits(), "{narrow}");
+        }
+    }
 }

@@ -264,3 +264,77 @@ async fn a_complaint_with_a_question_in_it_is_answered() {
     let answer = ask(&app, &site, told).await;
     assert!(answer["action"] == "ANSWER" && text(&answer["text"]).contains("14 gün"), "{answer}");
 }
+
+/// A3: who says something else makes it less sure, and who says the same does not.
+#[tokio::test]
+async fn an_article_that_says_something_else_makes_an_answer_less_sure() {
+    let question = "Aldığım ürünü kaç gün içinde iade edebilirim?";
+    let shipping = ("Kargo süreleri", "Siparişler iki iş günü içinde kargoya verilir.");
+    let (app, site) = site(&[RETURNS, shipping]).await;
+    let alone = ask(&app, &site, question).await;
+    let other = "Ürünleri teslim aldıktan sonra 30 gün içinde ücretsiz iade edebilirsiniz. İade için hesabınızdan bir iade kodu alın.";
+    app.article(&site, "İade süreleri", other).await;
+    let torn = ask(&app, &site, question).await;
+    assert!(number(&torn) < number(&alone), "{alone} {torn}");
+}
+
+/// K4: a row of a long table comes with the table's head and without its neighbours.
+#[tokio::test]
+async fn one_row_of_a_long_table_is_quoted_with_its_head() {
+    let names = [
+        "Kahve",
+        "Çay",
+        "Bardak",
+        "Tabak",
+        "Çatal",
+        "Kaşık",
+        "Bıçak",
+        "Tencere",
+        "Tava",
+        "Sürahi",
+        "Fincan",
+        "Tepsi",
+        "Rende",
+        "Süzgeç",
+        "Havan",
+        "Fırça",
+        "Kova",
+        "Sepet",
+        "Masa",
+        "Sandalye",
+        "Dolap",
+        "Ayna",
+        "Halı",
+        "Perde",
+        "Yastık",
+        "Yorgan",
+        "Battaniye",
+        "Çarşaf",
+        "Havlu",
+        "Lamba",
+        "Saat",
+        "Vazo",
+        "Mum",
+        "Tablo",
+        "Raf",
+        "Kutu",
+        "Askı",
+        "Merdiven",
+        "Çekiç",
+        "Tornavida",
+    ];
+    let rows: Vec<String> =
+        names.iter().enumerate().map(|(n, name)| format!("| {name} | {} gün | {} lira |", n + 3, n + 101)).collect();
+    let body = format!(
+        "Ürünlerin teslim süreleri ve kargo ücretleri aşağıdadır.\n\n| Ürün | Teslim süresi | Kargo ücreti |\n| --- | --- | --- |\n{}",
+        rows.join("\n")
+    );
+    let (app, site) = site(&[("Teslim süreleri", &body), RETURNS]).await;
+    let answer = ask(&app, &site, "Battaniye teslim süresi kaç gün?").await;
+    let said = text(&answer["text"]);
+    assert_eq!(answer["action"], "ANSWER", "{answer}");
+    assert!(said.contains("| Ürün | Teslim süresi |") && said.contains("Battaniye | 29 gün"), "{said}");
+    for neighbour in ["Yorgan", "Çarşaf", "Kahve", "Tornavida"] {
+        assert!(!said.contains(neighbour), "{said}");
+    }
+}

@@ -170,3 +170,16 @@ fn a_site_of_a_few_articles_answers_what_they_say_and_nothing_else() {
         assert!(row(&text, "QUESTIONS WITH AN ANSWER", language)[1] >= 72.0, "{language} {text}");
     }
 }
+
+/// G7: README's command, with what README prints.
+#[test]
+fn the_command_of_readme_is_content_with_its_own_folder() {
+    let readme = include_str!("../../README.md");
+    let line = readme.lines().find(|line| line.starts_with("yanit evaluate ")).expect("README shows it");
+    let mut words = line.split_whitespace().skip(2);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(words.next().expect("a folder"));
+    let options: Vec<&str> = words.collect();
+    assert!(options.contains(&"--min-recall3") && options.contains(&"--max-false"), "{line}");
+    let (code, text, errors) = evaluate(&folder, &options);
+    assert_eq!(code, Some(0), "{line}: {text}{errors}");
+}

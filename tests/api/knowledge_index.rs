@@ -250,3 +250,58 @@ async fn a_passage_that_the_embedder_refuses_keeps_nothing_else_from_being_found
         assert_eq!(seen["knowledgeIndex"], expected, "{fault:?}");
     }
 }
+
+/// P13: the rest is found by meaning, and a question is answered from it.
+#[tokio::test]
+async fn what_the_embedder_takes_of_an_article_is_found_and_answered_from() {
+    let server = FakeEmbedder::start(64).await;
+    let app = TestApp::with(embedded_by(&server)).await;
+    let site = app.site("acme").await;
+    server.refuse("zehirli", Fault::Status(400));
+    let paragraph = |text: &str| format!("{text} {}", "Bu cümle yer tutar. ".repeat(22));
+    let body = format!(
+        "{}\n\n{}\n\n{}",
+        paragraph("Kargo ücretsizdir."),
+        paragraph("Bu zehirli."),
+        paragraph("Hediye paketi vardır.")
+    );
+    app.article(&site, "Kargo", &body).await;
+    for text in ["hediye paketi", "kargo ücretsiz"] {
+        let answers = found(&app, &site, text).await;
+        assert_eq!(answers[0]["article"]["title"], "Kargo", "{text}: {answers}");
+        let raw = answers[0]["explanation"]["vectorRaw"].as_f64().unwrap_or_default();
+        assert!(raw > 0.0, "{text}: {answers}");
+    }
+}
+
+/// P13: a change of embedder comes to its end although the new one refuses a passage.
+#[tokio::test]
+async fn another_embedder_that_refuses_a_passage_is_searched_with_all_the_same() {
+    let storage = Arc::new(Storage::new().await);
+    let app = TestApp::on(storage.clone(), Options::default()).await;
+    let site = app.site("acme").await;
+    app.article(&site, "Kargo", "Kargo hakkında bilgi.").await;
+    app.article(&site, "Zehir", "Bu zehirli bir bilgi.").await;
+    settled(&app, &site).await;
+    app.shut_down().await;
+    for fault in [Fault::Status(400), Fault::Null] {
+        let server = FakeEmbedder::start(16).await;
+        server.refuse("zehirli", fault);
+        let app = TestApp::on(storage.clone(), embedded_by(&server)).await;
+        knowledge::catch_up(&app.app.cx()).await.expect("it is ordered");
+        let mut shown = Value::Null;
+        for _ in 0..1_000 {
+            shown = index(&app, &site).await;
+            if shown["running"] == false && shown["wordsOnly"] == false {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let state = (&shown["running"], &shown["wordsOnly"], &shown["pending"]);
+        assert_eq!(state, (&json!(false), &json!(false), &json!(0)), "{fault:?}: {shown}");
+        let answers = found(&app, &site, "kargo").await;
+        assert_eq!(answers[0]["article"]["title"], "Kargo");
+        assert_eq!(answers[0]["explanation"]["wordsOnly"], false, "{fault:?}: {answers}");
+        app.shut_down().await;
+    }
+}

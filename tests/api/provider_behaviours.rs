@@ -460,3 +460,36 @@ async fn a_model_that_thinks_from_the_start_is_known_after_its_first_answer() {
     check("second", &ended, Reads::A);
     assert!(!chunks.concat().contains("plan"), "{chunks:?}");
 }
+
+/// P8: what is said about usage may be odd; that it cost something is not.
+#[tokio::test]
+async fn an_answer_with_odd_usage_is_paid_for() {
+    const COST: &str =
+        "query U($s: ID!) { aiUsage(siteId: $s) { totals { calls estimatedCalls unpricedCalls costUsd } } }";
+    let configure = |config: &mut yanit::config::Config| {
+        config.allow_private_models = true;
+        config.model_prices = format!("OPENAI_COMPATIBLE/{MODEL}=1000/1000");
+    };
+    let app = TestApp::with(Options { configure: Some(Box::new(configure)), ..Options::default() }).await;
+    for (usage, is_guessed) in [
+        (json!({ "prompt_tokens": 12, "completion_tokens": 4 }), Some(false)),
+        (json!({ "prompt_tokens": 12.0, "completion_tokens": 4.0 }), Some(false)),
+        (json!({ "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 }), Some(true)),
+        (json!({ "prompt_tokens": -1, "completion_tokens": -1 }), Some(true)),
+        (json!("free"), Some(true)),
+        (json!({ "total_tokens": 14 }), None),
+        (json!({ "prompt_tokens": 12 }), None),
+    ] {
+        let server = Vendor::Compatible.start().await;
+        server.plays(Script::streams("text/event-stream").raw(with_usage(usage.clone())).end_without_done());
+        let site = site(&app, Vendor::Compatible, "OPENAI_COMPATIBLE", &server, MODEL).await;
+        let (ended, _) = asked(&app, &site).await;
+        check(&usage.to_string(), &ended, Reads::A);
+        let totals = app.run(Some(&site.admin.token), COST, json!({ "s": site.id })).await["aiUsage"]["totals"].clone();
+        assert_eq!((&totals["calls"], &totals["unpricedCalls"]), (&json!(1), &json!(0)), "{usage}: {totals}");
+        assert!(totals["costUsd"].as_f64().unwrap_or_default() > 0.0, "{usage}: {totals}");
+        if let Some(is_guessed) = is_guessed {
+            assert_eq!(totals["estimatedCalls"], i32::from(is_guessed), "{usage}: {totals}");
+        }
+    }
+}

@@ -90,3 +90,15 @@ async fn the_walk_runs_as_printed() {
         }
     }
 }
+
+/// G2: what is to be filled in stands where it is used, and is not explained by its own name, which would be filled in, too.
+#[test]
+fn no_comment_of_an_example_holds_what_is_filled_in() {
+    let tabs = yanit::server::graphiql::TABS.iter().map(|tab| tab.query);
+    for document in documents().into_iter().chain(tabs) {
+        for line in document.lines() {
+            let comment = line.split_once('#').map_or("", |(_, comment)| comment);
+            assert!(!comment.contains("PASTE_"), "{line}");
+        }
+    }
+}

@@ -408,3 +408,20 @@ async fn who_resumes_shares_an_execution_after_catching_up() {
         assert_eq!(next(ws).await["message"]["body"], "last");
     }
 }
+
+/// T1: as over HTTP, and the connection goes on.
+#[tokio::test]
+async fn clients_of_persisted_queries_are_told_to_send_the_document_here_too() {
+    let app = TestApp::start().await;
+    let mut ws = Ws::signed_in(&app.ws_url(), None).await;
+    let hash = json!({ "persistedQuery": { "version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38" } });
+    ws.send(json!({ "type": "subscribe", "id": "p", "payload": { "extensions": hash } })).await;
+    let told = ws.next_json().await;
+    assert_eq!((&told["type"], &told["id"]), (&json!("error"), &json!("p")), "{told}");
+    let error = &told["payload"][0];
+    assert_eq!(error["message"], "PersistedQueryNotSupported");
+    assert_eq!(error["extensions"]["code"], "PERSISTED_QUERY_NOT_SUPPORTED");
+    ws.send(json!({ "type": "subscribe", "id": "p", "payload": { "query": HELLO, "extensions": hash } })).await;
+    let answer = ws.next_json().await;
+    assert_eq!(answer["payload"]["data"]["__typename"], "Query", "{answer}");
+}

@@ -6,7 +6,7 @@ use ::entity::ids::ConversationId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    features::{conversations, routing},
+    features::{conversations, routing, sites},
     kernel::{
         Ctx, Permission, Result,
         error::ErrorCode,
@@ -44,9 +44,13 @@ impl Job for OfferPerson {
     }
 }
 
-/// Offers a person, where people are there to be offered.
+/// Offers a person, where people are there and the site offers them.
 async fn offer(cx: &Ctx, id: ConversationId) -> Result<()> {
     let reach = cx.reach(Permission::ConversationsRead)?;
     let found = conversations::find(&cx.db(), &reach, id).await?;
-    if routing::is_open(cx, found.site_id).await? { conversations::offer_person(cx, id).await } else { Ok(()) }
+    let is_offered = sites::offered::features(&cx.db(), found.site_id).await?.live_chat;
+    if is_offered && routing::is_open(cx, found.site_id).await? {
+        conversations::offer_person(cx, id).await?;
+    }
+    Ok(())
 }

@@ -15,7 +15,7 @@ use crate::{
     features::{
         agents, conversations,
         sites::{self, reach_to},
-        visitors,
+        visitors, widgets,
     },
     kernel::{Ctx, Error, ErrorReason, Once, Permission, Reach, Result, Tx, once, quotas, text},
     ports::db::Db,
@@ -52,9 +52,7 @@ pub(super) async fn send(
     if let Some(made) = once.made(&cx.db()).await? {
         return sent_before(&cx.db(), made).await;
     }
-    if draft.kind == Kind::Callback {
-        sites::offered::check(cx, sender.site, |features| features.callbacks, "callbacks").await?;
-    }
+    check_offered(cx, sender.site, draft.kind).await?;
     draft.check_window(cx.clock.now())?;
     let expenses = [
         quotas::CONTACT_REQUESTS_OF_GUEST.of(sender.id()),
@@ -73,6 +71,22 @@ pub(super) async fn send(
     let row = insert_in(&mut tx, sender, id, draft).await?;
     tx.commit().await?;
     Ok(row)
+}
+
+/// Visitors leave what their site's widget takes, and in an emergency what its admins left open.
+async fn check_offered(cx: &Ctx, site: SiteId, kind: Kind) -> Result<()> {
+    match kind {
+        Kind::Callback => sites::offered::check(cx, site, |features| features.callbacks, "callbacks").await,
+        Kind::Message => {
+            sites::offered::check(cx, site, |features| features.tickets, "tickets").await?;
+            let emergency = widgets::current_emergency(&cx.db(), site, cx.clock.now()).await?;
+            if cx.actor.user().is_some() || emergency.is_none_or(|emergency| emergency.allow_tickets) {
+                return Ok(());
+            }
+            let message = "This site takes no messages while its emergency lasts (`allowTickets` is false).";
+            Err(Error::conflict(ErrorReason::FeatureOff, message))
+        }
+    }
 }
 
 /// Visitors ask the site of their session, people with an account the site that they name or that of their conversation.

@@ -1,6 +1,6 @@
 //! What an assistant's message is, beside its text.
 
-use ::entity::message::AnswerAction;
+use ::entity::{message::AnswerAction, widget_settings::Features};
 use async_graphql::{Enum, SimpleObject};
 
 use super::model::Citation;
@@ -27,14 +27,22 @@ pub(crate) enum Offer {
     RequestCallback,
 }
 
+impl Offer {
+    /// True where the site's widget has what it leads to.
+    pub(crate) fn is_on(self, features: &Features) -> bool {
+        match self {
+            Self::WaitForAgent => features.live_chat,
+            Self::OpenTicket | Self::LeaveMessage => features.tickets,
+            Self::RequestCallback => features.callbacks,
+        }
+    }
+}
+
 /// What is left when nobody came.
 pub(crate) const LATER: [Offer; 2] = [Offer::LeaveMessage, Offer::RequestCallback];
 
 /// Both ways to a person.
 pub(crate) const OFFERS: [Offer; 2] = [Offer::WaitForAgent, Offer::OpenTicket];
-
-/// What is left of them where people do not chat.
-pub(crate) const WITHOUT_CHAT: [Offer; 1] = [Offer::OpenTicket];
 
 /// A part of an answer's text and the sources that it rests on.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::entity::{
     conversation,
     ids::{ConversationId, RunId, UserId, VisitorId},
-    message::AuthorKind,
+    message::{Audience, AuthorKind},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,15 @@ use crate::{
 /// Something that happens in a conversation and is not kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Passing {
-    /// Somebody types.
-    Typing { kind: AuthorKind, author: Uuid, name: Option<String>, is_typing: bool, preview: Option<String> },
+    /// Somebody types, for those who may see what becomes of it.
+    Typing {
+        kind: AuthorKind,
+        author: Uuid,
+        name: Option<String>,
+        audience: Audience,
+        is_typing: bool,
+        preview: Option<String>,
+    },
     /// A piece of an answer.
     Chunk { run: RunId, attempt: i32, index: i32, text: String },
 }

@@ -57,11 +57,13 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     let demand = Demand { preferred: wishes.preferred.or(found.assignee_id), ..demand };
     let entered_at = found.human_requested_at.unwrap_or(now);
     // Where nobody is to wait, only who is free at once comes.
-    let waiting = sites::offered::features(&tx.db(), site).await?.waiting;
-    let patience = TimeDelta::seconds(if waiting { settings.patience_seconds.into() } else { AT_ONCE });
+    let features = sites::offered::features(&tx.db(), site).await?;
+    let patience = TimeDelta::seconds(if features.waiting { settings.patience_seconds.into() } else { AT_ONCE });
     let line = demand.department.filter(|_| demand.strict);
     let hours = hours::of_line(&tx.db(), &place, line, now).await?;
-    let deadline = hours.and_then(|hours| hours.deadline(now, now, patience));
+    let is_open = hours.as_ref().is_some_and(|hours| hours.are_open(now));
+    let is_offered = features.live_chat || !is_wish(found.handoff_reason);
+    let deadline = hours.filter(|_| is_offered).and_then(|hours| hours.deadline(now, now, patience));
     let entry = queue_entry::Model {
         conversation_id: id,
         site_id: site,
@@ -78,13 +80,23 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     store::insert(&tx.db(), entry).await?;
     tx.record(site, id.0, &ConversationFact::QueueEntered)?;
     if deadline.is_none() {
-        give_up_in(tx, found, QueueOutcome::SiteClosed).await?;
+        let outcome = if is_open { QueueOutcome::TimedOut } else { QueueOutcome::SiteClosed };
+        give_up_in(tx, found, outcome).await?;
         return Ok(false);
     }
     if found.handoff_reason.is_some_and(conversations::is_unannounced) {
         tell_in(tx, site, id, conversations::announcement(&who.language)).await?;
     }
     Ok(true)
+}
+
+/// True where a visitor is to have a person, whom a widget may not offer; what agents hand on is for their colleagues
+/// whatever it offers.
+fn is_wish(reason: Option<HandoffReason>) -> bool {
+    match reason {
+        Some(HandoffReason::Visitor | HandoffReason::Assistant | HandoffReason::Site) => true,
+        Some(HandoffReason::Agent | HandoffReason::AgentGone) | None => false,
+    }
 }
 
 /// What kind of agent a conversation needs, and the points of priority that it begins with.
@@ -116,8 +128,8 @@ pub(super) fn without_department(demand: Demand) -> Demand {
 }
 
 /// A visitor wrote to a conversation that nobody answers yet. True when no assistant is to answer it: a person is to, where
-/// people answer first and one is free, and where there is no assistant; and nobody may while an emergency silences
-/// assistants. While the site is closed, who cannot be answered is told so once.
+/// people answer first and one is free, and where no assistant may speak; and nobody may in an emergency. While the site is
+/// closed, and where it offers no people, who cannot be answered is told so once.
 pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(seen) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(false) };
@@ -131,7 +143,7 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     let speaker = assistant(tx, &seen).await?.filter(|found| found.enabled && found.deleted_at.is_none());
     let speaker = speaker.filter(|_| !is_silenced);
     let by_assistant = settings.first_responder == FirstResponder::Assistant || !features.live_chat;
-    if speaker.is_some() && by_assistant && features.assistant {
+    if speaker.is_some() && by_assistant {
         return Ok(false);
     }
     let place = sites::find_any(&tx.db(), site).await?;
@@ -141,14 +153,15 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     }
     let hours = hours::of_line(&tx.db(), &place, None, now).await?;
     let is_open = hours.as_ref().is_some_and(|hours| hours.are_open(now));
-    // The assistant alone, while nobody is there, is what a site may not want.
-    let speaker = speaker.filter(|_| features.assistant || is_open);
-    if speaker.is_some() && by_assistant {
-        return Ok(false);
-    }
-    if !is_open {
-        let told_at = seen.queue_left_at.filter(|_| seen.queue_outcome == Some(QueueOutcome::SiteClosed));
-        let was_told = told_at.is_some_and(|then| !hours.is_some_and(|hours| hours.is_closed_again(then, now)));
+    if !is_open || !features.live_chat {
+        let told_at = match seen.queue_outcome {
+            Some(QueueOutcome::SiteClosed) => seen.queue_left_at,
+            // That nobody comes holds for good where no people are offered.
+            Some(QueueOutcome::TimedOut) => seen.queue_left_at.filter(|_| !features.live_chat),
+            _ => None,
+        };
+        let is_news = |then| features.live_chat && hours.is_some_and(|hours| hours.is_closed_again(then, now));
+        let was_told = told_at.is_some_and(|then| !is_news(then));
         if speaker.is_none() && !was_told {
             ask_in(tx, id).await?;
         }
@@ -167,8 +180,11 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     Ok(true)
 }
 
-/// True while an emergency silences the assistants of a site.
+/// True while the assistants of a site answer no visitor: its widget does not offer them, or an emergency silences them.
 pub(crate) async fn is_silenced(tx: &Tx, site: SiteId) -> Result<bool> {
+    if !sites::offered::features(&tx.db(), site).await?.assistant {
+        return Ok(true);
+    }
     let emergency = widgets::current_emergency(&tx.db(), site, tx.cx().clock.now()).await?;
     Ok(emergency.is_some_and(|emergency| !emergency.allow_ai))
 }

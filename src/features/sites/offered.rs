@@ -25,34 +25,34 @@ pub(crate) async fn features(db: &Db<'_>, site: SiteId) -> Result<Features> {
 }
 
 /// What whoever asks on a site can have instead of an assistant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct People {
-    /// There are some: not in a customer's private space.
-    pub(crate) are_there: bool,
-    /// They talk to visitors.
-    pub(crate) live_chat: bool,
+#[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    /// There are people: not in a customer's private space.
+    pub(crate) are_people_there: bool,
+    /// What the site's widget offers.
+    pub(crate) features: Features,
 }
 
-/// The people of a site.
+/// The ways beside the assistant of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct PeopleKey(pub(crate) SiteId);
+pub(crate) struct WaysKey(pub(crate) SiteId);
 
-impl Loader<PeopleKey> for Batch {
-    type Value = People;
+impl Loader<WaysKey> for Batch {
+    type Value = Ways;
     type Error = Error;
-    async fn load(&self, keys: &[PeopleKey]) -> Result<HashMap<PeopleKey, People>> {
+    async fn load(&self, keys: &[WaysKey]) -> Result<HashMap<WaysKey, Ways>> {
         let (db, ids) = (self.0.db(), keys.iter().map(|key| key.0));
         let sites = site::Entity::find().filter(site::Column::Id.is_in(ids.clone())).select_only();
         let sites: Vec<(SiteId, Option<UserId>)> =
             sites.columns([site::Column::Id, site::Column::OwnerId]).into_tuple().all(&db).await?;
         let settings = widget_settings::Entity::find().filter(widget_settings::Column::SiteId.is_in(ids));
-        let features: HashMap<SiteId, Features> =
+        let mut features: HashMap<SiteId, Features> =
             settings.all(&db).await?.into_iter().map(|row| (row.site_id, row.features)).collect();
-        let people = |(id, owner): (SiteId, Option<UserId>)| {
-            let live_chat = features.get(&id).cloned().unwrap_or_default().live_chat;
-            (PeopleKey(id), People { are_there: owner.is_none(), live_chat })
+        let ways = |(id, owner): (SiteId, Option<UserId>)| {
+            let features = features.remove(&id).unwrap_or_default();
+            (WaysKey(id), Ways { are_people_there: owner.is_none(), features })
         };
-        Ok(sites.into_iter().map(people).collect())
+        Ok(sites.into_iter().map(ways).collect())
     }
 }
 

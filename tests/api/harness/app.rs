@@ -102,7 +102,8 @@ impl Storage {
         match &self.admin_url {
             None => {
                 let template = SQLITE.get_or_init(async || migrated_file(&self.folder.join("template")).await).await;
-                std::fs::write(self.folder.join("yanit.sqlite"), template).expect("the temporary folder can be written");
+                std::fs::write(self.folder.join("yanit.sqlite"), template)
+                    .expect("the temporary folder can be written");
             }
             Some(admin) => {
                 let template = POSTGRES.get_or_init(async || migrated_database(admin).await).await;

@@ -158,3 +158,50 @@ async fn a_first_start_serves_and_prints_the_sign_ins_although_nothing_makes_the
     })
     .await;
 }
+
+/// G7: whoever starts it again is told where things are, but no password; and a log that goes to a file is words alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_start_prints_the_key_and_the_addresses_and_logs_hide_nothing() {
+    let storage = Storage::new().await;
+    if storage.is_shared() {
+        return;
+    }
+    let folder = storage.config().data_dir;
+    // Nothing is there yet, not even tables.
+    std::fs::remove_file(folder.join("yanit.sqlite")).expect("the tables are in it");
+    let mut keys = Vec::new();
+    for start in 1..=2 {
+        let address = free_address();
+        let mut command = program(&storage.config(), &[]);
+        command.env("YANIT_LISTEN", address.to_string()).env_remove("YANIT_LOG");
+        let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut process = Running(process.expect("the program is built"));
+        let output = process.0.stdout.take().expect("it is piped");
+        let printed = tokio::task::spawn_blocking(move || {
+            let mut told = Vec::new();
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let last = line.contains("Health");
+                told.push(line);
+                if last {
+                    break;
+                }
+            }
+            told.join("\n")
+        });
+        let printed = tokio::time::timeout(DEADLINE, printed).await.expect("it prints nothing").expect("no panic");
+        let mut log = process.0.stderr.take().expect("it is piped");
+        drop(process);
+        let mut logged = String::new();
+        std::io::Read::read_to_string(&mut log, &mut logged).expect("it is text");
+        assert!(!logged.contains('\u{1b}') && !printed.contains('\u{1b}'), "no colours: {logged}");
+        assert!(logged.lines().count() < 20, "{logged}");
+        let key = printed.lines().find_map(|line| line.trim_start().strip_prefix("Site key")).expect("it is printed");
+        keys.push(key.trim().to_owned());
+        for place in [format!("http://{address}/demo"), format!("http://{address}/graphql")] {
+            assert!(printed.contains(&place), "{printed}");
+        }
+        assert_eq!(printed.contains("passwords are shown this"), start == 1, "{printed}");
+        assert!(printed.contains("reset-password"), "{printed}");
+    }
+    assert_eq!(keys[0], keys[1]);
+}

@@ -3,7 +3,7 @@
 use ::entity::{
     conversation_closing::CloseReason,
     ids::{ConversationId, RunId},
-    message::AuthorKind,
+    message::{Audience, AuthorKind},
 };
 use async_graphql::{Enum, ID, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Union, Value};
 
@@ -244,6 +244,8 @@ pub(super) struct TypingChanged {
     pub(super) author_id: ID,
     /// The name to show.
     pub(super) author_name: Option<String>,
+    /// For whom: `STAFF` where it is a note, of which only members of the site are told.
+    pub(super) audience: Audience,
     /// True while typing.
     pub(super) is_typing: bool,
     /// What is being typed, if the sender shows it.

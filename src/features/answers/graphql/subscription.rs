@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ::entity::{
     conversation,
     ids::{ConversationId, MessageId, RunId},
-    message::AuthorKind,
+    message::{Audience, AuthorKind},
     run::{self, RunStatus},
 };
 use async_graphql::{Context, Subscription};
@@ -261,14 +261,19 @@ async fn passed(
 ) -> Result<Option<ConversationEvent>> {
     Ok(match conversations::passing(payload) {
         None => None,
-        Some(Passing::Typing { kind, author, name, is_typing, preview }) => {
+        Some(Passing::Typing { kind, author, name, audience, is_typing, preview }) => {
+            let is_member = conversations::sees_internals(&cx.actor, conversation);
+            if audience == Audience::Staff && !is_member {
+                return Ok(None);
+            }
             // What an agent has not sent is for their colleagues at most: it may become a note.
-            let shows = kind != AuthorKind::Agent || conversations::sees_internals(&cx.actor, conversation);
+            let shows = kind != AuthorKind::Agent || is_member;
             Some(ConversationEvent::TypingChanged(TypingChanged {
                 conversation_id: conversation.id,
                 author_kind: kind,
                 author_id: participant_id(conversation, kind, author),
                 author_name: name,
+                audience,
                 is_typing,
                 preview: preview.filter(|_| shows),
             }))

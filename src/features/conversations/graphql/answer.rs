@@ -11,8 +11,8 @@ use super::super::{
     model::Citation,
 };
 use crate::{
-    features::sites::offered::PeopleKey,
-    kernel::{CtxExt, Result},
+    features::sites::offered::WaysKey,
+    kernel::{Ctx, CtxExt, Result},
 };
 
 /// What an assistant answered: text and sources, how sure it is, and what it does.
@@ -70,16 +70,17 @@ impl AssistantAnswer {
         self.action
     }
 
-    /// What to offer the visitor beside it: a way to a person where it does not know, and there is one to be had.
-    async fn offers(&self, ctx: &Context<'_>) -> Result<&'static [Offer]> {
-        let offers = answer::offers(self.action);
-        if offers.is_empty() {
-            return Ok(offers);
-        }
-        Ok(match ctx.cx().load(PeopleKey(self.site)).await? {
-            Some(people) if people.are_there && people.live_chat => offers,
-            Some(people) if people.are_there => &answer::WITHOUT_CHAT,
-            Some(_) | None => &[],
-        })
+    /// What to offer the visitor beside it: a way to a person where it does not know, of those that the site's widget has.
+    async fn offers(&self, ctx: &Context<'_>) -> Result<Vec<Offer>> {
+        offered(ctx.cx(), self.site, answer::offers(self.action)).await
     }
+}
+
+/// Those of some offers that a site has: its widget shows them, and there are people.
+pub(super) async fn offered(cx: &Ctx, site: SiteId, offers: &[Offer]) -> Result<Vec<Offer>> {
+    if offers.is_empty() {
+        return Ok(vec![]);
+    }
+    let Some(ways) = cx.load(WaysKey(site)).await?.filter(|ways| ways.are_people_there) else { return Ok(vec![]) };
+    Ok(offers.iter().copied().filter(|offer| offer.is_on(&ways.features)).collect())
 }

@@ -157,6 +157,9 @@ struct SetTypingInput {
     conversation_id: ConversationId,
     /// True while typing; send it again every few seconds, watchers forget it after 6.
     is_typing: bool,
+    /// For whom: `STAFF` while a note is typed, which only members of the site may say and get to know.
+    #[graphql(default_with = "Audience::Everyone")]
+    audience: Audience,
     /// What is being typed, if it should be shown; at most 500 characters. Never stored.
     preview: Option<String>,
 }
@@ -320,7 +323,7 @@ impl ConversationsMutation {
         #[graphql(desc = "Where, and whether you type.")] input: SetTypingInput,
     ) -> Result<SetTypingPayload> {
         let preview = input.preview.as_deref();
-        posting::typing(ctx.cx(), input.conversation_id, input.is_typing, preview).await?;
+        posting::typing(ctx.cx(), input.conversation_id, input.audience, input.is_typing, preview).await?;
         Ok(SetTypingPayload { conversation_id: input.conversation_id })
     }
 

@@ -27,7 +27,7 @@ use super::{
         state::{Handoff, State},
         store,
     },
-    answer::AssistantAnswer,
+    answer::{self, AssistantAnswer},
     people::{Customer, PublicDepartment},
     viewers::Viewer,
 };
@@ -214,8 +214,8 @@ impl Conversation {
     }
 
     /// What to offer the visitor at the moment: ways to a person, three seconds after the assistant's second answer.
-    async fn offers(&self) -> &'static [Offer] {
-        handoff::offers(&self.row)
+    async fn offers(&self, ctx: &Context<'_>) -> Result<Vec<Offer>> {
+        answer::offered(ctx.cx(), self.row.site_id, handoff::offers(&self.row)).await
     }
 
     /// The newest message of a person or an assistant that everybody in the conversation may see.

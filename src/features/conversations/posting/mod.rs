@@ -30,6 +30,14 @@ use crate::kernel::{
     text,
 };
 
+/// What writing for an audience takes.
+fn permission(audience: Audience) -> Permission {
+    match audience {
+        Audience::Everyone => Permission::ConversationsWrite,
+        Audience::Staff => Permission::ConversationsWork,
+    }
+}
+
 /// Sends a message; exactly once for one client id.
 pub(crate) async fn send(
     cx: &Ctx,
@@ -39,14 +47,10 @@ pub(crate) async fn send(
     mentions: Vec<UserId>,
     client_id: Option<Uuid>,
 ) -> Result<message::Model> {
-    let permission = match audience {
-        Audience::Everyone => Permission::ConversationsWrite,
-        Audience::Staff => Permission::ConversationsWork,
-    };
     let reach = cx.reach(Permission::ConversationsRead)?;
     let body = text::body(field, body, model::MESSAGE_MAX)?;
     let conversation = live::place(cx, &reach, id).await?;
-    model::may(&cx.actor, permission, &conversation)?;
+    model::may(&cx.actor, permission(audience), &conversation)?;
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;
     let mentions = mentions::checked(cx, &conversation, mentions).await?;
     let site = conversation.site_id;
@@ -106,17 +110,24 @@ pub(crate) async fn insert_answer(
     lane::post_in(tx, conversation.site_id, posting).await.map(Some)
 }
 
-/// Says that the caller is typing, or has stopped; passing, never stored.
-pub(crate) async fn typing(cx: &Ctx, id: ConversationId, is_typing: bool, preview: Option<&str>) -> Result<()> {
-    let reach = cx.reach(Permission::ConversationsWrite)?;
+/// Says that the caller is typing for an audience, or has stopped; passing, never stored.
+pub(crate) async fn typing(
+    cx: &Ctx,
+    id: ConversationId,
+    audience: Audience,
+    is_typing: bool,
+    preview: Option<&str>,
+) -> Result<()> {
+    let reach = cx.reach(Permission::ConversationsRead)?;
     let preview = match preview {
         Some(words) => Some(text::longer("input.preview", words, model::TYPING_MAX)?),
         None => None,
     };
     let conversation = live::place(cx, &reach, id).await?;
+    model::may(&cx.actor, permission(audience), &conversation)?;
     let (kind, author) = model::speaker(&cx.actor, &conversation)?;
     let name = live::name_of(cx, kind, author).await?;
-    live::pass(cx, id.0, &live::Passing::Typing { kind, author, name, is_typing, preview });
+    live::pass(cx, id.0, &live::Passing::Typing { kind, author, name, audience, is_typing, preview });
     if kind == AuthorKind::Agent {
         viewing::types(cx, id, UserId(author), is_typing);
     }

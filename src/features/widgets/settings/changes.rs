@@ -47,15 +47,15 @@ pub(in super::super) struct LookChanges {
 #[derive(Debug, Default, InputObject)]
 #[graphql(name = "WidgetFeaturesInput")]
 pub(in super::super) struct FeatureChanges {
-    /// Conversations with people.
+    /// Conversations with people. Switched off, visitors are given to nobody; agents may still take a conversation.
     live_chat: Option<bool>,
-    /// Waiting for somebody to be free.
+    /// Waiting for somebody to be free. Switched off, only who is free at once comes.
     waiting: Option<bool>,
-    /// The assistant alone, while nobody is there.
+    /// Answers by an assistant. Switched off, what visitors ask is for people.
     assistant: Option<bool>,
-    /// Tickets.
+    /// Messages that are left to be answered later: `leaveMessage`.
     tickets: Option<bool>,
-    /// Requests to be called back.
+    /// Requests to be called back: `requestCallback`.
     callbacks: Option<bool>,
     /// Calls from the widget.
     calls: Option<bool>,
