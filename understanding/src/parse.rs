@@ -396,6 +396,10 @@ enum Side {
 fn is_talk(text: &str, side: Side, is_parted: bool) -> bool {
     let rules = Rules::get();
     let found = words(text);
+    // A mark alone says nothing.
+    if found.is_empty() {
+        return false;
+    }
     let covered = |words: &[String]| cover(rules, words).and_then(|covered| Some((covered.kind()?, covered)));
     if is_parted {
         let kind = covered(&rules.spelled(&found)).map(|(kind, _)| kind);
@@ -457,8 +461,8 @@ pub(crate) fn wishes_beside(text: &str) -> bool {
             CLAUSES.iter().flat_map(|mark| part.match_indices(mark).map(|(at, mark)| at + mark.len())).collect();
         places.extend([0, part.len()]);
         places.sort_unstable();
-        let clauses = places.windows(2).map(|place| &part[place[0]..place[1]]);
-        places.len() > 2 && clauses.clone().any(is_wish) || wish_runs_on(part)
+        let mut clauses = places.windows(2).map(|place| &part[place[0]..place[1]]);
+        places.len() > 2 && clauses.any(is_wish) || wish_runs_on(part)
     })
 }
 

@@ -245,6 +245,28 @@ fn what_is_said_around_a_question_is_left_out() {
 }
 
 #[test]
+fn marks_and_odd_texts_are_no_trouble() {
+    for text in [
+        "* kargo nerede",
+        "- merhaba, kargo nerede -",
+        "— wo ist mein Paket? —",
+        "( ) ? , ; . !",
+        ", , ,",
+        " ve ve and und ",
+        "🙂 kargo nerede 🙂",
+        "…teşekkürler… kargo… nerede…",
+        "a, b, c, d?",
+        "ı İ ß é",
+        "\n\n?\n",
+    ] {
+        let (part, whole) = (core(text), questions(text).concat());
+        assert!(text.contains(part) && whole.len() <= text.len(), "{text}");
+        let _ = (asks_for_a_person(text), is_nonsense(text), asking_part(text), goes_on(text), understand(text));
+    }
+    assert_eq!(core("* kargo nerede"), "* kargo nerede");
+}
+
+#[test]
 fn the_wish_for_a_person_is_seen_beside_a_question() {
     for text in [
         "Ich möchte einen Menschen sprechen, was kostet der Versand?",
