@@ -212,7 +212,9 @@ pub(crate) fn told(before: &State, event: Event, after: &State, by: By, has_assi
         (Event::Released(Release::AgentGone), State::Person { .. }, _) => vec![Told::AgentGone],
         (Event::Released(Release::AgentNotThere), State::Person { .. }, _) => vec![Told::AgentNotThere],
         (Event::Released(_), State::Person { .. }, _) => vec![Told::HandedOver],
-        (Event::Released(_), State::Assistant { .. }, _) => vec![Told::Announced],
+        (Event::Released(release), State::Assistant { .. }, _) if !is_unannounced(release.reason()) => {
+            vec![Told::Announced]
+        }
         // Whoever ends other waits says why.
         (Event::Resumed(QueueOutcome::Assistant | QueueOutcome::Left), _, _) if has_assistant => {
             vec![Told::AssistantGoesOn]
