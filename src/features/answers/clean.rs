@@ -115,12 +115,10 @@ impl Code {
                 (self.open, self.is_fenced, self.is_opening) = (run, true, true);
             }
             (_, 0) => self.open = run,
-            (_, open) if self.is_fenced => {
-                if self.is_at_start && run >= open {
-                    (self.open, self.is_fenced) = (0, false);
-                }
+            (_, open) if self.is_fenced && self.is_at_start && run >= open => {
+                (self.open, self.is_fenced) = (0, false);
             }
-            (_, open) if run == open => self.open = 0,
+            (_, open) if !self.is_fenced && run == open => self.open = 0,
             _ => {}
         }
     }
