@@ -73,7 +73,7 @@ impl Job for AnswerQuestion {
     }
 
     async fn failed(self, tx: &mut Tx) -> Result<()> {
-        match end_in(tx, self.run, Ending::without_words(FailureReason::Internal)).await {
+        match Box::pin(end_in(tx, self.run, Ending::without_words(FailureReason::Internal))).await {
             Err(error) if error.code == ErrorCode::NotFound => Ok(()),
             other => other.map(drop),
         }
@@ -416,7 +416,7 @@ async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Wanted> {
 async fn finish(cx: &Ctx, lease: &Lease, id: RunId, ending: Ending) -> Result<Tried> {
     let account = ending.account.clone();
     let mut tx = cx.begin().await?;
-    let ended = end_in(&mut tx, id, ending).await?;
+    let ended = Box::pin(end_in(&mut tx, id, ending)).await?;
     if ended == Ended::Yes && lease.end(&tx).await? {
         return tx.commit().await.map(|_| Tried::Over);
     }

@@ -538,7 +538,11 @@ mod tests {
         let answered = |sentences: Vec<Sentence>| {
             let mut source = source(1, "| x | y |", 0, 0.7, &[]);
             source.sentences = sentences;
-            let found = Retrieved { passages: vec![source], runner_up: Some(0.4), ..Retrieved::default() };
+            let found = Retrieved {
+                passages: vec![source],
+                rivals: Rivals { next: Some(0.4), ..Rivals::default() },
+                ..Retrieved::default()
+            };
             let extract = extract(&found);
             for citation in &extract.citations {
                 assert_eq!(&text[citation.start_byte as usize..citation.end_byte as usize], citation.quote);
