@@ -23,7 +23,7 @@ const WORDS_ONLY: (f32, f32) = (0.39, 0.30);
 const HYBRID: (f32, f32) = (0.45, 0.29);
 /// Share of its doubt that an answer loses when another article says the same. What is no answer does not become one by
 /// being there twice.
-const AGREEMENT: f32 = 0.25;
+const AGREEMENT: f32 = 0.5;
 /// What the score must reach where there is no second article to compare with (a guess).
 const ALONE: f32 = 0.55;
 
@@ -600,7 +600,7 @@ mod tests {
             let matters = Some(Matters { foreign, own });
             let found = Retrieved {
                 passages: vec![source(1, "Bir.", 0, score, &[("Bir.", 0.2)])],
-                rivals: Rivals { next: Some(0.1), matters, others: 2 },
+                rivals: Rivals { next: Some(0.25), matters, others: 2 },
                 budget: 1_500,
                 ..Retrieved::default()
             };
