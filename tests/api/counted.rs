@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     app::TestApp,
-    people::{PASSWORD, Person, Site, Visitor, text},
+    people::{Person, Site, Visitor},
 };
 
 const READ: &str = "query C($c: ID!) { conversation(conversationId: $c) { status attention description queueOutcome \
@@ -280,48 +280,4 @@ async fn how_fast_people_reply_knows_of_transfers() {
     let query = "query B($k: String!) { widgetBootstrap(siteKey: $k) { medianReplySeconds } }";
     let shown = place.app.run(None, query, json!({ "k": place.site.key })).await;
     assert_eq!(shown["widgetBootstrap"]["medianReplySeconds"], 7);
-}
-
-/// C17: silence gives an agent who stays their room back.
-#[tokio::test]
-async fn a_conversation_that_ends_by_silence_makes_room_at_an_open_desk() {
-    let options = crate::harness::app::Options {
-        manual_clock: true,
-        configure: Some(Box::new(|config: &mut yanit::config::Config| config.idle_hours = 1)),
-        ..Default::default()
-    };
-    let app = TestApp::with(options).await;
-    let mut site = app.site("acme").await;
-    app.rules(&site, json!({ "patienceSeconds": 1_800 })).await;
-    let agent = app.limited(&site, "Ayşe", 1).await;
-    let _desk = app.dashboard(&site, &agent).await;
-    let (_, silent) = app.waiting(&site).await;
-    app.until_assigned(&site, &silent).await;
-    app.say(&agent.token, &silent, "Buyurun, size nasıl yardım edeyim?").await;
-    app.app.order_upkeep().await.expect("it is ordered");
-    let login = "mutation L($i: LoginInput!) { login(input: $i) { accessToken } }";
-    let signed_in = async |site: &Site| {
-        let input = json!({ "i": { "email": site.admin.email, "password": PASSWORD } });
-        text(&app.run(None, login, input).await["login"]["accessToken"])
-    };
-    // The open desk says that it is there every 20 seconds.
-    for _ in 0..232 {
-        app.clock.advance(Duration::from_secs(15));
-        tokio::time::sleep(Duration::from_millis(40)).await;
-    }
-    site.admin.token = signed_in(&site).await;
-    let (_, next) = app.waiting(&site).await;
-    app.until_place(&site, &next, 1).await;
-    // It is looked for every ten minutes.
-    for _ in 0..50 {
-        app.clock.advance(Duration::from_secs(15));
-        tokio::time::sleep(Duration::from_millis(40)).await;
-    }
-    assert_eq!(app.until_assigned(&site, &next).await, agent.id);
-    let query = "query S($c: ID!) { conversation(conversationId: $c) { status closing { reason } } }";
-    let read = app.run(Some(&site.admin.token), query, json!({ "c": silent })).await;
-    assert_eq!(read["conversation"], json!({ "status": "CLOSED", "closing": { "reason": "NO_RESPONSE" } }));
-    let figures = "query A($s: ID!) { presence(siteId: $s) { agents { user { id } presence { activeChats } } } }";
-    let shown = app.run(Some(&site.admin.token), figures, json!({ "s": site.id })).await;
-    assert_eq!(shown["presence"]["agents"], json!([{ "user": { "id": agent.id }, "presence": { "activeChats": 1 } }]));
 }

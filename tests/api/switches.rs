@@ -161,7 +161,7 @@ async fn where_waiting_is_off_only_who_is_free_comes() {
     let talk = place.visitor().await;
     place.ask(&talk, "Bir temsilci istiyorum").await;
     place.app.until_position(&place.site, &talk.1, |at| at["isWaiting"] == true || !at["outcome"].is_null()).await;
-    place.app.clock.advance(Duration::from_secs(3));
+    place.app.clock.advance(Duration::from_secs(10));
     let now = place.until(&talk, |now| now["queueOutcome"] == "TIMED_OUT").await;
     assert_eq!(now["attention"], "ASSISTANT");
     let agent = place.app.limited(&place.site, "Ayşe", 1).await;

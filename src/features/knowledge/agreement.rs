@@ -17,13 +17,25 @@ pub(super) struct Compared<'a> {
     pub(super) vector: Option<Vec<f32>>,
 }
 
+/// The numbers in a text.
+fn numbers(text: &str) -> HashSet<&str> {
+    text.split(|char: char| !char.is_ascii_digit()).filter(|digits| !digits.is_empty()).collect()
+}
+
+/// True where each of two texts has numbers that the other one lacks: "14 days" and "30 days" are about the same and say
+/// something else, however close they are.
+fn contradict(one: &str, other: &str) -> bool {
+    let (one, other) = (numbers(one), numbers(other));
+    !one.is_subset(&other) && !other.is_subset(&one)
+}
+
 /// The articles that say what the first passage says.
 pub(super) fn agreeing(passages: &[Compared<'_>]) -> HashSet<ArticleId> {
     let Some((best, others)) = passages.split_first() else { return HashSet::new() };
     let says = fold(best.text);
     let is_same = |other: &&Compared<'_>| {
         let is_close = best.vector.as_ref().zip(other.vector.as_ref()).is_some_and(|(a, b)| cosine(a, b) >= SAME);
-        other.article != best.article && (is_close || fold(other.text) == says)
+        other.article != best.article && (is_close && !contradict(best.text, other.text) || fold(other.text) == says)
     };
     others.iter().filter(is_same).map(|other| other.article).collect()
 }
@@ -78,9 +90,11 @@ mod tests {
             passage(3, "Kargo ücretlidir.", Some(vec![0.6, 0.8])),
             passage(4, "iade 14 gündür.", None),
             passage(1, "Kutu gerekir.", Some(vec![1.0, 0.0])),
+            passage(5, "İade 30 gündür.", Some(vec![1.0, 0.0])),
+            passage(6, "İade 14 gündür, kargo 3 gün sürer.", Some(vec![1.0, 0.0])),
         ];
         let found = agreeing(&passages);
-        assert_eq!(found, [2, 4].map(|id| ArticleId(Uuid::from_u128(id))).into());
+        assert_eq!(found, [2, 4, 6].map(|id| ArticleId(Uuid::from_u128(id))).into());
     }
 
     #[test]

@@ -180,7 +180,7 @@ async fn a_second_start_prints_the_key_and_the_addresses_and_logs_hide_nothing()
         let printed = tokio::task::spawn_blocking(move || {
             let mut told = Vec::new();
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let last = line.contains("Health");
+                let last = line.contains("Lost password?");
                 told.push(line);
                 if last {
                     break;
