@@ -178,7 +178,7 @@ async fn steps_with_code_in_them_are_quoted_whole() {
          2. Kurulumu denetleyin:\n\n```sh\n{much}```\n\n3. Sunucuyu başlatın."
     );
     let (app, site) = site(&[("Sunucunun kurulumu", &body), RETURNS]).await;
-    let answer = ask(&app, &site, "Sunucuyu nasıl kurarım?").await;
+    let answer = ask(&app, &site, "Sunucuyu kurmak için hangi adımları izlemeliyim?").await;
     let said = text(&answer["text"]);
     assert_eq!(answer["action"], "ANSWER", "{answer}");
     for part in ["# bir kez\ncurl -O", "npx acme verify", "3. Sunucuyu başlatın."] {

@@ -68,13 +68,12 @@ impl Inbox {
 #[tokio::test]
 async fn each_filter_of_an_inbox_finds_what_it_says_and_its_tabs_count_the_same() {
     let (app, site) = TestApp::still().await;
-    let assistant = app.assistant(&site, json!({})).await;
+    let assistant = app.assistant(&site, json!({ "openToCustomers": true })).await;
     let make = "mutation C($i: CreateDepartmentInput!) { createDepartment(input: $i) { department { id } } }";
     let made = app.run(Some(&site.admin.token), make, json!({ "i": { "siteId": site.id, "name": "İade" } })).await;
     let department = made["createDepartment"]["department"]["id"].clone();
     let agent = app.agent(&site, "Ayşe").await;
-    // Whoever works there may ask as a customer, too.
-    let customer = app.agent(&site, "Deniz").await;
+    let customer = app.person("deniz").await;
     let mut inbox = Inbox { app, site, known: vec![] };
     inbox.visitor("department").await;
     inbox.visitor("both").await;
@@ -150,27 +149,29 @@ async fn a_conversation_begins_with_its_newest_messages_or_those_around_one() {
     let mut ids = vec![];
     for number in 1..=25 {
         ids.push(app.say(&visitor.token, &conversation, &format!("Mesaj {number}")).await["id"].clone());
+        // Who waits is told so, once.
+        app.until_position(&site, &conversation, |at| at["isWaiting"] == true).await;
     }
     let seqs = |page: &Value| -> Vec<i64> {
         page["nodes"].as_array().expect("a list").iter().filter_map(|node| node["seq"].as_i64()).collect()
     };
     let page = app.run(token, DEFAULT, json!({ "c": conversation })).await["conversation"]["messages"].clone();
-    assert_eq!(seqs(&page), (6..=25).collect::<Vec<i64>>());
+    assert_eq!(seqs(&page), (7..=26).collect::<Vec<i64>>());
     assert_eq!(page["pageInfo"], json!({ "hasPreviousPage": true, "hasNextPage": false }));
-    assert_eq!(page["totalCount"], 25);
+    assert_eq!(page["totalCount"], 26);
 
     let around = async |message: &Value, many: Value| {
         let variables = json!({ "c": conversation, "m": message, "n": many });
         app.run(token, AROUND, variables).await["conversation"]["messages"].clone()
     };
     let middle = around(&ids[12], json!(5)).await;
-    assert_eq!(seqs(&middle), [11, 12, 13, 14, 15]);
+    assert_eq!(seqs(&middle), [12, 13, 14, 15, 16]);
     assert_eq!(middle["pageInfo"], json!({ "hasPreviousPage": true, "hasNextPage": true }));
-    assert_eq!(seqs(&around(&ids[12], Value::Null).await), (3..=22).collect::<Vec<i64>>());
+    assert_eq!(seqs(&around(&ids[12], Value::Null).await), (4..=23).collect::<Vec<i64>>());
     let first = around(&ids[0], json!(4)).await;
     assert_eq!((seqs(&first), &first["pageInfo"]["hasPreviousPage"]), (vec![1, 2], &json!(false)));
     let last = around(&ids[24], json!(4)).await;
-    assert_eq!((seqs(&last), &last["pageInfo"]["hasNextPage"]), (vec![23, 24, 25], &json!(false)));
+    assert_eq!((seqs(&last), &last["pageInfo"]["hasNextPage"]), (vec![24, 25, 26], &json!(false)));
 
     // Neither what is said elsewhere nor what is not for them is a place to look from.
     let elsewhere = app.conversation(&app.visitor(&site).await).await;
@@ -184,5 +185,5 @@ async fn a_conversation_begins_with_its_newest_messages_or_those_around_one() {
     }
     let variables = json!({ "c": conversation, "m": note, "n": 2 });
     let seen = app.run(Some(&site.admin.token), AROUND, variables).await;
-    assert_eq!(seqs(&seen["conversation"]["messages"]), [25, 26]);
+    assert_eq!(seqs(&seen["conversation"]["messages"]), [26, 27]);
 }
