@@ -1,7 +1,7 @@
 //! A client that behaves as a widget does: it sends until it is acknowledged, and resumes by its cursor.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{
         Arc,
@@ -39,9 +39,9 @@ const SEND: &str = "mutation S($i: SendMessageInput!) { sendMessage(input: $i) {
 /// Half of all followers take every event of the conversation, and pick the messages.
 const FOLLOW: [&str; 2] = [
     "subscription F($c: ID!, $a: EventCursor) { event: messages(conversationId: $c, after: $a) { \
-     ... on MessageChanged { cursor message { seq body } } } }",
+     ... on MessageChanged { cursor message { seq authorKind body } } } }",
     "subscription F($c: ID!, $a: EventCursor) { event: conversationEvents(conversationId: $c, after: $a) { \
-     ... on MessageChanged { cursor message { seq body } } } }",
+     ... on MessageChanged { cursor message { seq authorKind body } } } }",
 ];
 
 /// Messages by their numbers.
@@ -159,6 +159,10 @@ impl Chat {
                 };
                 let (place, seq, body) = match told(text) {
                     Told::Message(place, seq, body) => (place, seq, body),
+                    Told::Announced(seq) => {
+                        seen.announced.insert(seq);
+                        continue;
+                    }
                     Told::Other => continue,
                     Told::Ended => break,
                 };
@@ -233,6 +237,8 @@ enum Event {
 enum Told {
     /// Cursor, number and text.
     Message(String, i64, String),
+    /// What the server says of its own accord, of what becomes of the conversation: its number.
+    Announced(i64),
     /// An event that is not about a message.
     Other,
     /// The server ends the subscription for a while.
@@ -240,8 +246,10 @@ enum Told {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Body {
     seq: i64,
+    author_kind: String,
     body: String,
 }
 
@@ -253,6 +261,7 @@ fn told(text: &str) -> Told {
         && let Ok(Payload { data }) = serde_json::from_str(payload)
     {
         return match data.event {
+            Event::Message { message, .. } if message.author_kind == "SYSTEM" => Told::Announced(message.seq),
             Event::Message { cursor, message } => Told::Message(cursor, message.seq, message.body),
             Event::Other {} => Told::Other,
         };
@@ -290,6 +299,8 @@ impl Sent {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) messages: Vec<(i64, String)>,
+    /// The numbers of what the server said.
+    pub(super) announced: BTreeSet<i64>,
     pub(super) connections: usize,
 }
 
@@ -302,7 +313,8 @@ impl Seen {
         let lost: Vec<_> = sent.iter().filter(|(seq, body)| seen.get(seq) != Some(body)).take(5).collect();
         let strange: Vec<_> = seen.iter().filter(|(seq, body)| sent.get(seq) != Some(body)).take(5).collect();
         assert!(lost.is_empty() && strange.is_empty(), "lost: {lost:?}, never acknowledged: {strange:?}");
-        assert!(sent.keys().copied().eq(1..=sent.len() as i64), "the numbers have a hole");
+        let numbers: BTreeSet<i64> = sent.keys().chain(&self.announced).copied().collect();
+        assert!(numbers.iter().copied().eq(1..=numbers.len() as i64), "the numbers have a hole");
     }
 }
 
