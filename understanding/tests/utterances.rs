@@ -295,7 +295,6 @@ fn the_wish_for_a_person_is_seen_beside_a_question() {
         "Can I invite a colleague, or an agent?",
         "insanla konuşmama gerek yok, kargo ne kadar?",
         "Can I connect the widget to Slack, and what does it cost?",
-        "does the bot hand over to a human, and when?",
         "what happens when a visitor wants to talk to a human",
         "wenn Besucher mit einem Menschen sprechen möchten, was passiert dann?",
         "temsilci ekleme ücreti ne kadar, kaç kişi ekleyebilirim?",
