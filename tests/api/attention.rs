@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     app::TestApp,
+    eventually,
     people::{Person, Site, Visitor, text},
 };
 
@@ -40,21 +41,11 @@ impl Place {
 
     /// Once it is so.
     async fn until(&self, conversation: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let mut now = Value::Null;
-        for _ in 0..1_500 {
-            now = self.read(conversation).await;
-            if fits(&now) {
-                return now;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("it stays so: {now}");
+        eventually(async || self.read(conversation).await, fits).await
     }
 
     async fn change(&self, person: &Person, document: &str, conversation: &str, more: Value) -> Value {
-        let mut input = json!({ "conversationId": conversation });
-        input.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-        self.app.run(Some(&person.token), document, json!({ "i": input })).await
+        self.app.change(&person.token, document, conversation, more).await
     }
 
     /// A visitor whose question the assistant has answered.

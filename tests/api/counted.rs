@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     app::TestApp,
-    people::{Person, Site, Visitor},
+    eventually,
+    people::{Person, Site, Visitor, said},
 };
 
 const READ: &str = "query C($c: ID!) { conversation(conversationId: $c) { status attention description queueOutcome \
@@ -51,9 +52,7 @@ impl Place {
     }
 
     async fn change(&self, person: &Person, document: &str, conversation: &str, more: Value) -> Value {
-        let mut input = json!({ "conversationId": conversation });
-        input.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-        self.app.run(Some(&person.token), document, json!({ "i": input })).await
+        self.app.change(&person.token, document, conversation, more).await
     }
 
     async fn read(&self, token: &str, conversation: &str) -> Value {
@@ -61,21 +60,8 @@ impl Place {
     }
 
     async fn until(&self, token: &str, conversation: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let mut now = Value::Null;
-        for _ in 0..1_500 {
-            now = self.read(token, conversation).await;
-            if fits(&now) {
-                return now;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("it stays so: {now}");
+        eventually(async || self.read(token, conversation).await, fits).await
     }
-}
-
-fn said<'a>(conversation: &'a Value, kind: &str) -> Vec<&'a str> {
-    let nodes = conversation["messages"]["nodes"].as_array().expect("a list");
-    nodes.iter().filter(|node| node["authorKind"] == kind).filter_map(|node| node["body"].as_str()).collect()
 }
 
 /// C5

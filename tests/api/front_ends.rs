@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     app::TestApp,
+    eventually,
     people::{PASSWORD, Site, Visitor, new_id},
     ws::Ws,
 };
@@ -33,13 +34,7 @@ async fn messages(app: &TestApp, token: &str, conversation: &str) -> Vec<Value> 
 
 /// Waits until it is so.
 async fn until(so: impl AsyncFn() -> bool) {
-    for _ in 0..1_500 {
-        if so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("it never came about");
+    eventually(so, |so| *so).await;
 }
 
 #[tokio::test]

@@ -48,9 +48,7 @@ impl Inbox {
     }
 
     async fn admin(&self, document: &str, name: &str, more: Value) {
-        let mut input = json!({ "conversationId": self.id(name) });
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.app.run(Some(&self.site.admin.token), document, json!({ "i": input })).await;
+        self.app.change(&self.site.admin.token, document, self.id(name), more).await;
     }
 
     async fn list(&self, filter: &Value) -> (Vec<&'static str>, Value) {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     app::TestApp,
-    people::{Site, Visitor},
+    eventually,
+    people::{Site, Visitor, said},
     ws::Ws,
 };
 
@@ -60,21 +61,8 @@ impl Place {
     }
 
     async fn until(&self, talk: &(Visitor, String), fits: impl Fn(&Value) -> bool) -> Value {
-        let mut now = Value::Null;
-        for _ in 0..1_500 {
-            now = self.read(talk).await;
-            if fits(&now) {
-                return now;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("it stays so: {now}");
+        eventually(async || self.read(talk).await, fits).await
     }
-}
-
-fn said<'a>(conversation: &'a Value, kind: &str) -> Vec<&'a str> {
-    let nodes = conversation["messages"]["nodes"].as_array().expect("a list");
-    nodes.iter().filter(|node| node["authorKind"] == kind).filter_map(|node| node["body"].as_str()).collect()
 }
 
 const QUESTION: &str = "Ürünü kaç gün içinde iade edebilirim?";

@@ -72,9 +72,7 @@ impl Place {
     }
 
     async fn change(&self, by: &str, document: &str, conversation: &str, more: Value) {
-        let mut input = json!({ "conversationId": conversation });
-        input.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
-        self.app.run(Some(by), document, json!({ "i": input })).await;
+        self.app.change(by, document, conversation, more).await;
     }
 
     async fn read(&self, conversation: &str) -> Value {

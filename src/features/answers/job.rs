@@ -212,7 +212,7 @@ async fn usable(
         return Ok(None);
     }
     let assistant = assistants::find_any(&cx.db(), run.assistant_id).await?;
-    let usable = assistant.filter(|found| found.enabled && found.deleted_at.is_none());
+    let usable = assistant.filter(assistants::may_answer);
     if usable.is_none() {
         finish(cx, lease, run.id, Ending::without_words(FailureReason::AssistantDisabled)).await?;
         return Ok(None);

@@ -182,7 +182,7 @@ async fn ask_edition(tx: &mut Tx, id: ConversationId, question_seq: i64, edition
         return Ok(());
     }
     let found = assistants::find_any(&tx.db(), assistant).await?;
-    let Some(speaker) = found.filter(|found| found.enabled && found.deleted_at.is_none()) else {
+    let Some(speaker) = found.filter(assistants::may_answer) else {
         // Elsewhere a person is asked for.
         if sites::find_any(&tx.db(), conversation.site_id).await?.owner_id.is_some() {
             let locked = conversations::find_for_update(&tx.db(), &reach, id).await?;

@@ -40,7 +40,7 @@ pub(crate) use self::{
     facts::ProviderFact,
     failure::ProviderFailure,
     graphql::{ProfileKey, node},
-    model::{New, disclosure},
+    model::{New, disclosure, may_answer},
     watch::{Trouble, failing, failing_by_provider, forget_troubles},
 };
 pub use self::{
@@ -91,7 +91,7 @@ pub(crate) async fn of_site(db: &Db<'_>, site: SiteId) -> Result<Vec<assistant::
 /// True for an assistant that may answer: it is switched on and not deleted.
 pub(crate) async fn is_on(db: &Db<'_>, id: AssistantId) -> Result<bool> {
     let found = store::lookup_any(db, id).await?;
-    Ok(found.is_some_and(|found| found.enabled && found.deleted_at.is_none()))
+    Ok(found.as_ref().is_some_and(may_answer))
 }
 
 /// An assistant wherever it is and in whatever state, deleted ones too. For work that the server does by itself.

@@ -350,6 +350,11 @@ pub(crate) fn disclosure(language: &str, has_staff: bool) -> &'static str {
     }
 }
 
+/// True for an assistant that may answer: it is switched on and not deleted.
+pub(crate) fn may_answer(row: &assistant::Model) -> bool {
+    row.enabled && row.deleted_at.is_none()
+}
+
 /// An assistant that is switched off starts nothing.
 pub(super) fn is_on(enabled: bool) -> Result<()> {
     if enabled {

@@ -140,7 +140,7 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
     let is_silenced = is_silenced(tx, site).await?;
     let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
     let features = sites::offered::features(&tx.db(), site).await?;
-    let speaker = assistant(tx, &seen).await?.filter(|found| found.enabled && found.deleted_at.is_none());
+    let speaker = assistant(tx, &seen).await?.filter(assistants::may_answer);
     let speaker = speaker.filter(|_| !is_silenced);
     let by_assistant = settings.first_responder == FirstResponder::Assistant || !features.live_chat;
     if speaker.is_some() && by_assistant {

@@ -246,11 +246,9 @@ async fn take_back_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
         return Ok(());
     }
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-    let assistant = match found.assistant_id {
-        Some(assistant) => assistants::find_any(&tx.db(), assistant).await?,
-        None => None,
-    };
-    if assistant.is_some_and(|assistant| assistant.enabled && assistant.deleted_at.is_none()) {
+    if let Some(assistant) = found.assistant_id
+        && assistants::is_on(&tx.db(), assistant).await?
+    {
         change_in(tx, found, Event::Resumed(QueueOutcome::Assistant), None).await?;
     }
     Ok(())

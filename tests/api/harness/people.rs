@@ -166,6 +166,13 @@ impl TestApp {
         text(&data["startConversation"]["conversation"]["id"])
     }
 
+    /// Changes a conversation by a mutation whose input names it, and more besides.
+    pub(crate) async fn change(&self, token: &str, document: &str, conversation: &str, more: Value) -> Value {
+        let mut input = json!({ "conversationId": conversation });
+        input.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        self.run(Some(token), document, json!({ "i": input })).await
+    }
+
     /// Sends a message; returns it.
     pub(crate) async fn say(&self, token: &str, conversation: &str, body: &str) -> Value {
         self.say_as(token, conversation, body, &new_id()).await
@@ -194,4 +201,10 @@ pub(crate) fn new_id() -> String {
 /// A JSON text.
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text was expected, not {value}")).to_owned()
+}
+
+/// What those of one kind have said in a conversation that was read with its messages.
+pub(crate) fn said<'a>(conversation: &'a Value, kind: &str) -> Vec<&'a str> {
+    let nodes = conversation["messages"]["nodes"].as_array().expect("a list");
+    nodes.iter().filter(|node| node["authorKind"] == kind).filter_map(|node| node["body"].as_str()).collect()
 }

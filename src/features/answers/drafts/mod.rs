@@ -88,7 +88,7 @@ async fn writer(db: &Db<'_>, conversation: &conversation::Model) -> Result<assis
         Some(id) => assistants::find_any(db, id).await?,
         None => None,
     };
-    if let Some(own) = own.filter(|own| own.enabled && own.deleted_at.is_none()) {
+    if let Some(own) = own.filter(assistants::may_answer) {
         return Ok(own);
     }
     let others = assistants::of_site(db, conversation.site_id).await?;

@@ -208,6 +208,7 @@ pub struct AssistantProfile {
 
 impl From<assistant::Model> for AssistantProfile {
     fn from(row: assistant::Model) -> Self {
+        let enabled = model::may_answer(&row);
         Self {
             id: row.id,
             name: row.name,
@@ -216,7 +217,7 @@ impl From<assistant::Model> for AssistantProfile {
             language: row.language,
             welcome_text: row.welcome_text,
             avatar_url: row.avatar_url,
-            enabled: row.enabled && row.deleted_at.is_none(),
+            enabled,
         }
     }
 }
