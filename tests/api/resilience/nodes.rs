@@ -182,14 +182,16 @@ async fn a_desk_on_one_node_is_told_of_what_happens_on_the_other() {
         let events = ws.until("d", |event| event["staffEvents"]["__typename"] == "MentionChanged").await;
         let of = |kind: &str| events.iter().filter(|event| event["staffEvents"]["__typename"] == kind).count();
         assert_eq!((of("QueueChanged"), of("Gap")), (2, 0), "{events:#?}");
-        let kept = |event: &Value| {
-            let event = &event["staffEvents"];
-            // How many changes of an agent are told of at once is a matter of time.
-            let is_kept =
-                !["PresenceChanged", "ViewersChanged", "MentionChanged"].contains(&event["__typename"].as_str()?);
-            is_kept.then(|| (event["__typename"].clone(), event["conversationId"].clone()))
-        };
-        told.push(events.iter().filter_map(kept).collect::<Vec<_>>());
+        let named = |event: &Value| (event["__typename"].clone(), event["conversationId"].clone());
+        let events = events.iter().map(|event| &event["staffEvents"]);
+        // How many changes of an agent, and of a conversation in the inbox, are told of at once is a matter of time.
+        let at_once = ["PresenceChanged", "ViewersChanged", "MentionChanged", "InboxEntry"];
+        let (at_once, each): (Vec<_>, Vec<_>) =
+            events.partition(|event| event["__typename"].as_str().is_none_or(|kind| at_once.contains(&kind)));
+        let mut inbox: Vec<_> =
+            at_once.into_iter().filter(|event| event["__typename"] == "InboxEntry").map(named).collect();
+        inbox.dedup();
+        told.push((each.into_iter().map(named).collect::<Vec<_>>(), inbox));
     }
     assert_eq!(told[0], told[1]);
     assert_eq!(told[0], told[2]);
