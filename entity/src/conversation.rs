@@ -26,6 +26,8 @@ pub struct Model {
     /// Who attends it. The columns from here to `queue_left_at` are one value together; the database refuses any other
     /// combination, and one module alone changes them.
     pub attention: Attention,
+    /// While it waits, its assistant answers meanwhile.
+    pub assistant_helps: bool,
     pub title: Option<String>,
     /// The title folded for search.
     pub title_folded: String,
@@ -73,6 +75,8 @@ pub struct Model {
     pub opened_seq: i64,
     /// The number of its newest message when an agent last let the assistant speak again: it answers what comes after.
     pub resumed_seq: i64,
+    /// The number of the newest message of the visitor for which the site asked for a person, by itself.
+    pub called_seq: i64,
 }
 
 /// Who attends a conversation.
@@ -85,7 +89,7 @@ pub enum Attention {
     /// The assistant answers. Where there is none, nobody does until the visitor writes.
     #[default]
     Assistant,
-    /// Nobody yet: it waits for a person.
+    /// Nobody yet: it waits for a person. The assistant may answer meanwhile; `assistantPaused` says whether it does.
     Waiting,
     /// A person, the conversation's assignee.
     Person,

@@ -97,7 +97,7 @@ pub struct Features {
     pub tickets: bool,
     /// Requests to be called back: `requestCallback`.
     pub callbacks: bool,
-    /// Calls from the widget.
+    /// Calls at once, while an agent is there to make them; they are asked for like call backs, and offered where those are.
     pub calls: bool,
     /// Files in conversations.
     pub attachments: bool,

@@ -48,6 +48,7 @@ mod m20261130_6_suggested_questions;
 mod m20261130_7_run_editions;
 mod m20261130_8_creations;
 mod m20261130_9_provider_troubles;
+mod m20261130_a_waiting;
 
 /// Applies and lists the migrations.
 pub struct Migrator;
@@ -100,6 +101,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_7_run_editions::Migration),
             Box::new(m20261130_8_creations::Migration),
             Box::new(m20261130_9_provider_troubles::Migration),
+            Box::new(m20261130_a_waiting::Migration),
         ]
     }
 }

@@ -130,6 +130,169 @@ async fn who_asks_for_a_person_and_has_none_who_is_there_is_in_the_queue() {
     place.app.until_assigned(&place.site, &third).await;
 }
 
+/// G1t, and part 1 of the rules: the agent is gone before they wrote, or after; the visitor is to have a person all the same.
+#[tokio::test]
+async fn who_asked_for_a_person_and_loses_theirs_keeps_the_place_while_the_assistant_helps() {
+    for replied in [false, true] {
+        let place = Place::new().await;
+        let (app, site) = (&place.app, &place.site);
+        let (visitor, conversation) = place.answered().await;
+        let agent = app.limited(site, "Ayşe", 1).await;
+        let desk = app.dashboard(site, &agent).await;
+        app.ask_for_person(&visitor, &conversation).await;
+        let asked_at = app.clock.now();
+        assert_eq!(app.until_assigned(site, &conversation).await, agent.id);
+        if replied {
+            app.say(&agent.token, &conversation, "Merhaba, bakıyorum.").await;
+        }
+        app.say(&visitor.token, &conversation, "Siparişler ne zaman kargoya verilir?").await;
+        desk.close().await;
+        app.until_gone(site, &agent).await;
+        // What was asked is answered, and the place in line stays, also after that.
+        let now = place.until(&conversation, |now| now.to_string().contains("iki iş günü")).await;
+        assert_eq!((&now["attention"], &now["assistantPaused"]), (&json!("WAITING"), &json!(false)), "{now}");
+        assert_eq!(now["handoff"]["reason"], "VISITOR");
+        let since: chrono::DateTime<chrono::Utc> = text(&now["handoff"]["requestedAt"]).parse().unwrap();
+        assert_eq!(since == asked_at, !replied, "one wait has one beginning");
+        let words = now["messages"].to_string();
+        assert!(words.contains("bağlantısı koptu") && words.contains("yeriniz duruyor"), "{now}");
+        app.until_place(site, &conversation, 1).await;
+        app.ask_for_person(&visitor, &conversation).await;
+        app.until_place(site, &conversation, 1).await;
+        // What is asked meanwhile is answered, too.
+        app.say(&visitor.token, &conversation, "Ürünü kaç gün içinde iade edebilirim?").await;
+        app.clock.advance(Duration::from_secs(3));
+        place
+            .until(&conversation, |now| {
+                now["messages"]["nodes"]
+                    .as_array()
+                    .is_some_and(|all| all.last().is_some_and(|last| last["body"].to_string().contains("14 gün")))
+            })
+            .await;
+        app.until_place(site, &conversation, 1).await;
+        // Whoever has room gets them, and the assistant is silent.
+        let other = app.limited(site, "Can", 1).await;
+        let _desk = app.dashboard(site, &other).await;
+        assert_eq!(app.until_assigned(site, &conversation).await, other.id);
+        let now = place.read(&conversation).await;
+        assert_eq!((&now["attention"], &now["assistantPaused"]), (&json!("PERSON"), &json!(true)), "{now}");
+    }
+}
+
+/// Only a person's reply, or an answer that the visitor confirmed, ends a wait.
+#[tokio::test]
+async fn an_answer_that_helped_whoever_waits_ends_the_wait() {
+    let place = Place::new().await;
+    let (app, site) = (&place.app, &place.site);
+    let (visitor, conversation) = place.answered().await;
+    let rate = "mutation R($i: RateAnswerInput!) { rateAnswer(input: $i) { message { id } } }";
+    let answers = async || {
+        let query =
+            "query C($c: ID!) { conversation(conversationId: $c) { messages(last: 30) { nodes { id authorKind } } } }";
+        let read = app.run(Some(&visitor.token), query, json!({ "c": conversation })).await;
+        let nodes = read["conversation"]["messages"]["nodes"].as_array().expect("a list").clone();
+        nodes.into_iter().filter(|node| node["authorKind"] == "ASSISTANT").collect::<Vec<Value>>()
+    };
+    let rated = async |answer: &Value, helpful: bool| {
+        let input = json!({ "i": { "messageId": answer["id"], "helpful": helpful } });
+        app.run(Some(&visitor.token), rate, input).await;
+        place.read(&conversation).await["attention"].clone()
+    };
+    app.ask_for_person(&visitor, &conversation).await;
+    app.until_place(site, &conversation, 1).await;
+    let before = answers().await;
+    assert_eq!(rated(&before[0], true).await, "WAITING", "they asked for a person after that answer");
+    // An agent lets the assistant help; the visitor, who asked, keeps their place.
+    place.change(&site.admin, RESUME, &conversation, json!({})).await;
+    let now = place.read(&conversation).await;
+    assert_eq!((&now["attention"], &now["assistantPaused"]), (&json!("WAITING"), &json!(false)), "{now}");
+    app.until_place(site, &conversation, 1).await;
+    place.change(&site.admin, PAUSE, &conversation, json!({})).await;
+    let now = place.read(&conversation).await;
+    assert_eq!((&now["attention"], &now["assistantPaused"]), (&json!("WAITING"), &json!(true)), "{now}");
+    place.change(&site.admin, RESUME, &conversation, json!({})).await;
+    app.clock.advance(Duration::from_secs(1));
+    app.say(&visitor.token, &conversation, "Siparişler ne zaman kargoya verilir?").await;
+    app.clock.advance(Duration::from_secs(3));
+    place.until(&conversation, |now| said(now, "ASSISTANT") == 2).await;
+    let answer = answers().await[1].clone();
+    assert_eq!(rated(&answer, false).await, "WAITING");
+    app.until_place(site, &conversation, 1).await;
+    assert_eq!(rated(&answer, true).await, "ASSISTANT");
+    assert_eq!(app.position(site, &conversation).await["isWaiting"], false);
+}
+
+/// C3: away with an open dashboard is away, unless the agent only is not to be disturbed by others.
+#[tokio::test]
+async fn who_asks_for_a_person_while_theirs_is_away_gets_another() {
+    for (state, leaves) in [("AWAY", true), ("ON_BREAK", true), ("DO_NOT_DISTURB", false), ("BUSY", false)] {
+        let place = Place::new().await;
+        let (app, site) = (&place.app, &place.site);
+        let (visitor, conversation) = place.answered().await;
+        let agent = app.limited(site, "Ayşe", 1).await;
+        let _desk = app.dashboard(site, &agent).await;
+        place.change(&agent, TAKE, &conversation, json!({})).await;
+        app.say(&agent.token, &conversation, "Merhaba.").await;
+        let set = "mutation A($i: SetPresenceInput!) { setPresence(input: $i) { agent { id } } }";
+        app.run(Some(&agent.token), set, json!({ "i": { "siteId": site.id, "state": state } })).await;
+        app.ask_for_person(&visitor, &conversation).await;
+        if leaves {
+            app.until_place(site, &conversation, 1).await;
+            let other = app.limited(site, "Can", 1).await;
+            let _desk = app.dashboard(site, &other).await;
+            assert_eq!(app.until_assigned(site, &conversation).await, other.id, "{state}");
+        } else {
+            assert_eq!(place.read(&conversation).await["assignee"]["id"], agent.id, "{state}");
+        }
+    }
+}
+
+/// No assistant, no help: the place in the queue is all that the visitor has.
+#[tokio::test]
+async fn nobody_is_left_to_an_assistant_that_cannot_answer() {
+    let place = Place::new().await;
+    let (app, site) = (&place.app, &place.site);
+    let admin = Some(site.admin.token.as_str());
+    let (visitor, conversation) = place.answered().await;
+    app.ask_for_person(&visitor, &conversation).await;
+    app.until_place(site, &conversation, 1).await;
+    let widget = "mutation U($i: UpdateWidgetSettingsInput!) { updateWidgetSettings(input: $i) { widgetSettings { customCss } } }";
+    let switch = async |features: Value| {
+        app.run(admin, widget, json!({ "i": { "siteId": site.id, "features": features } })).await;
+    };
+    let here = json!({ "i": { "conversationId": conversation } });
+    switch(json!({ "assistant": false })).await;
+    assert_eq!(app.refused(admin, RESUME, here.clone()).await, "CONFLICT/ASSISTANT_DISABLED");
+    app.until_place(site, &conversation, 1).await;
+    // Where people are not offered any more, nobody goes on waiting for one, and nobody is promised one.
+    switch(json!({ "assistant": true, "liveChat": false, "callbacks": false })).await;
+    app.until_position(site, &conversation, |at| at["isWaiting"] == false).await;
+    let told =
+        place.until(&conversation, |now| now["messages"].to_string().contains("müsait bir temsilcimiz yok")).await;
+    assert_eq!(told["attention"], "ASSISTANT");
+    assert!(!told["messages"].to_string().contains("aramamızı"), "call backs are off: {told}");
+    assert_eq!(app.refused(admin, PAUSE, here).await, "CONFLICT/FEATURE_OFF");
+}
+
+/// An emergency without the assistant stops what it is about to say.
+#[tokio::test]
+async fn an_emergency_stops_answers_that_are_on_their_way() {
+    let place = Place::new().await;
+    let (app, site) = (&place.app, &place.site);
+    let visitor = app.visitor(site).await;
+    let conversation = app.conversation(&visitor).await;
+    // A short message waits for the next one before it is answered.
+    app.say(&visitor.token, &conversation, "iade kaç gün").await;
+    let set = "mutation E($i: SetEmergencyInput!) { setEmergency(input: $i) { emergency { enabled } } }";
+    let input = json!({ "siteId": site.id, "enabled": true, "message": "Su bastı.", "allowAi": false });
+    app.run(Some(&site.admin.token), set, json!({ "i": input })).await;
+    place.until(&conversation, |now| now.to_string().contains("Su bastı.")).await;
+    app.clock.advance(Duration::from_secs(30));
+    app.app.drain().await.unwrap();
+    let now = place.read(&conversation).await;
+    assert_eq!((said(&now, "ASSISTANT"), now.to_string().matches("Su bastı.").count()), (0, 1), "{now}");
+}
+
 /// C4: an hour of service is no wait, nor is yesterday.
 #[tokio::test]
 async fn one_wait_has_one_beginning() {

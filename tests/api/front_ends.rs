@@ -65,6 +65,15 @@ async fn one_call_begins_and_asks_and_tells_what_answers() {
     assert_eq!((&late["message"]["id"], &late["conversation"]["id"]), (&begun["message"]["id"], &conversation["id"]));
     let mine = "query { myConversations { totalCount } }";
     assert_eq!(app.run(token, mine, json!({})).await["myConversations"]["totalCount"], 1);
+    // The conversation's own id is enough, for a customer's too, who can have several.
+    let other = app.visitor(&site).await;
+    let once = json!({ "i": { "clientId": new_id(), "message": { "body": QUESTION } } });
+    let begun = app.run(Some(&other.token), START, once.clone()).await["startConversation"].clone();
+    for _ in 0..2 {
+        let again = app.run(Some(&other.token), START, once.clone()).await["startConversation"].clone();
+        assert_eq!((&again["message"]["id"], &again["message"]["seq"]), (&begun["message"]["id"], &json!(1)));
+        assert_eq!(again["runId"], begun["runId"]);
+    }
     // Nothing is started for a message that cannot be sent.
     let stranger = app.visitor(&site).await;
     let refused = app.post(Some(&stranger.token), START, json!({ "i": { "message": { "body": " " } } })).await;

@@ -234,13 +234,13 @@ async fn at_closing_time_who_waits_is_told_so_and_off_hours_nobody_waits_or_is_g
     // Who only writes, to a site without an assistant, is told so, too, and once.
     let visitor = app.visitor(&site).await;
     let silent = app.conversation(&visitor).await;
-    app.say(&visitor.token, &silent, "Kimse var mı?").await;
+    app.say(&visitor.token, &silent, "Is anybody there?").await;
     app.until_position(&site, &silent, |at| at["outcome"] == "SITE_CLOSED").await;
-    app.say(&visitor.token, &silent, "Alo?").await;
+    app.say(&visitor.token, &silent, "Hello?").await;
     app.app.drain().await.expect("all is done");
     let now = app.run(Some(&visitor.token), query, json!({ "c": silent })).await["conversation"].clone();
     let said = now["messages"]["nodes"].as_array().expect("a list").clone();
-    assert_eq!((said.len(), &said[1]["body"]), (2, &json!("Alo?")), "{now}");
+    assert_eq!((said.len(), &said[1]["body"]), (2, &json!("Hello?")), "{now}");
     assert!(text(&said[0]["body"]).contains("closed"), "{now}");
 }
 

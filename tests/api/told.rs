@@ -152,23 +152,43 @@ fn written(conversation: &Value, kind: &str) -> Vec<String> {
 /// Whoever begins to wait by writing is told so, as are those who ask for a person: once a wait, and in their language.
 #[tokio::test]
 async fn who_waits_because_they_wrote_is_told_so_once_and_in_their_language() {
-    for (locale, waits, nobody) in [
-        ("tr", WAITS, NOBODY),
-        ("de-AT", "Ich verbinde Sie", "niemand frei"),
-        ("en", "connecting you with a person", "Nobody is free"),
+    let german = ("Ich verbinde Sie", "niemand frei");
+    let english = ("connecting you with a person", "Nobody is free");
+    // The language is that of their words, else that of their browser.
+    for (locale, asks, (waits, nobody)) in [
+        ("tr", "Kimse var mı?", (WAITS, NOBODY)),
+        ("tr", "Is anybody there?", english),
+        ("de-AT", "Ist da jemand?", german),
+        ("de-AT", "Hmm?", german),
+        ("en", "Hmm?", english),
+        ("fr", "Il y a quelqu'un ?", english),
     ] {
         let place = Place::without_assistant().await;
         let (visitor, conversation) = place.visitor(locale).await;
         let mut known = 0;
-        place.app.say(&visitor.token, &conversation, "Kimse var mı?").await;
+        place.app.say(&visitor.token, &conversation, asks).await;
         place.told(&conversation, &mut known, &[waits], locale).await;
         place.app.say(&visitor.token, &conversation, "Alo?").await;
         place.told(&conversation, &mut known, &[], "nothing new").await;
         place.pass(315).await;
         place.told(&conversation, &mut known, &[nobody], "nobody came").await;
         // The next wait is another one.
-        place.app.say(&visitor.token, &conversation, "Orada mısınız?").await;
+        place.app.say(&visitor.token, &conversation, asks).await;
         place.told(&conversation, &mut known, &[waits], "again").await;
+    }
+}
+
+/// Whoever comes to a message first, the one who asks for its answer or the reader of the journal, decides for both.
+#[tokio::test]
+async fn who_asks_for_an_answer_while_nobody_comes_is_told_so_once() {
+    let place = Place::without_assistant().await;
+    place.close_the_shop().await;
+    let send = "mutation S($i: SendMessageInput!) { sendMessage(input: $i) { runId } }";
+    for round in 0..12 {
+        let (visitor, conversation) = place.visitor("tr").await;
+        let input = json!({ "i": { "conversationId": conversation, "body": "Kimse var mı?", "awaitAnswer": true } });
+        place.app.run(Some(&visitor.token), send, input).await;
+        place.told(&conversation, &mut 0, &[CLOSED], &format!("round {round}")).await;
     }
 }
 
@@ -377,22 +397,29 @@ async fn silence_ends_a_conversation_and_says_so() {
 
 /// Where nobody else is, a customer is told that their own assistant does not answer.
 #[tokio::test]
-async fn an_assistant_of_ones_own_that_is_switched_off_says_so() {
+async fn an_assistant_of_ones_own_that_is_off_or_gone_says_so() {
     let app = TestApp::start().await;
     let customer = app.person("Deniz").await;
     let create = "mutation C($i: CreateAssistantInput!) { createAssistant(input: $i) { assistant { id } } }";
-    let made = app.run(Some(&customer.token), create, json!({ "i": { "name": "Benim", "language": "tr" } })).await;
-    let assistant = &made["createAssistant"]["assistant"]["id"];
+    let delete = "mutation D($i: DeleteAssistantInput!) { deleteAssistant(input: $i) { assistantId } }";
     let start = "mutation S($i: StartConversationInput!) { startConversation(input: $i) { conversation { id } } }";
-    let started = app.run(Some(&customer.token), start, json!({ "i": { "assistantId": assistant } })).await;
-    let conversation = text(&started["startConversation"]["conversation"]["id"]);
-    app.run(Some(&customer.token), UPDATE, json!({ "i": { "assistantId": assistant, "enabled": false } })).await;
-    for _ in 0..2 {
-        app.say(&customer.token, &conversation, "Merhaba, orada mısın?").await;
-        app.app.drain().await.unwrap();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+    for is_gone in [false, true] {
+        let made = app.run(Some(&customer.token), create, json!({ "i": { "name": "Benim", "language": "tr" } })).await;
+        let assistant = &made["createAssistant"]["assistant"]["id"];
+        let started = app.run(Some(&customer.token), start, json!({ "i": { "assistantId": assistant } })).await;
+        let conversation = text(&started["startConversation"]["conversation"]["id"]);
+        if is_gone {
+            app.run(Some(&customer.token), delete, json!({ "i": { "assistantId": assistant } })).await;
+        } else {
+            app.run(Some(&customer.token), UPDATE, json!({ "i": { "assistantId": assistant, "enabled": false } })).await;
+        }
+        for _ in 0..2 {
+            app.say(&customer.token, &conversation, "Merhaba, orada mısın?").await;
+            app.app.drain().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let read = app.run(Some(&customer.token), READ, json!({ "c": conversation })).await;
+        let told = written(&read["conversation"], "SYSTEM");
+        assert!(told.len() == 1 && told[0].contains("kapalı"), "{is_gone}: {told:?}");
     }
-    let read = app.run(Some(&customer.token), READ, json!({ "c": conversation })).await;
-    let told = written(&read["conversation"], "SYSTEM");
-    assert!(told.len() == 1 && told[0].contains("kapalı"), "{told:?}");
 }

@@ -212,7 +212,10 @@ async fn usable(
         return Ok(None);
     }
     let assistant = assistants::find_any(&cx.db(), run.assistant_id).await?;
-    let usable = assistant.filter(assistants::may_answer);
+    let mut usable = assistant.filter(assistants::may_answer);
+    if !is_draft && routing::is_silenced(&cx.db(), run.site_id, cx.clock.now()).await? {
+        usable = None;
+    }
     if usable.is_none() {
         finish(cx, lease, run.id, Ending::without_words(FailureReason::AssistantDisabled)).await?;
         return Ok(None);
@@ -403,6 +406,9 @@ async fn wanted(cx: &Ctx, run: &run::Model) -> Result<Wanted> {
     if let Some(reason) = model::silenced(&conversation) {
         return Ok(Wanted::Not(End::Failed(reason)));
     }
+    if routing::is_silenced(&cx.db(), run.site_id, cx.clock.now()).await? {
+        return Ok(Wanted::Not(End::Failed(FailureReason::AssistantDisabled)));
+    }
     let history = history::up_to(&cx.db(), conversation.id, run.question_seq).await?;
     Ok(match model::question(&history).as_str() {
         "" => Wanted::Not(End::Failed(FailureReason::QuestionDeleted)),
@@ -478,6 +484,9 @@ async fn end_in(tx: &mut Tx, id: RunId, ending: Ending) -> Result<Ended> {
         // Half a draft is no draft, unless the agent wanted no more of it.
         (None, Some(_)) if is_draft && broke_off && !stopped => Err(FailureReason::ProviderFailed),
         (None, Some(_)) if is_draft => Ok(None),
+        (None, Some(_)) if routing::is_silenced(&tx.db(), site, cx.clock.now()).await? => {
+            Err(FailureReason::AssistantDisabled)
+        }
         (None, Some(written)) => {
             let posted = post(tx, &conversation, &run, written, interrupted || stopped).await?;
             posted.map(Some).ok_or_else(|| model::silenced(&conversation).unwrap_or(FailureReason::HumanTookOver))
@@ -558,6 +567,8 @@ async fn go_on_in(
         return Ok(());
     }
     match reason {
+        // Where the site silenced it, its visitors may know already.
+        FailureReason::AssistantDisabled if routing::welcome_in(tx, conversation.id, None).await? => Ok(()),
         FailureReason::ProviderFailed | FailureReason::AssistantDisabled | FailureReason::Internal => {
             if !routing::stand_in_for_assistant_in(tx, conversation.id, conversation.site_id).await? {
                 say_silent_in(tx, conversation, assistant).await?;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{history, turn};
 use crate::{
+    features::conversations,
     kernel::{Actor, secret},
     ports::ai::{Speaker, Turn},
 };
@@ -67,6 +68,9 @@ pub(super) struct Usage {
 
 /// Why an assistant may not speak in a conversation, if it may not.
 pub(super) fn silenced(conversation: &conversation::Model) -> Option<FailureReason> {
+    if conversations::assistant_speaks(conversation) {
+        return None;
+    }
     match conversation.attention {
         Attention::Assistant => None,
         Attention::Waiting | Attention::Person => Some(FailureReason::HumanTookOver),

@@ -106,7 +106,7 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
         }
     }
     for (conversation, seq) in &questions {
-        if !routing::welcome_in(tx, *conversation).await? {
+        if !routing::welcome_in(tx, *conversation, Some(*seq)).await? {
             ask(tx, *conversation, *seq).await?;
         }
     }
@@ -178,7 +178,10 @@ async fn ask_edition(tx: &mut Tx, id: ConversationId, question_seq: i64, edition
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(conversation) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(()) };
     let Some(assistant) = conversation.assistant_id else { return Ok(()) };
-    if !conversations::assistant_speaks(&conversation) || routing::is_silenced(tx, conversation.site_id).await? {
+    let now = tx.cx().clock.now();
+    if !conversations::assistant_speaks(&conversation)
+        || routing::is_silenced(&tx.db(), conversation.site_id, now).await?
+    {
         return Ok(());
     }
     let found = assistants::find_any(&tx.db(), assistant).await?;
@@ -190,7 +193,6 @@ async fn ask_edition(tx: &mut Tx, id: ConversationId, question_seq: i64, edition
         }
         return Ok(());
     };
-    let now = tx.cx().clock.now();
     for older in store::active_for_update(&tx.db(), id, None).await? {
         if older.question_seq >= question_seq {
             return Ok(());

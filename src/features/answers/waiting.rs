@@ -28,7 +28,7 @@ pub(super) async fn run_of(cx: &Ctx, message: &message::Model) -> Result<Option<
         return Ok(Some(run));
     }
     let mut tx = cx.as_system().begin().await?;
-    if !routing::welcome_in(&mut tx, conversation).await? {
+    if !routing::welcome_in(&mut tx, conversation, Some(seq)).await? {
         reader::ask(&mut tx, conversation, seq).await?;
     }
     let run = store::answering(&tx.db(), conversation, seq).await?;

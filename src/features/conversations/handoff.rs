@@ -4,9 +4,10 @@
 //! visitor would rather go on with the assistant.
 
 use ::entity::{
-    conversation::{self, Attention, HandoffReason, QueueOutcome, Status},
+    conversation::{self, HandoffReason, QueueOutcome, Status},
     ids::ConversationId,
     message::AuthorKind,
+    widget_settings::Features,
 };
 
 use super::{
@@ -17,8 +18,8 @@ use super::{
     store,
 };
 use crate::{
-    features::sites,
-    kernel::{Ctx, Error, ErrorReason, Permission, Result},
+    features::{assistants, sites},
+    kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx},
 };
 
 /// What the visitor is offered at the moment.
@@ -50,8 +51,8 @@ pub(crate) async fn request(cx: &Ctx, id: ConversationId) -> Result<conversation
         Status::Closed => closing::reopen_in(&mut tx, found, None, cx.actor.id()).await?,
     };
     let event = match State::of(&open) {
-        // Who was given to somebody who is not there has nobody.
-        State::Person { agent, .. } if !sites::is_there(&tx.db(), open.site_id, agent).await? => {
+        // Who has somebody who is not there, or who is away, has nobody.
+        State::Person { agent, .. } if !sites::attends(&tx.db(), open.site_id, agent, cx.clock.now()).await? => {
             Event::Released(Release::AgentNotThere)
         }
         State::Assistant { .. } | State::Waiting { .. } | State::Person { .. } | State::Closed { .. } => {
@@ -102,16 +103,40 @@ pub(crate) async fn set_paused(cx: &Ctx, id: ConversationId, paused: bool) -> Re
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
     model::may(&cx.actor, Permission::ConversationsWork, &found)?;
-    let event = match (paused, found.attention) {
-        (true, Attention::Assistant) => Event::Released(Release::Unassigned),
-        (false, Attention::Waiting | Attention::Person) => Event::Resumed(QueueOutcome::Assistant),
-        (_, Attention::Closed) => {
+    let event = match (paused, State::of(&found)) {
+        (true, State::Assistant { .. }) => Event::Released(Release::Unassigned),
+        (true, State::Waiting { .. }) => Event::Helped(false),
+        (false, State::Person { .. }) => Event::Resumed(QueueOutcome::Assistant),
+        // What staff have begun, they can end. Whoever asked for a person keeps their place until one writes.
+        (false, State::Waiting { reason: HandoffReason::Agent, .. }) => Event::Resumed(QueueOutcome::Assistant),
+        (false, State::Waiting { .. }) => Event::Helped(true),
+        (_, State::Closed { .. }) => {
             let message = "The conversation is closed; reopen it first.";
             return Err(Error::conflict(ErrorReason::ConversationClosed, message));
         }
-        (true, Attention::Waiting | Attention::Person) | (false, Attention::Assistant) => return Ok(found),
+        (true, State::Person { .. }) | (false, State::Assistant { .. }) => return Ok(found),
     };
+    let features = sites::offered::features(&tx.db(), found.site_id).await?;
+    if paused && !features.live_chat && matches!(event, Event::Released(_)) {
+        let message = "Nobody would answer: `features.liveChat` of the site's widget is off. Write to the visitor, and the \
+                       conversation is yours.";
+        return Err(Error::conflict(ErrorReason::FeatureOff, message));
+    }
+    if !paused && !can_answer(&tx, &found, &features).await? {
+        let message = "No assistant can answer here: it is switched off, deleted, or was never there. Close the \
+                       conversation, or hand it to somebody else.";
+        return Err(Error::conflict(ErrorReason::AssistantDisabled, message));
+    }
     let changed = change_in(&mut tx, found, event, cx.actor.id()).await?;
     tx.commit().await?;
     Ok(changed)
+}
+
+/// True where the assistant of a conversation is on.
+async fn can_answer(tx: &Tx, found: &conversation::Model, features: &Features) -> Result<bool> {
+    let assistant = match found.assistant_id.filter(|_| features.assistant) {
+        Some(id) => assistants::find_any(&tx.db(), id).await?,
+        None => None,
+    };
+    Ok(assistant.is_some_and(|assistant| assistants::may_answer(&assistant)))
 }

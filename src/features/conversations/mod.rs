@@ -60,7 +60,7 @@ pub use self::{
     satisfaction::graphql::{SatisfactionMutation, SatisfactionQuery},
 };
 pub(crate) use self::{
-    attention::{announcement, change_all_in, change_in, is_unannounced, language, note_closed_in, noted},
+    attention::{announcement, change_all_in, change_in, is_unannounced, language, locale, note_closed_in, noted},
     facts::{Attributes, ConversationFact, OfferFact},
     handoff::offer as offer_person,
     live::{Passing, pass, read as passing},
@@ -74,6 +74,6 @@ pub(crate) use self::{
     reading::viewing::{Viewer, Viewing},
     reading::{count_waiting, had_another, names_of, of_assignee, open_by_assignee, reply_times, talking},
     starting::{Start, start},
-    state::{Event, Release, State, assistant_speaks, waits},
+    state::{Event, Release, State, assistant_speaks, is_wish, waits},
     store::{Busy, by_ids, find, find_for_update, lock_all, lookup, tags},
 };

@@ -72,6 +72,7 @@ pub(crate) fn blank_at(id: ConversationId, now: DateTime<Utc>) -> conversation::
         customer_id: None,
         status: Status::Open,
         attention: Attention::Assistant,
+        assistant_helps: false,
         title: None,
         title_folded: String::new(),
         description: None,
@@ -98,6 +99,7 @@ pub(crate) fn blank_at(id: ConversationId, now: DateTime<Utc>) -> conversation::
         closed_at: None,
         opened_seq: 0,
         resumed_seq: 0,
+        called_seq: 0,
     }
 }
 

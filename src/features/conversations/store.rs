@@ -159,6 +159,7 @@ pub(crate) async fn save_attention(db: &Db<'_>, row: &conversation::Model) -> Re
         id: sea_orm::ActiveValue::Unchanged(row.id),
         status: Set(row.status),
         attention: Set(row.attention),
+        assistant_helps: Set(row.assistant_helps),
         assignee_id: Set(row.assignee_id),
         assigned_at: Set(row.assigned_at),
         department_id: Set(row.department_id),
@@ -172,6 +173,7 @@ pub(crate) async fn save_attention(db: &Db<'_>, row: &conversation::Model) -> Re
         closed_at: Set(row.closed_at),
         opened_seq: Set(row.opened_seq),
         resumed_seq: Set(row.resumed_seq),
+        called_seq: Set(row.called_seq),
         ..Default::default()
     };
     conversation::Entity::update(changed).exec(db).await?;

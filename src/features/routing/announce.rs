@@ -1,17 +1,17 @@
 //! Telling everybody who talks to a site that it is in an emergency.
 
 use ::entity::{
-    conversation::{self, Attention},
+    conversation::{self, Attention, QueueOutcome},
     ids::{ConversationId, SiteId},
 };
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::enter::closed;
+use super::texts::closed;
 use crate::{
     features::{
         conversations::{self, tell_all_in},
-        widgets,
+        sites, widgets,
     },
     kernel::{
         Ctx, Result,
@@ -53,7 +53,17 @@ async fn tell(cx: &Ctx, lease: &Lease, TellEmergency { site, after }: TellEmerge
         tx.enqueue(&TellEmergency { site, after: Some(*last) }).await?;
     }
     let locked = conversations::lock_all(&tx.db(), site, ids, conversations::Busy::Wait).await?;
-    let talks = |row: &conversation::Model| matches!(row.attention, Attention::Assistant | Attention::Person);
+    let features = sites::offered::features(&tx.db(), site).await?;
+    // Who wrote in this emergency has been told by now.
+    let was_told = |row: &conversation::Model| {
+        row.queue_outcome == Some(QueueOutcome::SiteClosed)
+            && row.queue_left_at.is_some_and(|at| at >= emergency.changed_at)
+    };
+    let talks = |row: &conversation::Model| match row.attention {
+        Attention::Assistant => !was_told(row),
+        Attention::Person => true,
+        Attention::Waiting | Attention::Closed => false,
+    };
     let mut rows: Vec<conversation::Model> = locked.into_values().filter(talks).collect();
     let with_assistant = rows.iter().filter(|row| row.attention == Attention::Assistant);
     let silenced: Vec<ConversationId> = with_assistant.map(|row| row.id).collect();
@@ -61,7 +71,7 @@ async fn tell(cx: &Ctx, lease: &Lease, TellEmergency { site, after }: TellEmerge
     for row in &rows {
         words.push(match &emergency.message {
             Some(message) => message.clone(),
-            None => closed(&conversations::language(&tx, row).await?).to_owned(),
+            None => closed(&conversations::language(&tx, row).await?, &features),
         });
     }
     tell_all_in(&mut tx, &mut rows, words).await?;

@@ -8,7 +8,7 @@ use ::entity::{
     queue_entry::{self, Demand, Strategy, Users},
     visitor,
 };
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     agents as loaded,
@@ -16,7 +16,7 @@ use super::{
     hours,
     priority::head_start,
     rules::{Attribute, FirstResponder, Known, Settings},
-    store,
+    store, texts,
 };
 use crate::{
     features::{
@@ -26,6 +26,7 @@ use crate::{
         sites, visitors, widgets,
     },
     kernel::{Ctx, Permission, Result, Tx},
+    ports::db::Db,
 };
 
 /// Seconds in which whoever is free is given to somebody who is not to wait.
@@ -36,6 +37,8 @@ const AT_ONCE: i64 = 2;
 pub(super) struct Wishes {
     pub(super) preferred: Option<UserId>,
     pub(super) without: Option<UserId>,
+    /// The visitor has been told that they wait.
+    pub(super) is_announced: bool,
 }
 
 /// A conversation that is to have a person enters the queue, unless it is there already or its wait is over. While the
@@ -62,7 +65,7 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     let line = demand.department.filter(|_| demand.strict);
     let hours = hours::of_line(&tx.db(), &place, line, now).await?;
     let is_open = hours.as_ref().is_some_and(|hours| hours.are_open(now));
-    let is_offered = features.live_chat || !is_wish(found.handoff_reason);
+    let is_offered = features.live_chat || !found.handoff_reason.is_some_and(conversations::is_wish);
     let deadline = hours.filter(|_| is_offered).and_then(|hours| hours.deadline(now, now, patience));
     let entry = queue_entry::Model {
         conversation_id: id,
@@ -84,19 +87,11 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
         give_up_in(tx, found, outcome).await?;
         return Ok(false);
     }
-    if found.handoff_reason.is_some_and(conversations::is_unannounced) {
-        tell_in(tx, site, id, conversations::announcement(&who.language)).await?;
+    if !wishes.is_announced && found.handoff_reason.is_some_and(conversations::is_unannounced) {
+        let language = conversations::language(tx, &found).await?;
+        tell_in(tx, site, id, conversations::announcement(&language)).await?;
     }
     Ok(true)
-}
-
-/// True where a visitor is to have a person, whom a widget may not offer; what agents hand on is for their colleagues
-/// whatever it offers.
-fn is_wish(reason: Option<HandoffReason>) -> bool {
-    match reason {
-        Some(HandoffReason::Visitor | HandoffReason::Assistant | HandoffReason::Site) => true,
-        Some(HandoffReason::Agent | HandoffReason::AgentGone) | None => false,
-    }
 }
 
 /// What kind of agent a conversation needs, and the points of priority that it begins with.
@@ -127,21 +122,25 @@ pub(super) fn without_department(demand: Demand) -> Demand {
     Demand { department: None, strict: false, ..demand }
 }
 
-/// A visitor wrote to a conversation that nobody answers yet. True when no assistant is to answer it: a person is to, where
-/// people answer first and one is free, and where no assistant may speak; and nobody may in an emergency. While the site is
-/// closed, and where it offers no people, who cannot be answered is told so once.
-pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> {
+/// A visitor wrote the message `seq` to a conversation that nobody answers yet, or what they wrote gets no answer after all. True when no assistant is to answer it: a
+/// person is to, where people answer first and one is free, and where no assistant may speak; and nobody may in an emergency.
+/// While the site is closed, and where it offers no people, who cannot be answered is told so once.
+///
+/// Whoever comes to a message first decides; the others, however much later, do the same.
+pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId, seq: Option<i64>) -> Result<bool> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let Some(seen) = conversations::lookup(&tx.db(), &reach, id).await? else { return Ok(false) };
     if !conversations::assistant_speaks(&seen) {
         return Ok(false);
     }
     let (now, site) = (tx.cx().clock.now(), seen.site_id);
-    let is_silenced = is_silenced(tx, site).await?;
+    let speaker = speaker(tx, &seen).await?;
+    // Who waits has been asked for.
+    if conversations::waits(&seen) {
+        return Ok(speaker.is_none());
+    }
     let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
     let features = sites::offered::features(&tx.db(), site).await?;
-    let speaker = assistant(tx, &seen).await?.filter(assistants::may_answer);
-    let speaker = speaker.filter(|_| !is_silenced);
     let by_assistant = settings.first_responder == FirstResponder::Assistant || !features.live_chat;
     if speaker.is_some() && by_assistant {
         return Ok(false);
@@ -163,7 +162,7 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
         let is_news = |then| features.live_chat && hours.is_some_and(|hours| hours.is_closed_again(then, now));
         let was_told = told_at.is_some_and(|then| !is_news(then));
         if speaker.is_none() && !was_told {
-            ask_in(tx, id).await?;
+            ask_in(tx, id, seq).await?;
         }
         return Ok(speaker.is_none());
     }
@@ -176,23 +175,36 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId) -> Result<bool> 
             return Ok(false);
         }
     }
-    ask_in(tx, id).await?;
+    ask_in(tx, id, seq).await?;
     Ok(true)
 }
 
+/// The assistant that may answer in a conversation now, if one may.
+pub(super) async fn speaker(tx: &Tx, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {
+    let now = tx.cx().clock.now();
+    let speaker = assistant(tx, conversation).await?.filter(assistants::may_answer);
+    Ok(if is_silenced(&tx.db(), conversation.site_id, now).await? { None } else { speaker })
+}
+
 /// True while the assistants of a site answer no visitor: its widget does not offer them, or an emergency silences them.
-pub(crate) async fn is_silenced(tx: &Tx, site: SiteId) -> Result<bool> {
-    if !sites::offered::features(&tx.db(), site).await?.assistant {
+pub(crate) async fn is_silenced(db: &Db<'_>, site: SiteId, now: DateTime<Utc>) -> Result<bool> {
+    if !sites::offered::features(db, site).await?.assistant {
         return Ok(true);
     }
-    let emergency = widgets::current_emergency(&tx.db(), site, tx.cx().clock.now()).await?;
+    let emergency = widgets::current_emergency(db, site, now).await?;
     Ok(emergency.is_some_and(|emergency| !emergency.allow_ai))
 }
 
-/// The site wants a person for a visitor, who has waited since they wrote.
-async fn ask_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
+/// The site wants a person for a visitor, who has waited since they wrote: once for each message, where it is for one.
+async fn ask_in(tx: &mut Tx, id: ConversationId, message: Option<i64>) -> Result<()> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
-    let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
+    let mut found = conversations::find_for_update(&tx.db(), &reach, id).await?;
+    if let Some(seq) = message {
+        if found.called_seq >= seq {
+            return Ok(());
+        }
+        found.called_seq = seq;
+    }
     let since = DateTime::from_timestamp_micros(found.last_activity);
     change_in(tx, found, Event::Requested { reason: HandoffReason::Site, since }, None).await?;
     Ok(())
@@ -204,7 +216,7 @@ pub(crate) async fn stand_in_for_assistant_in(tx: &mut Tx, id: ConversationId, s
     if sites::find_any(&tx.db(), site).await?.owner_id.is_some() {
         return Ok(false);
     }
-    ask_in(tx, id).await?;
+    ask_in(tx, id, None).await?;
     Ok(true)
 }
 
@@ -223,14 +235,15 @@ pub(super) async fn give_up_in(tx: &mut Tx, found: conversation::Model, outcome:
         return Ok(());
     }
     let language = conversations::language(tx, &found).await?;
+    let features = sites::offered::features(&tx.db(), site).await?;
     change_in(tx, found, Event::Resumed(outcome), None).await?;
     match outcome {
-        QueueOutcome::TimedOut => tell_in(tx, site, id, nobody_free(&language)).await,
+        QueueOutcome::TimedOut => tell_in(tx, site, id, &texts::nobody_free(&language, &features)).await,
         QueueOutcome::SiteClosed => {
             let emergency = widgets::current_emergency(&tx.db(), site, now).await?;
             match emergency.and_then(|emergency| emergency.message) {
                 Some(said) => tell_in(tx, site, id, &said).await,
-                None => tell_in(tx, site, id, closed(&language)).await,
+                None => tell_in(tx, site, id, &texts::closed(&language, &features)).await,
             }
         }
         QueueOutcome::Assigned
@@ -248,30 +261,6 @@ async fn tell_in(tx: &mut Tx, site: SiteId, id: ConversationId, body: &str) -> R
     Ok(())
 }
 
-fn nobody_free(language: &str) -> &'static str {
-    match language.split('-').next() {
-        Some("tr") => {
-            "Şu anda müsait bir temsilcimiz yok. Bize mesaj bırakabilir ya da sizi aramamızı isteyebilirsiniz."
-        }
-        Some("de") => {
-            "Im Moment ist leider niemand frei. Sie können eine Nachricht hinterlassen oder um einen Rückruf bitten."
-        }
-        _ => "Nobody is free at the moment. You can leave a message or ask to be called back.",
-    }
-}
-
-pub(super) fn closed(language: &str) -> &'static str {
-    match language.split('-').next() {
-        Some("tr") => {
-            "Şu anda kapalıyız. Bize mesaj bırakabilir ya da sizi aramamızı isteyebilirsiniz; açılınca döneriz."
-        }
-        Some("de") => {
-            "Wir haben gerade geschlossen. Sie können eine Nachricht hinterlassen oder um einen Rückruf bitten."
-        }
-        _ => "We are closed at the moment. You can leave a message or ask to be called back.",
-    }
-}
-
 /// Who asks in a conversation.
 pub(super) struct Who {
     visitor: Option<visitor::Model>,
@@ -284,7 +273,7 @@ pub(super) async fn who(tx: &Tx, conversation: &conversation::Model) -> Result<W
         Some(id) => visitors::lookup(&tx.db(), id).await?,
         None => None,
     };
-    Ok(Who { visitor, language: conversations::language(tx, conversation).await? })
+    Ok(Who { visitor, language: conversations::locale(tx, conversation).await? })
 }
 
 async fn assistant(tx: &Tx, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {

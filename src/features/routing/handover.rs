@@ -181,7 +181,7 @@ async fn wait_in(tx: &mut Tx, found: conversation::Model, department: Option<Dep
     let id = found.id;
     let actor = tx.cx().actor.id();
     change_in(tx, found, Event::Released(Release::Transferred(department)), actor).await?;
-    enter_in(tx, id, Wishes { preferred: None, without: Some(by) }).await?;
+    enter_in(tx, id, Wishes { without: Some(by), ..Wishes::default() }).await?;
     Ok(())
 }
 

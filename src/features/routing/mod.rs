@@ -34,6 +34,7 @@ mod reader;
 mod rules;
 mod settings;
 mod store;
+mod texts;
 
 pub use self::{
     announce::TellEmergency,

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     features::{
         agents::{self, AgentFact, Whom},
-        assistants,
         calendars::CalendarFact,
         conversations::{self, Busy, ConversationFact, Event, Release, change_in},
         sites::{self, SiteFact},
@@ -108,6 +107,7 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
         // Whatever it was: whoever waits for a person and has none is in the queue.
         let wishes = begin.entry(id).or_default();
         let had = before.and_then(|before| before.assignee);
+        wishes.is_announced |= matches!(fact, ConversationFact::AgentGone { .. });
         if had.is_some() && matches!(fact, ConversationFact::Reopened { .. }) {
             wishes.preferred = had;
         } else if matches!(fact, ConversationFact::Assigned { .. }) && had != after.assignee {
@@ -119,7 +119,7 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     attendance::watch_in(tx, site, given).await?;
     let left = leave_behind_in(tx, left).await?;
     for id in &left {
-        begin.entry(*id).or_default();
+        begin.entry(*id).or_default().is_announced = true;
     }
     let mut fresh = HashSet::new();
     for (id, wishes) in begin {
@@ -140,7 +140,7 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
         tx.enqueue(&DrainQueue { site }).await?;
     }
     for id in left.into_iter().chain(forsaken) {
-        take_back_in(tx, id).await?;
+        get_help_in(tx, id).await?;
     }
     // Whoever watches the queue on whatever node looks again, once for all of this.
     tx.hint(Topic::Subject(site.0));
@@ -238,18 +238,21 @@ async fn ask_anew_in(
     Ok(())
 }
 
-/// Nobody else has room for a conversation whose agent is gone: its assistant goes on, where there is one.
-async fn take_back_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
+/// Nobody else has room for a conversation whose agent is gone: its assistant, where there is one, helps until somebody
+/// has; and goes on alone where the visitor never asked for a person.
+async fn get_help_in(tx: &mut Tx, id: ConversationId) -> Result<()> {
     let reach = tx.cx().reach(Permission::ConversationsRead)?;
     let entry = store::entry(&tx.db(), id).await?;
     if entry.is_none_or(|entry| entry.offered_to.is_some()) {
         return Ok(());
     }
     let found = conversations::find_for_update(&tx.db(), &reach, id).await?;
-    if let Some(assistant) = found.assistant_id
-        && assistants::is_on(&tx.db(), assistant).await?
-    {
-        change_in(tx, found, Event::Resumed(QueueOutcome::Assistant), None).await?;
+    if conversations::waits(&found) && enter::speaker(tx, &found).await?.is_some() {
+        let event = match found.handoff_reason.is_some_and(conversations::is_wish) {
+            true => Event::Helped(true),
+            false => Event::Resumed(QueueOutcome::Assistant),
+        };
+        change_in(tx, found, event, None).await?;
     }
     Ok(())
 }
@@ -301,6 +304,7 @@ async fn end_waits_in(tx: &mut Tx, site: SiteId, busy: Busy) -> Result<()> {
     let place = sites::find_any(&tx.db(), site).await?;
     let (settings, _) = store::read(store::settings(&tx.db(), site, None).await?.as_ref())?;
     let patience = TimeDelta::seconds(settings.patience_seconds.into());
+    let live_chat = sites::offered::features(&tx.db(), site).await?.live_chat;
     let entries = store::waiting(&tx.db(), site).await?;
     let hours = hours::of(&tx.db(), &place, hours::lines(&entries), now).await?;
     let open: BTreeSet<Option<DepartmentId>> =
@@ -312,17 +316,24 @@ async fn end_waits_in(tx: &mut Tx, site: SiteId, busy: Busy) -> Result<()> {
         let gone = entry.seen_until.is_some_and(|until| until <= now);
         waits_until(entry) <= now || gone || !open.contains(&entry.line)
     };
-    let ids: Vec<ConversationId> = entries.iter().filter(|entry| is_over(entry)).map(|it| it.conversation_id).collect();
+    // People are not offered any more, to whom colleagues did not hand it.
+    let is_off = |found: &conversation::Model| !live_chat && found.handoff_reason.is_some_and(conversations::is_wish);
+    let due = entries.iter().filter(|entry| !live_chat || is_over(entry));
+    let ids: Vec<ConversationId> = due.map(|entry| entry.conversation_id).collect();
     let locked = conversations::lock_all(&tx.db(), site, ids, busy).await?;
     // As they are now that nobody else can change them: some have just been seen, or are not waiting any more.
     let mut entries = store::entries(&tx.db(), locked.keys().copied().collect()).await?;
     let locked: BTreeMap<ConversationId, conversation::Model> = locked.into_iter().collect();
     for (id, found) in locked {
-        let Some(entry) = entries.remove(&id).filter(|entry| is_over(entry)) else { continue };
+        let Some(entry) = entries.remove(&id).filter(|entry| is_over(entry) || is_off(&found)) else { continue };
         let Some(hours) = hours.get(&entry.line).filter(|_| open.contains(&entry.line)) else {
             enter::give_up_in(tx, found, QueueOutcome::SiteClosed).await?;
             continue;
         };
+        if is_off(&found) {
+            enter::give_up_in(tx, found, QueueOutcome::TimedOut).await?;
+            continue;
+        }
         if waits_until(&entry) > now {
             enter::give_up_in(tx, found, QueueOutcome::Abandoned).await?;
             continue;

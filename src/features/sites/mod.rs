@@ -34,6 +34,8 @@ pub use self::{
     graphql::{Invitation, Site, SiteMember, SitesMutation, SitesQuery},
     model::NewSite,
 };
+use chrono::{DateTime, Utc};
+
 use super::accounts;
 use crate::{
     kernel::{Actor, Ctx, Error, ErrorReason, Permission, Reach, Result, error::ErrorCode},
@@ -108,6 +110,11 @@ pub async fn is_member(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> 
 /// True while a member of a site has an open dashboard, and a minute longer.
 pub async fn is_there(db: &Db<'_>, site: SiteId, user: UserId) -> Result<bool> {
     store::has_lease(db, site, user).await
+}
+
+/// True for somebody whose visitors have a person now: their dashboard is open, and they do not say that they are away.
+pub(crate) async fn attends(db: &Db<'_>, site: SiteId, user: UserId, now: DateTime<Utc>) -> Result<bool> {
+    Ok(store::has_lease(db, site, user).await? && !store::is_away(db, site, user, now).await?)
 }
 
 /// A person as a member of a site, if they are one.

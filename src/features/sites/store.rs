@@ -3,6 +3,7 @@
 
 use ::entity::{
     agent_lease,
+    agent_state::{self, Availability},
     ids::{InvitationId, MembershipId, SiteId, UserId},
     invitation, journal_head,
     membership::{self, Role},
@@ -270,4 +271,15 @@ pub(super) async fn has_lease(db: &Db<'_>, site: SiteId, user: UserId) -> Result
         .filter(agent_lease::Column::SiteId.eq(site))
         .filter(agent_lease::Column::UserId.eq(user));
     Ok(leases.one(db).await?.is_some())
+}
+
+/// True while somebody says that they are not at their place.
+pub(super) async fn is_away(db: &Db<'_>, site: SiteId, user: UserId, now: DateTime<Utc>) -> Result<bool> {
+    let said = agent_state::Entity::find_by_id((site, user)).one(db).await?;
+    let said = said.filter(|said| said.until.is_none_or(|until| now < until));
+    Ok(said.is_some_and(|said| match said.state {
+        Availability::Away | Availability::OnBreak => true,
+        // Not to be disturbed by others: those whom they talk to have them.
+        Availability::DoNotDisturb | Availability::Available | Availability::Busy => false,
+    }))
 }

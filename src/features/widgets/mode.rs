@@ -122,7 +122,7 @@ pub(super) fn offers(mode: Mode, causes: &Causes, features: &Features, assistant
     let offers = match mode {
         Mode::Online => vec![
             (Offer::Chat, features.live_chat),
-            (Offer::Call, features.calls && causes.agents.callable > 0),
+            (Offer::Call, features.calls && features.callbacks && causes.agents.callable > 0),
             (Offer::AiOnly, ai && !features.live_chat),
             (Offer::Ticket, features.tickets),
         ],
@@ -199,6 +199,8 @@ mod tests {
         let callable = Causes { agents: Agents { callable: 1, ..agents(1) }, ..online };
         assert_eq!(of(&callable, &all, true), [Chat, Call, Ticket]);
         assert_eq!(of(&callable, &Features { calls: false, ..all }, true), [Chat, Ticket]);
+        // It is asked for like a call back.
+        assert_eq!(of(&callable, &Features { callbacks: false, ..all }, true), [Chat, Ticket]);
         assert_eq!(of(&callable, &Features { live_chat: false, ..all }, true), [Call, AiOnly, Ticket]);
 
         let busy = causes(false, State::Open, 0);

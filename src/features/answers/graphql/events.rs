@@ -186,7 +186,8 @@ pub(super) enum ConversationChange {
     AgentReconnecting,
     /// The agent is connected again.
     AgentBack,
-    /// The agent who had it has been gone for a minute: another one is looked for, else the assistant goes on.
+    /// The agent who had it has been gone for a minute: another one is looked for. Where none has
+    /// room, the assistant helps; whoever asked for a person keeps their place in line.
     AgentGone,
     /// It was handed over to a department or to the queue.
     Transferred,

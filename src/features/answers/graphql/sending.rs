@@ -24,7 +24,8 @@ struct StartConversationInput {
     /// A title, for customers who keep several conversations; at most 200 characters.
     title: Option<String>,
     /// Your own id of the conversation, a UUID you make: sending it again within 7 days, for example after a lost
-    /// connection, gives the same conversation and never a second one. Leave it out only if you never retry.
+    /// connection, gives the same conversation and never a second one, and the same first message. Leave it out only if
+    /// you never retry.
     client_id: Option<Uuid>,
     /// The first message, sent at once. A widget gives it and so leaves nothing where nobody writes.
     message: Option<FirstMessageInput>,
@@ -35,7 +36,7 @@ struct StartConversationInput {
 struct FirstMessageInput {
     /// Markdown, 1 to 10,000 characters.
     body: String,
-    /// Your own id of the message, as for `sendMessage`.
+    /// Your own id of the message, as for `sendMessage`. Left out, it is the conversation's.
     client_id: Option<Uuid>,
 }
 
@@ -102,14 +103,14 @@ impl SendingMutation {
         // Nothing is started for a message that cannot be sent.
         first.map(|first| text::body("input.message.body", &first.body, conversations::MESSAGE_MAX)).transpose()?;
         let once = Once::new(cx, "startConversation", input.client_id, &input);
-        let first_message = first.and_then(|first| first.client_id);
+        let first_message = first.and_then(|first| first.client_id.or(input.client_id));
         let start = Start { assistant: input.assistant_id, title: input.title.clone(), first_message };
         let (row, started) = conversations::start(cx, start, &once).await?;
         let cursor = journal::head(&cx.db(), row.site_id).await?;
         let message = match first {
             Some(first) => {
                 let body = ("input.message.body", first.body.as_str());
-                Some(conversations::send(cx, row.id, body, Audience::Everyone, vec![], first.client_id).await?)
+                Some(conversations::send(cx, row.id, body, Audience::Everyone, vec![], first_message).await?)
             }
             None => None,
         };

@@ -10,8 +10,8 @@ use ::entity::{
 };
 use sea_orm::EntityTrait;
 
-use self::texts::{By, told};
-pub(crate) use self::texts::{announcement, is_unannounced, language, noted};
+use self::texts::{By, Told, told};
+pub(crate) use self::texts::{announcement, is_unannounced, language, locale, noted};
 use super::{
     facts::{Attributes, ConversationFact, OfferFact},
     messages::{self, Author, Posting},
@@ -94,6 +94,7 @@ async fn write_in(
     let (site, id) = (row.site_id, row.id);
     let earlier = store::attributes(tx, row).await?;
     if row.attention == Attention::Waiting
+        && !matches!(event, Event::Helped(_))
         && leave_in(tx, site, id, taker(event), actor.as_ref()).await?
         && let Some(outcome) = outcome(event, &after)
     {
@@ -111,20 +112,27 @@ async fn write_in(
         }
         Event::Closed(_) => (row.open_key, row.closed_at) = (None, Some(now)),
         // An agent has read what was asked until now.
-        Event::Resumed(QueueOutcome::Assistant) if actor.is_some() => row.resumed_seq = row.last_seq,
+        Event::Resumed(QueueOutcome::Assistant) | Event::Helped(true) if by(tx, row).is_staff() => {
+            row.resumed_seq = row.last_seq;
+        }
         Event::Requested { .. }
         | Event::Released(_)
         | Event::Given(_)
         | Event::Replied(_)
         | Event::Resumed(_)
+        | Event::Helped(_)
         | Event::Offered => {}
     }
     store::save_attention(&tx.db(), row).await?;
     let later = Attributes { tags: earlier.tags.clone(), ..Attributes::of(row, vec![]) };
-    for fact in facts(&before, event, &after, earlier, later, actor.is_some()) {
+    for fact in facts(&before, event, &after, earlier, later, by(tx, row).is_staff()) {
         tx.record_by(actor.clone(), site, id.0, &fact)?;
     }
-    let told = told(&before, event, &after, by(tx, row), has_assistant(tx, row, &after).await?);
+    let mut told = told(&before, event, &after, by(tx, row), has_assistant(tx, row, &after).await?);
+    let is_left_open = row.last_message_author == Some(AuthorKind::Visitor) && row.resumed_seq == row.last_seq;
+    if is_left_open && !before.assistant_speaks() && after.assistant_speaks() && by(tx, row).is_staff() {
+        told.push(Told::AskAgain);
+    }
     // Where nothing was ever said, nothing is to be read.
     let ends_or_returns = matches!(event, Event::Closed(_) | Event::Reopened { .. });
     if told.is_empty() || ends_or_returns && row.last_seq == 0 {
@@ -179,16 +187,14 @@ fn facts(
     next: &State,
     before: Attributes,
     after: Attributes,
-    by_somebody: bool,
+    by_staff: bool,
 ) -> Vec<ConversationFact> {
-    let spoke = matches!(state, State::Assistant { .. });
-    let silenced = spoke && !matches!(next, State::Assistant { .. } | State::Closed { .. });
+    let silenced = state.assistant_speaks() && !next.assistant_speaks() && !matches!(next, State::Closed { .. });
     let requested = |reason| ConversationFact::HumanRequested { reason, before: before.clone(), after: after.clone() };
     let assigned = || ConversationFact::Assigned { before: before.clone(), after: after.clone() };
     let mut facts = match event {
         Event::Requested { reason, .. } => vec![requested(reason)],
         Event::Released(release) => {
-            let reason = release.reason();
             let first = match release {
                 Release::AgentGone => ConversationFact::AgentGone { before: before.clone(), after: after.clone() },
                 Release::Transferred(department) => {
@@ -197,7 +203,9 @@ fn facts(
                 Release::AgentNotThere | Release::Unassigned | Release::MeantFor(_) => assigned(),
             };
             let mut facts = vec![first];
-            facts.extend(matches!(next, State::Waiting { .. }).then(|| requested(reason)));
+            if let State::Waiting { reason, .. } = next {
+                facts.push(requested(*reason));
+            }
             facts
         }
         Event::Given(_) => vec![assigned()],
@@ -213,10 +221,13 @@ fn facts(
                 facts.push(assigned());
             }
             // What a person has seen is theirs; what nobody has seen yet is the assistant's now.
-            let answers_pending = outcome != QueueOutcome::Assistant || !by_somebody;
+            let answers_pending = outcome != QueueOutcome::Assistant || !by_staff;
             facts.push(ConversationFact::AssistantResumed { answers_pending });
             facts
         }
+        Event::Helped(true) => vec![ConversationFact::AssistantResumed { answers_pending: !by_staff }],
+        // It is silenced, which is told below.
+        Event::Helped(false) => vec![],
         Event::Closed(reason) => {
             vec![ConversationFact::Closed { before: before.clone(), after: after.clone(), reason }]
         }
@@ -241,6 +252,7 @@ fn taker(event: Event) -> Option<UserId> {
         Event::Requested { .. }
         | Event::Released(_)
         | Event::Resumed(_)
+        | Event::Helped(_)
         | Event::Closed(_)
         | Event::Reopened { .. }
         | Event::Offered => None,

@@ -6,11 +6,21 @@ use ::entity::{
     ids::UserId,
 };
 
-use super::super::state::{Event, Release, State};
+use super::super::{
+    messages,
+    state::{Event, Release, State},
+};
 use crate::{
-    features::{assistants, visitors},
+    features::{
+        assistants,
+        knowledge::language::{self, Language},
+        visitors,
+    },
     kernel::{Result, Tx},
 };
+
+/// So many of the visitor's newest messages tell the language of a conversation.
+const WORDS: u64 = 5;
 
 /// It goes to a person.
 pub(crate) fn announcement(language: &str) -> &'static str {
@@ -133,6 +143,24 @@ fn assistant_goes_on(language: &str) -> &'static str {
     }
 }
 
+/// The assistant answers from their next message on.
+fn ask_again(language: &str) -> &'static str {
+    match base(language) {
+        "tr" => "Yanıt beklediğiniz bir şey varsa lütfen yeniden yazın.",
+        "de" => "Ist noch etwas offen, schreiben Sie es bitte noch einmal.",
+        _ => "If you are still waiting for an answer, please ask again.",
+    }
+}
+
+/// The assistant answers while they wait.
+fn assistant_helps(language: &str) -> &'static str {
+    match base(language) {
+        "tr" => "Bu arada asistanımız size burada yardımcı oluyor; sıradaki yeriniz duruyor.",
+        "de" => "In der Zwischenzeit antwortet unser Assistent; Ihr Platz in der Warteschlange bleibt Ihnen.",
+        _ => "In the meantime, our assistant answers here; you keep your place in line.",
+    }
+}
+
 fn base(language: &str) -> &str {
     language.split(['-', '_']).next().unwrap_or_default()
 }
@@ -148,6 +176,12 @@ pub(crate) enum By {
     Nobody,
 }
 
+impl By {
+    pub(crate) fn is_staff(self) -> bool {
+        matches!(self, Self::Staff(_))
+    }
+}
+
 /// What a visitor is told of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -158,6 +192,9 @@ pub(crate) enum Told {
     HandedOver,
     Announced,
     AssistantGoesOn,
+    AssistantHelps,
+    /// What they said last is not answered.
+    AskAgain,
     WaitsNoLonger,
     PlaceLost,
     /// This member of the site has closed it.
@@ -177,6 +214,8 @@ impl Told {
             | Self::HandedOver
             | Self::Announced
             | Self::AssistantGoesOn
+            | Self::AssistantHelps
+            | Self::AskAgain
             | Self::WaitsNoLonger
             | Self::PlaceLost
             | Self::ClosedBySilence => None,
@@ -192,6 +231,8 @@ impl Told {
             Self::HandedOver => handed_over(language).to_owned(),
             Self::Announced => announcement(language).to_owned(),
             Self::AssistantGoesOn => assistant_goes_on(language).to_owned(),
+            Self::AskAgain => ask_again(language).to_owned(),
+            Self::AssistantHelps => assistant_helps(language).to_owned(),
             Self::WaitsNoLonger => waits_no_longer(language).to_owned(),
             Self::PlaceLost => place_lost(language).to_owned(),
             Self::Closed(_) => closed(language, name),
@@ -221,6 +262,8 @@ pub(crate) fn told(before: &State, event: Event, after: &State, by: By, has_assi
         }
         (Event::Resumed(QueueOutcome::Assistant | QueueOutcome::Left), _, _) => vec![Told::WaitsNoLonger],
         (Event::Resumed(QueueOutcome::Abandoned), _, _) => vec![Told::PlaceLost],
+        (Event::Helped(true), _, _) => vec![Told::AssistantHelps],
+        (Event::Helped(false), _, _) => vec![Told::Announced],
         (Event::Closed(_), _, _) => match by {
             By::Visitor => vec![],
             By::Staff(user) => vec![Told::Closed(user)],
@@ -251,8 +294,21 @@ pub(crate) fn is_unannounced(reason: HandoffReason) -> bool {
     }
 }
 
-/// The language in which the server itself speaks to whoever asks in a conversation: a tag; English where nothing is known.
+/// The language in which the server itself speaks in a conversation, a tag: that of the visitor's words, else the one
+/// they and their assistant are set to.
 pub(crate) async fn language(tx: &Tx, conversation: &conversation::Model) -> Result<String> {
+    let set = locale(tx, conversation).await?;
+    // Of other languages than these three nobody tells the words.
+    if Language::of_tag(&set).is_none() {
+        return Ok(set);
+    }
+    let words = messages::asked(&tx.db(), conversation.id, WORDS).await?;
+    let written = words.iter().find_map(|words| language::detect(words));
+    Ok(written.map_or(set, |language| language.tag().to_owned()))
+}
+
+/// The language that whoever asks in a conversation is set to, else their assistant: a tag; English where nothing is known.
+pub(crate) async fn locale(tx: &Tx, conversation: &conversation::Model) -> Result<String> {
     if let Some(id) = conversation.visitor_id
         && let Some(locale) = visitors::lookup(&tx.db(), id).await?.and_then(|visitor| visitor.locale)
     {

@@ -367,8 +367,8 @@ impl ConversationsMutation {
     }
 
     /// Silences the assistant in a conversation, which then waits in the queue for whoever is free. An agent who writes to
-    /// the visitor, or takes the conversation, silences it by that. Refused with `CONVERSATION_CLOSED` where it is closed.
-    /// For members of the site.
+    /// the visitor, or takes the conversation, silences it by that. Refused with `CONVERSATION_CLOSED` where it is closed,
+    /// and with `FEATURE_OFF` where the widget's `liveChat` is off, as nobody would answer. For members of the site.
     async fn pause_assistant(
         &self,
         ctx: &Context<'_>,
@@ -377,8 +377,9 @@ impl ConversationsMutation {
         Ok(payload(handoff::set_paused(ctx.cx(), input.conversation_id, true).await?))
     }
 
-    /// Lets the assistant answer again, in place of the agent or the wait; it answers from the next message on. For members
-    /// of the site.
+    /// Lets the assistant answer again, from the next message on, in place of its agent. Whoever has asked for a person and
+    /// waits keeps their place in line meanwhile. Refused with `ASSISTANT_DISABLED` where no assistant can answer. For
+    /// members of the site.
     async fn resume_assistant(
         &self,
         ctx: &Context<'_>,

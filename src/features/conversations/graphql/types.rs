@@ -24,7 +24,7 @@ use super::{
         model::Citation,
         reading::{self, inbox, viewing},
         satisfaction::graphql::ConversationRating,
-        state::{Handoff, State},
+        state::{Handoff, State, assistant_speaks},
         store,
     },
     answer::{self, AssistantAnswer},
@@ -185,7 +185,7 @@ impl Conversation {
 
     /// True while the assistant stays silent, because a person has the conversation or it waits for one.
     async fn assistant_paused(&self) -> bool {
-        matches!(self.row.attention, Attention::Waiting | Attention::Person)
+        self.row.attention != Attention::Closed && !assistant_speaks(&self.row)
     }
 
     /// When it was given to its assignee; null without one.

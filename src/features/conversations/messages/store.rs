@@ -268,6 +268,18 @@ pub(crate) async fn first_words(db: &Db<'_>, id: ConversationId) -> Result<Optio
     Ok(rows.into_tuple().one(db).await?)
 }
 
+/// What the visitor said last, the newest first.
+pub(crate) async fn asked(db: &Db<'_>, id: ConversationId, count: u64) -> Result<Vec<String>> {
+    let rows = visible(id, &[Audience::Everyone])
+        .filter(message::Column::AuthorKind.eq(AuthorKind::Visitor))
+        .filter(message::Column::DeletedAt.is_null())
+        .order_by_desc(message::Column::Seq)
+        .limit(count)
+        .select_only()
+        .column(message::Column::Body);
+    Ok(rows.into_tuple().all(db).await?)
+}
+
 /// When somebody last wrote in a conversation, notes included.
 pub(crate) async fn last_written(db: &Db<'_>, id: ConversationId, author: UserId) -> Result<Option<DateTime<Utc>>> {
     Ok(message::Entity::find()

@@ -7,7 +7,8 @@
 //! What always holds:
 //! - A wait has one beginning. Only a person's reply ends it, or that nobody came, or that the visitor would rather not
 //!   wait: who is handed on before anybody wrote goes on waiting since they asked.
-//! - While a conversation waits or a person has it, its assistant is silent; otherwise it speaks.
+//! - While a person has a conversation, its assistant is silent. While it waits, too, unless it helps meanwhile: that
+//!   neither ends the wait nor costs the place in line.
 //! - Each conversation that is with a person counts towards what that person may have at a time; one that waits and is meant
 //!   for somebody does not.
 
@@ -46,6 +47,8 @@ pub(crate) enum State {
         reason: HandoffReason,
         /// Who gets it if they can: it was assigned to them while they were not there.
         meant_for: Option<UserId>,
+        /// The assistant answers meanwhile.
+        helped: bool,
     },
     /// A person.
     Person {
@@ -83,6 +86,8 @@ pub(crate) enum Event {
     Replied(UserId),
     /// The assistant takes over, because a wait has ended in this way, or an agent wants it to.
     Resumed(QueueOutcome),
+    /// Whoever waits goes on waiting, and the assistant answers meanwhile, or does so no longer.
+    Helped(bool),
     /// It is closed, for this reason if somebody said one.
     Closed(Option<CloseReason>),
     /// It is opened again.
@@ -136,15 +141,16 @@ pub(crate) fn next(state: &State, event: Event, now: DateTime<Utc>) -> State {
 
         (State::Assistant { .. }, Event::Requested { reason, since }) => {
             let since = since.filter(|since| *since < now).unwrap_or(now);
-            State::Waiting { since, reason, meant_for: None }
+            State::Waiting { since, reason, meant_for: None, helped: false }
         }
         // Nobody waits twice, and who has a person has what they ask for.
         (State::Waiting { .. } | State::Person { .. }, Event::Requested { .. }) => state.clone(),
 
         (_, Event::Released(release)) => State::Waiting {
             since: state.unanswered_since().unwrap_or(now),
-            reason: release.reason(),
+            reason: state.wish().filter(|_| release == Release::AgentGone).unwrap_or(release.reason()),
             meant_for: if let Release::MeantFor(agent) = release { Some(agent) } else { None },
+            helped: state.is_helped(),
         },
 
         (State::Person { agent, .. }, Event::Given(to)) if *agent == to => state.clone(),
@@ -156,6 +162,11 @@ pub(crate) fn next(state: &State, event: Event, now: DateTime<Utc>) -> State {
         (State::Assistant { .. } | State::Waiting { .. }, Event::Replied(agent)) => {
             State::Person { agent, since: now, handoff: joined(state.handoff(), now) }
         }
+
+        (State::Waiting { since, reason, meant_for, .. }, Event::Helped(helped)) => {
+            State::Waiting { since: *since, reason: *reason, meant_for: *meant_for, helped }
+        }
+        (State::Assistant { .. } | State::Person { .. }, Event::Helped(_)) => state.clone(),
 
         (State::Assistant { .. }, Event::Resumed(_)) => state.clone(),
         (State::Waiting { .. } | State::Person { .. }, Event::Resumed(_)) => State::Assistant { offered_at: None },
@@ -171,10 +182,12 @@ fn reopened(had: Option<(UserId, DateTime<Utc>)>, by_staff: Option<bool>, now: D
         (None, _) => State::Assistant { offered_at: None },
         (Some((agent, _)), Some(true)) => State::Person { agent, since: now, handoff: None },
         (Some((agent, _)), Some(false)) => {
-            State::Waiting { since: now, reason: HandoffReason::Agent, meant_for: Some(agent) }
+            State::Waiting { since: now, reason: HandoffReason::Agent, meant_for: Some(agent), helped: false }
         }
         // Whether it goes back to them is decided like for everybody who waits: they may be gone, or have no room.
-        (Some(_), None) => State::Waiting { since: now, reason: HandoffReason::Visitor, meant_for: None },
+        (Some(_), None) => {
+            State::Waiting { since: now, reason: HandoffReason::Visitor, meant_for: None, helped: false }
+        }
     }
 }
 
@@ -193,7 +206,8 @@ impl State {
         let agent = row.assignee_id.map(|agent| (agent, row.assigned_at.unwrap_or(row.created_at)));
         match (row.attention, agent, handoff) {
             (Attention::Waiting, agent, Some(Handoff { requested_at: since, reason, .. })) => {
-                Self::Waiting { since, reason, meant_for: agent.map(|(agent, _)| agent) }
+                let meant_for = agent.map(|(agent, _)| agent);
+                Self::Waiting { since, reason, meant_for, helped: row.assistant_helps }
             }
             (Attention::Person, Some((agent, since)), handoff) => Self::Person { agent, since, handoff },
             (Attention::Closed, agent, handoff) => Self::Closed { agent, handoff },
@@ -208,7 +222,7 @@ impl State {
     pub(crate) fn put(&self, row: &mut conversation::Model) {
         let (attention, agent, assigned_at, handoff, offered_at) = match self.clone() {
             Self::Assistant { offered_at } => (Attention::Assistant, None, None, None, offered_at),
-            Self::Waiting { since, reason, meant_for } => {
+            Self::Waiting { since, reason, meant_for, .. } => {
                 let handoff = Handoff { requested_at: since, reason, joined_at: None };
                 (Attention::Waiting, meant_for, None, Some(handoff), None)
             }
@@ -218,6 +232,7 @@ impl State {
             }
         };
         row.attention = attention;
+        row.assistant_helps = self.is_helped();
         row.status = if attention == Attention::Closed { Status::Closed } else { Status::Open };
         row.assignee_id = agent;
         row.assigned_at = assigned_at;
@@ -229,6 +244,15 @@ impl State {
             row.queue_outcome = None;
             row.queue_left_at = None;
         }
+    }
+
+    fn is_helped(&self) -> bool {
+        matches!(self, Self::Waiting { helped: true, .. })
+    }
+
+    /// True while the assistant may speak.
+    pub(crate) fn assistant_speaks(&self) -> bool {
+        matches!(self, Self::Assistant { .. }) || self.is_helped()
     }
 
     /// Whose it is, or is to be, and since when.
@@ -252,6 +276,11 @@ impl State {
         }
     }
 
+    /// Who wished for the person, where the visitor is to have one: whose agent is gone is still to have one.
+    fn wish(&self) -> Option<HandoffReason> {
+        self.handoff().map(|handoff| handoff.reason).filter(|reason| is_wish(*reason))
+    }
+
     /// Since when the visitor has waited for a person to write; `None` where one has, and where they wait for nobody.
     pub(crate) fn unanswered_since(&self) -> Option<DateTime<Utc>> {
         match self {
@@ -262,9 +291,18 @@ impl State {
     }
 }
 
+/// True where a visitor is to have a person, by their own wish or as nobody else answers them; what agents hand on is no
+/// wish of theirs.
+pub(crate) fn is_wish(reason: HandoffReason) -> bool {
+    match reason {
+        HandoffReason::Visitor | HandoffReason::Assistant | HandoffReason::Site => true,
+        HandoffReason::Agent | HandoffReason::AgentGone => false,
+    }
+}
+
 /// True while the assistant of a conversation may speak in it.
 pub(crate) fn assistant_speaks(conversation: &conversation::Model) -> bool {
-    conversation.attention == Attention::Assistant
+    State::of(conversation).assistant_speaks()
 }
 
 /// True while a conversation is to be in the queue.

@@ -23,6 +23,7 @@ fn event() -> impl Strategy<Value = Event> {
         agent().prop_map(Event::Replied),
         prop::sample::select(&[QueueOutcome::TimedOut, QueueOutcome::Left, QueueOutcome::Assistant])
             .prop_map(Event::Resumed),
+        any::<bool>().prop_map(Event::Helped),
         Just(Event::Closed(None)),
         prop::option::of(any::<bool>()).prop_map(|by_staff| Event::Reopened { by_staff }),
         Just(Event::Offered),
@@ -52,6 +53,19 @@ proptest! {
             if matches!(after, State::Waiting { .. }) && !matches!(state, State::Waiting { .. }) {
                 let waits = matches!(event, Event::Requested { .. } | Event::Released(_) | Event::Reopened { .. });
                 prop_assert!(waits);
+            }
+            // Help is no end: who waits has the place they had, and who has a person hears nobody else.
+            if matches!(event, Event::Helped(_)) {
+                prop_assert_eq!(after.handoff(), state.handoff());
+                prop_assert_eq!(matches!(after, State::Waiting { .. }), matches!(state, State::Waiting { .. }));
+            }
+            let is_left_alone = !matches!(after, State::Person { .. }) || !after.assistant_speaks();
+            prop_assert!(is_left_alone, "{:?}", &after);
+            // Whoever wished for a person and loses theirs goes on wishing for one.
+            if event == Event::Released(Release::AgentGone)
+                && let (Some(wish), State::Waiting { reason, .. }) = (state.wish(), &after)
+            {
+                prop_assert_eq!(*reason, wish);
             }
             // The same again changes nothing, except that who is taken from the next one waits for another.
             if !matches!(event, Event::Reopened { .. }) {

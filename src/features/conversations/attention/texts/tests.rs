@@ -19,12 +19,14 @@ fn asked(reason: HandoffReason) -> Event {
 /// Everything that a conversation can be.
 fn states() -> Vec<State> {
     let since = now() - TimeDelta::seconds(9);
-    let waits = |reason, meant_for| State::Waiting { since, reason, meant_for };
+    let waiting = |reason, meant_for, helped| State::Waiting { since, reason, meant_for, helped };
+    let waits = |reason, meant_for| waiting(reason, meant_for, false);
     vec![
         State::Assistant { offered_at: None },
         State::Assistant { offered_at: Some(since) },
         waits(HandoffReason::Visitor, None),
         waits(HandoffReason::Agent, Some(ADA)),
+        waiting(HandoffReason::Visitor, None, true),
         State::Person { agent: ADA, since, handoff: None },
         State::Person { agent: ADA, since, handoff: waits(HandoffReason::Site, None).handoff() },
         State::Closed { agent: None, handoff: None },
@@ -59,6 +61,8 @@ fn events() -> Vec<(Event, By)> {
         Event::Reopened { by_staff: Some(true) },
         Event::Reopened { by_staff: Some(false) },
         Event::Offered,
+        Event::Helped(true),
+        Event::Helped(false),
     ];
     events.extend(outcomes.map(Event::Resumed));
     let all = [By::Visitor, By::Staff(BOB), By::Nobody];
@@ -107,10 +111,13 @@ fn each_step_is_told_once_or_is_known() {
                 let State::Waiting { reason, .. } = &after else { continue };
                 let announces = |told: &Told| matches!(told, Told::Announced | Told::HandedOver | Told::AgentGone);
                 let times = told.iter().filter(|told| announces(told)).count();
-                let by_queue = usize::from(is_unannounced(*reason) && !matches!(before, State::Waiting { .. }));
+                let is_new = !matches!(before, State::Waiting { .. });
+                let is_gone = event == Event::Released(Release::AgentGone);
+                let by_queue = usize::from(is_unannounced(*reason) && is_new && !is_gone);
                 let by_assistant =
                     usize::from(matches!(event, Event::Requested { reason: HandoffReason::Assistant, .. }));
-                let expected = usize::from(!matches!(before, State::Waiting { .. }));
+                // Who was helped waits on without help, and is told so.
+                let expected = usize::from(is_new || event == Event::Helped(false));
                 assert_eq!(times + by_queue + by_assistant, expected, "{before:?} {event:?} {after:?} {told:?}");
             }
         }
