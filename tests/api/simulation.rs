@@ -507,6 +507,8 @@ impl Simulation {
                 let talk = self.talk(id);
                 (talk.since, talk.assignee) = (None, after);
             }
+            // The assistant helps whoever waits, which ends no wait.
+            "conversation.assistant_resumed" if self.talk(id).waiting => {}
             "conversation.closed" | "conversation.assistant_resumed" => {
                 let talk = self.talk(id);
                 (talk.since, talk.assignee, talk.department) = (None, None, talk.department.take());

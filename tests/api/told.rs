@@ -411,7 +411,8 @@ async fn an_assistant_of_ones_own_that_is_off_or_gone_says_so() {
         if is_gone {
             app.run(Some(&customer.token), delete, json!({ "i": { "assistantId": assistant } })).await;
         } else {
-            app.run(Some(&customer.token), UPDATE, json!({ "i": { "assistantId": assistant, "enabled": false } })).await;
+            app.run(Some(&customer.token), UPDATE, json!({ "i": { "assistantId": assistant, "enabled": false } }))
+                .await;
         }
         for _ in 0..2 {
             app.say(&customer.token, &conversation, "Merhaba, orada mısın?").await;
