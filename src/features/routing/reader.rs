@@ -133,7 +133,9 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
     if lines.iter().any(|line| matches!(WidgetFact::read(line), Some(WidgetFact::EmergencySet { is_news: true, .. }))) {
         tx.enqueue(&TellEmergency { site, after: None }).await?;
     }
-    if lines.iter().any(about_hours) {
+    // Nobody was sent away while an agent was asked, who has answered now.
+    let was_declined = |line: &Line| matches!(RoutingFact::read(line), Some(RoutingFact::Declined { .. }));
+    if lines.iter().any(|line| about_hours(line) || was_declined(line)) {
         end_waits_in(tx, site, Busy::Skip).await?;
     }
     if drain_in(tx, site, &fresh, Busy::Skip).await? {

@@ -110,6 +110,15 @@ fn closed(language: &str, name: &str) -> String {
     }
 }
 
+/// They have closed it themselves.
+fn closed_by_visitor(language: &str) -> &'static str {
+    match base(language) {
+        "tr" => "Görüşme sonlandırıldı. Başka bir sorunuz olursa buraya yazabilirsiniz.",
+        "de" => "Das Gespräch ist beendet. Haben Sie noch eine Frage, schreiben Sie einfach hier.",
+        _ => "The conversation has ended. If you have another question, just write here.",
+    }
+}
+
 /// It was closed because nobody wrote.
 fn closed_by_silence(language: &str) -> &'static str {
     match base(language) {
@@ -200,6 +209,8 @@ pub(crate) enum Told {
     /// This member of the site has closed it.
     Closed(UserId),
     ClosedBySilence,
+    /// They have closed it themselves, which the agent reads, too.
+    ClosedByVisitor,
     /// This member of the site has opened it again.
     Reopened(UserId),
 }
@@ -218,7 +229,8 @@ impl Told {
             | Self::AskAgain
             | Self::WaitsNoLonger
             | Self::PlaceLost
-            | Self::ClosedBySilence => None,
+            | Self::ClosedBySilence
+            | Self::ClosedByVisitor => None,
         }
     }
 
@@ -237,6 +249,7 @@ impl Told {
             Self::PlaceLost => place_lost(language).to_owned(),
             Self::Closed(_) => closed(language, name),
             Self::ClosedBySilence => closed_by_silence(language).to_owned(),
+            Self::ClosedByVisitor => closed_by_visitor(language).to_owned(),
             Self::Reopened(_) => reopened(language, name),
         }
     }
@@ -265,7 +278,7 @@ pub(crate) fn told(before: &State, event: Event, after: &State, by: By, has_assi
         (Event::Helped(true), _, _) => vec![Told::AssistantHelps],
         (Event::Helped(false), _, _) => vec![Told::Announced],
         (Event::Closed(_), _, _) => match by {
-            By::Visitor => vec![],
+            By::Visitor => vec![Told::ClosedByVisitor],
             By::Staff(user) => vec![Told::Closed(user)],
             By::Nobody => vec![Told::ClosedBySilence],
         },

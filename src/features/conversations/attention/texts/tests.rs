@@ -70,7 +70,7 @@ fn events() -> Vec<(Event, By)> {
 }
 
 /// Where else a visitor reads of a change, or why they need not.
-fn told_elsewhere(before: &State, event: Event, after: &State, by: By) -> Option<&'static str> {
+fn told_elsewhere(before: &State, event: Event, after: &State) -> Option<&'static str> {
     match (event, before, after) {
         (_, State::Waiting { .. }, State::Waiting { .. }) => Some("they have been told that they wait"),
         (_, State::Closed { .. }, State::Closed { .. }) => {
@@ -81,7 +81,6 @@ fn told_elsewhere(before: &State, event: Event, after: &State, by: By) -> Option
         (Event::Resumed(QueueOutcome::TimedOut | QueueOutcome::SiteClosed), ..) => Some("as the wait is given up"),
         (Event::Replied(_), ..) => Some("the message itself"),
         (Event::Reopened { by_staff: None }, ..) => Some("their own message"),
-        (Event::Closed(_), ..) if by == By::Visitor => Some("they have done it"),
         (Event::Offered, ..) => Some("an offer that is shown as long as it stands"),
         _ => None,
     }
@@ -105,7 +104,7 @@ fn each_step_is_told_once_or_is_known() {
                     continue;
                 }
                 steps += 1;
-                let elsewhere = told_elsewhere(&before, event, &after, by);
+                let elsewhere = told_elsewhere(&before, event, &after);
                 let is_known = !told.is_empty() || elsewhere.is_some();
                 assert!(is_known, "{before:?} and {event:?} by {by:?} become {after:?}, and nobody is told");
                 let State::Waiting { reason, .. } = &after else { continue };
