@@ -27,6 +27,8 @@ pub struct Model {
     /// combination, and one module alone changes them.
     pub attention: Attention,
     pub title: Option<String>,
+    /// Rises when the title changes.
+    pub version: i32,
     /// The title folded for search.
     pub title_folded: String,
     /// The first 45 characters of the first message of a person.

@@ -9,7 +9,7 @@ use super::{
     facts::{Attributes, ConversationFact},
     live, model, store,
 };
-use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, entries, text};
+use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, entries, text, versions};
 
 /// Adds and removes tags.
 pub(crate) async fn tag(
@@ -46,15 +46,23 @@ pub(crate) async fn tag(
 }
 
 /// Gives the conversation a title, or none.
-pub(crate) async fn rename(cx: &Ctx, id: ConversationId, title: Option<&str>) -> Result<conversation::Model> {
+pub(crate) async fn rename(
+    cx: &Ctx,
+    id: ConversationId,
+    expected: Option<i32>,
+    title: Option<&str>,
+) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
     let title = text::maybe_line("input.title", title, model::TITLE_MAX)?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    versions::check(found.version, expected)?;
     if found.title == title {
         return Ok(found);
     }
+    let version = found.version + 1;
     let mut row = found.into_active_model();
+    row.version = Set(version);
     row.title_folded = Set(title.as_deref().map(fold).unwrap_or_default());
     row.title = Set(title);
     let renamed = store::update(&tx.db(), row).await?;

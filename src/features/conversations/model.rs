@@ -73,6 +73,7 @@ pub(crate) fn blank_at(id: ConversationId, now: DateTime<Utc>) -> conversation::
         status: Status::Open,
         attention: Attention::Assistant,
         title: None,
+        version: 1,
         title_folded: String::new(),
         description: None,
         assignee_id: None,
