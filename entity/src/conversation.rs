@@ -143,6 +143,8 @@ pub enum QueueOutcome {
     Assistant,
     /// The conversation was closed or deleted.
     Closed,
+    /// It goes on elsewhere: for another department, or for an agent it is meant for.
+    Moved,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,9 @@
 //! What describes a conversation: its title and its tags. And its deletion.
 
-use ::entity::{conversation, ids::ConversationId};
+use ::entity::{
+    conversation::{self, QueueOutcome},
+    ids::ConversationId,
+};
 use exact_index::text::fold;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
@@ -87,7 +90,10 @@ pub(crate) async fn delete(cx: &Ctx, id: ConversationId) -> Result<ConversationI
 pub(crate) async fn delete_in(tx: &mut Tx, found: &conversation::Model) -> Result<()> {
     let (site, id, actor) = (found.site_id, found.id, tx.cx().actor.id());
     let before = store::attributes(tx, found).await?;
-    attention::leave_in(tx, site, id, None, actor.as_ref()).await?;
+    if attention::leave_in(tx, site, id, None, actor.as_ref()).await? {
+        let outcome = QueueOutcome::Closed;
+        tx.record_by(actor.clone(), site, id.0, &ConversationFact::QueueLeft { outcome })?;
+    }
     conversation::Entity::delete_many().filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
     tx.record(site, id.0, &ConversationFact::Deleted { before })
 }
