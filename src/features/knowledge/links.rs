@@ -159,17 +159,18 @@ impl Walk<'_> {
         None
     }
 
-    /// Notes that so much is read; nothing where that is too much.
+    /// Notes that so much is read; nothing where that is too much, and from then on.
     fn search(&mut self, bytes: usize) -> Option<()> {
-        *self.left = self.left.checked_sub(bytes)?;
-        Some(())
+        let left = self.left.checked_sub(bytes);
+        *self.left = left.unwrap_or(0);
+        left.filter(|left| *left > 0).map(drop)
     }
 
     /// An address between angle brackets, or a tag.
     fn angle(&mut self, at: usize) -> usize {
         let rest = &self.text[at..];
         if is_active(&rest[1..]) {
-            let line = rest.lines().next().unwrap_or_default();
+            let line = if *self.left > 0 { rest.lines().next().unwrap_or_default() } else { "" };
             let end = line.find('>').filter(|_| self.search(line.len()).is_some());
             self.cuts.push(at..at + 1);
             self.cuts.extend(end.map(|end| at + end..at + end + 1));
@@ -178,7 +179,8 @@ impl Walk<'_> {
         if !rest[1..].starts_with(|c: char| c == '/' || c.is_ascii_alphabetic()) {
             return at + 1;
         }
-        let tag = tag_of(rest);
+        // What cannot be looked through any more is no tag.
+        let tag = if *self.left > 0 { tag_of(rest) } else { None };
         if self.search(tag.as_ref().map_or(rest.len(), |tag| tag.length)).is_none() {
             self.cuts.push(at..at + 1);
             return at + 1;
@@ -424,6 +426,7 @@ mod tests {
             "](&",
             "](&amp;",
             "<a b='",
+            "<javascript:",
         ] {
             let text = part.repeat(100_000 / part.len());
             assert!(!is_left(&without_active(&text)), "{part}");
