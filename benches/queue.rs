@@ -245,6 +245,7 @@ fn talk(cx: &Ctx, site: SiteId, visitor: Option<VisitorId>) -> conversation::Mod
         status: Status::Open,
         attention: if visitor.is_some() { Attention::Waiting } else { Attention::Person },
         title: None,
+        version: 1,
         title_folded: String::new(),
         description: None,
         assignee_id: None,

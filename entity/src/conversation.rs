@@ -29,6 +29,8 @@ pub struct Model {
     /// While it waits, its assistant answers meanwhile.
     pub assistant_helps: bool,
     pub title: Option<String>,
+    /// Rises when the title changes.
+    pub version: i32,
     /// The title folded for search.
     pub title_folded: String,
     /// The first 45 characters of the first message of a person.
@@ -145,6 +147,8 @@ pub enum QueueOutcome {
     Assistant,
     /// The conversation was closed or deleted.
     Closed,
+    /// It goes on elsewhere: for another department, or for an agent it is meant for.
+    Moved,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

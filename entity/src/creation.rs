@@ -13,6 +13,8 @@ pub struct Model {
     pub content_hash: Vec<u8>,
     /// The id of what was made.
     pub made: Uuid,
+    /// What was answered, where that is more than what was made.
+    pub told: Option<Json>,
     pub created_at: DateTimeUtc,
 }
 

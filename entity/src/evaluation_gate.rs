@@ -13,6 +13,7 @@ pub struct Model {
     pub assistant_id: AssistantId,
     pub site_id: SiteId,
     pub gate: Gate,
+    pub version: i32,
 }
 
 /// What happens before an article is published.

@@ -15,6 +15,8 @@ pub struct Model {
     /// An `https` address, or a path on the page that shows it.
     #[sea_orm(column_type = "Text", nullable)]
     pub avatar_url: Option<String>,
+    /// Rises when what others see of the person changes.
+    pub version: i32,
     /// argon2id, PHC string.
     pub password_hash: String,
     /// May do everything on every site.

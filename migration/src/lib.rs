@@ -39,6 +39,7 @@ mod m20261121_8_site_keys;
 mod m20261121_9_assistant_keys;
 mod m20261129_1_job_lanes;
 mod m20261129_8_epochs;
+mod m20261130_10_more_versions;
 mod m20261130_1_attention;
 mod m20261130_2_index_problems;
 mod m20261130_3_inbox_search;
@@ -102,6 +103,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_8_creations::Migration),
             Box::new(m20261130_9_provider_troubles::Migration),
             Box::new(m20261130_a_waiting::Migration),
+            Box::new(m20261130_10_more_versions::Migration),
         ]
     }
 }

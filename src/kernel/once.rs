@@ -11,7 +11,11 @@
 use ::entity::creation;
 use async_graphql::InputType;
 use chrono::TimeDelta;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::OnConflict,
+};
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{
@@ -94,7 +98,8 @@ impl Once {
     /// As for [`Self::made`].
     pub async fn claim(&self, tx: &Tx, new: Uuid) -> Result<Option<Uuid>> {
         let Some(Asked { key, content }) = self.0.clone() else { return Ok(None) };
-        let row = creation::Model { id: key, content_hash: content, made: new, created_at: tx.cx().clock.now() };
+        let row =
+            creation::Model { id: key, content_hash: content, made: new, told: None, created_at: tx.cx().clock.now() };
         let keep = OnConflict::column(creation::Column::Id).do_nothing().to_owned();
         let insert = creation::Entity::insert(row.into_active_model()).on_conflict(keep);
         if insert.exec_without_returning(&tx.db()).await? == 1 {
@@ -102,6 +107,30 @@ impl Once {
         }
         let made = self.made(&tx.db()).await?;
         made.map(Some).ok_or_else(|| Error::internal("something that was made and was not"))
+    }
+
+    /// Keeps what is answered, in the transaction that has claimed the id: where a repetition cannot tell it from what was
+    /// made.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tell(&self, tx: &Tx, told: &impl Serialize) -> Result<()> {
+        let Some(asked) = &self.0 else { return Ok(()) };
+        let told = serde_json::to_value(told).map_err(Error::internal)?;
+        let row = creation::ActiveModel { told: Set(Some(told)), ..Default::default() };
+        creation::Entity::update_many().set(row).filter(creation::Column::Id.eq(asked.key)).exec(&tx.db()).await?;
+        Ok(())
+    }
+
+    /// What was answered when the thing was made.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` where that is not known.
+    pub async fn told<T: DeserializeOwned>(&self, db: &Db<'_>) -> Result<T> {
+        let Some(asked) = &self.0 else { return Err(gone()) };
+        let found = creation::Entity::find_by_id(asked.key).one(db).await?;
+        let told = found.and_then(|found| found.told).ok_or_else(gone)?;
+        serde_json::from_value(told).map_err(Error::internal)
     }
 
     /// Gives the id back, where the transaction goes on without the thing.

@@ -6,19 +6,23 @@
 //!   control characters whatever.
 //! - Characters are counted as readers count them, in grapheme clusters: a family emoji is one. One cluster may consist of
 //!   many code points, of which there are at most [`POINTS`] times as many as characters are allowed.
-//! - Of names everything goes that only changes the direction of writing.
+//! - A text without anything that stands by itself is empty: blanks, marks without the letter they belong to, half a flag.
+//! - No character has more than [`MARKS`] marks above and below it.
+//! - Of names everything goes that only changes the direction of writing, or that nobody sees.
 
 use std::borrow::Cow;
 
 use chrono_tz::Tz;
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::error::{Error, ErrorReason, Result};
 
 /// A required one-line text of 1 to `max` characters. Returns it trimmed, and without what only changes the direction of
-/// writing: in a name or the name of a file it makes the text read as another one (`invoice\u{202e}fdp.exe`).
+/// writing or is not seen: in a name or the name of a file it makes the text read as another one
+/// (`invoice\u{202e}fdp.exe`), or be another one than it reads as.
 pub fn line(field: &'static str, value: &str, max: usize) -> Result<String> {
-    let value = value.replace(is_directional, "");
+    let value = value.replace(|char| is_directional(char) || is_hiding(char), "");
     let value = value.trim();
     if !has_visible(value) {
         return Err(Error::bad_input(field, ErrorReason::TooShort, format!("`{field}` must not be empty.")));
@@ -46,14 +50,41 @@ fn is_directional(char: char) -> bool {
     matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
+/// Characters of no text's own that show nothing: soft hyphens, blanks and joiners without width, marks for programs. What
+/// joins or varies the characters beside it stays; emoji and some scripts are written with it.
+fn is_hiding(char: char) -> bool {
+    matches!(
+        u32::from(char),
+        0xad | 0x34f | 0x180e | 0x200b | 0x2060..=0x2065 | 0x206a..=0x206f | 0x3164 | 0xfeff | 0xffa0 | 0xfff0..=0xfffb
+            | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a
+    )
+}
+
 /// True where a reader sees nothing.
 pub fn is_blank(value: &str) -> bool {
     !has_visible(value)
 }
 
-/// True where a reader sees something.
+/// True where a reader sees something that can stand by itself.
 fn has_visible(value: &str) -> bool {
-    value.chars().any(|char| !char.is_whitespace() && !char.is_control() && !is_invisible(char))
+    let is_shown = |char: &char| !char.is_whitespace() && !char.is_control() && !is_invisible(*char);
+    value.graphemes(true).any(|cluster| {
+        let mut shown = cluster.chars().filter(|char| is_shown(char) && !is_combining_mark(*char));
+        match (shown.next(), shown.next()) {
+            (None, _) => false,
+            // Half a flag, and a color of skin without anybody who has it.
+            (Some(char), None) => !is_half_a_flag(char) && !is_skin(char),
+            (Some(_), Some(_)) => true,
+        }
+    })
+}
+
+fn is_half_a_flag(char: char) -> bool {
+    ('\u{1f1e6}'..='\u{1f1ff}').contains(&char)
+}
+
+fn is_skin(char: char) -> bool {
+    ('\u{1f3fb}'..='\u{1f3ff}').contains(&char)
 }
 
 /// Characters that take part in how others look and show nothing by themselves: Unicode's default ignorable ones
@@ -129,7 +160,35 @@ pub fn length(value: &str) -> usize {
     value.graphemes(true).count()
 }
 
+/// Marks that a character may have, one upon the other: no language needs so many.
+const MARKS: usize = 10;
+
+/// # Errors
+/// `BAD_USER_INPUT` when marks are heaped upon a character, over whatever stands around it.
+fn unheaped(field: &'static str, value: &str) -> Result<()> {
+    if value.is_ascii() {
+        return Ok(());
+    }
+    let (mut marks, mut most) = (0_usize, 0_usize);
+    for char in value.chars() {
+        // What is not seen between them does not part them.
+        if is_combining_mark(char) {
+            marks += 1;
+        } else if !is_invisible(char) {
+            marks = 0;
+        }
+        most = most.max(marks);
+    }
+    if most <= MARKS {
+        return Ok(());
+    }
+    let message =
+        format!("`{field}` has {most} marks upon one character; at most {MARKS} are allowed. Take the others away.");
+    Err(Error::bad_input(field, ErrorReason::TooLong, message))
+}
+
 fn within(field: &'static str, value: &str, max: usize) -> Result<()> {
+    unheaped(field, value)?;
     let points = value.chars().count();
     // There are never more characters than code points.
     if points <= max {
@@ -152,28 +211,31 @@ pub fn address(value: &str) -> String {
     value.trim().replace(is_invisible, "").replace('İ', "i").to_lowercase()
 }
 
-/// An e-mail address, lower-cased. The check is the useful part of RFC 5321: one `@`, a dotted domain, no spaces.
+/// An e-mail address, lower-cased. The check is the useful part of RFC 5321 and 6531: one `@`, before it what needs no
+/// quotation marks, after it a dotted domain.
 pub fn email(field: &'static str, value: &str) -> Result<String> {
     let value = address(&line(field, value, 255)?);
-    let fine = value.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty()
-            && local.len() <= 64
-            && !domain.contains('@')
-            && domain.contains('.')
-            && domain
-                .split('.')
-                .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'))
-            && !value.chars().any(|c| c.is_whitespace() || matches!(c, '<' | '>' | '"' | ',' | ';'))
-    });
-    if fine {
-        Ok(value)
-    } else {
-        Err(Error::bad_input(
-            field,
-            ErrorReason::InvalidFormat,
-            format!("`{field}` must be an e-mail address like name@example.com."),
-        ))
+    if value.split_once('@').is_some_and(|(local, domain)| is_local(local) && is_domain(domain)) {
+        return Ok(value);
     }
+    let message = format!("`{field}` must be an e-mail address like name@example.com.");
+    Err(Error::bad_input(field, ErrorReason::InvalidFormat, message))
+}
+
+/// The part of an address before the `@`: atoms between dots.
+fn is_local(local: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || is_combining_mark(c) || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    local.len() <= 64 && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(fits))
+}
+
+/// A domain of two labels or more, the last of which is no number.
+fn is_domain(domain: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || is_combining_mark(c) || c == '-';
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(fits)
+    };
+    domain.split('.').all(is_label)
+        && domain.rsplit_once('.').is_some_and(|(_, last)| last.contains(|c: char| !c.is_ascii_digit()))
 }
 
 /// A phone number as people write it, up to 40 characters.
@@ -224,22 +286,59 @@ pub fn picture(field: &'static str, value: &str) -> Result<String> {
     Err(Error::bad_input(field, ErrorReason::InvalidFormat, message))
 }
 
-/// A language tag such as `tr` or `en-GB` (BCP 47: letters, then alphanumeric subtags).
+/// A language tag such as `tr` or `en-GB`, well-formed by BCP 47.
 pub fn language(field: &'static str, value: &str) -> Result<String> {
     let value = line(field, value, 35)?;
-    let mut parts = value.split('-');
-    let fine = parts
-        .next()
-        .is_some_and(|first| (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
-        && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
-    if fine {
-        Ok(value)
-    } else {
-        Err(Error::bad_input(
-            field,
-            ErrorReason::InvalidFormat,
-            format!("`{field}` must be a language tag like `tr` or `en-GB`."),
-        ))
+    if is_language(&value.to_ascii_lowercase()) {
+        return Ok(value);
+    }
+    let message = format!("`{field}` must be a language tag like `tr` or `en-GB`.");
+    Err(Error::bad_input(field, ErrorReason::InvalidFormat, message))
+}
+
+/// The rules of RFC 5646, 2.1 and 2.2.9, for tags that begin with a language: its name, extensions of it, script, region,
+/// variants, extensions by a letter, and what is private; no variant and no letter twice.
+fn is_language(tag: &str) -> bool {
+    let letters = |part: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase())
+    };
+    let letters_or_digits = |part: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    let mut parts = tag.split('-').peekable();
+    if !parts.next().is_some_and(|first| letters(first, 2..=3)) {
+        return false;
+    }
+    for _ in 0..3 {
+        parts.next_if(|part| letters(part, 3..=3));
+    }
+    parts.next_if(|part| letters(part, 4..=4));
+    parts.next_if(|part| letters(part, 2..=2) || part.len() == 3 && part.bytes().all(|b| b.is_ascii_digit()));
+    let mut seen: Vec<&str> = vec![];
+    let is_variant = |part: &&str| {
+        letters_or_digits(part, 5..=8)
+            || letters_or_digits(part, 4..=4) && part.starts_with(|c: char| c.is_ascii_digit())
+    };
+    while let Some(part) = parts.next_if(is_variant) {
+        if seen.contains(&part) {
+            return false;
+        }
+        seen.push(part);
+    }
+    while let Some(letter) = parts.next_if(|part| letters_or_digits(part, 1..=1) && *part != "x") {
+        let mut count = 0;
+        while parts.next_if(|part| letters_or_digits(part, 2..=8)).is_some() {
+            count += 1;
+        }
+        if count == 0 || seen.contains(&letter) {
+            return false;
+        }
+        seen.push(letter);
+    }
+    match parts.next() {
+        None => true,
+        Some("x") => parts.peek().is_some() && parts.all(|part| letters_or_digits(part, 1..=8)),
+        Some(_) => false,
     }
 }
 
@@ -336,10 +435,52 @@ mod tests {
         }
         let error = line("name", &format!("{fine}b"), 20).unwrap_err();
         assert_eq!(error.message, "`name` has 21 characters; at most 20 are allowed.");
-        let heap = format!("a{}", "\u{301}".repeat(80));
+        let heap = "👨\u{200d}".repeat(41);
         let error = line("name", &heap, 20).unwrap_err();
-        assert!(error.message.contains("81 code points in its 1 characters; at most 80"), "{error}");
-        assert!(line("name", &heap[..heap.len() - 2], 20).is_ok());
+        assert!(error.message.contains("82 code points in its 1 characters; at most 80"), "{error}");
+        assert!(line("name", &"👨\u{200d}".repeat(40), 20).is_ok());
+    }
+
+    #[test]
+    fn marks_are_not_heaped_upon_a_character() {
+        let heaped = |count: usize| format!("Ay{}se", "\u{301}".repeat(count));
+        for checked in [line, body, longer] {
+            assert_eq!(checked("name", &heaped(MARKS), 200).unwrap(), heaped(MARKS));
+            for wrong in [
+                heaped(MARKS + 1),
+                heaped(200),
+                format!("a{}", "\u{301}\u{200d}".repeat(50)),
+                format!("a{}", "\u{489}".repeat(11)),
+                format!("ok ok ok {}", "\u{316}".repeat(40)),
+            ] {
+                let error = checked("name", &wrong, 1_000).unwrap_err();
+                assert_eq!(error.reason, Some(ErrorReason::TooLong), "{wrong:?}");
+            }
+        }
+        for fine in ["Nguyễn Thị Ngọc Ánh", "שָׁלוֹם", "क्ष्म्य", "ཧཱུྃ", "e\u{301}\u{323}\u{304}", "عَرَبِيّ", "ที่นี่"]
+        {
+            assert_eq!(line("name", fine, 40).unwrap(), fine);
+        }
+    }
+
+    #[test]
+    fn names_hold_nothing_that_is_not_seen() {
+        for (given, kept) in [
+            ("Ah\u{ad}met", "Ahmet"),
+            ("A\u{200b}d\u{2060}a\u{feff}", "Ada"),
+            ("Ada\u{34f} L\u{3164}", "Ada L"),
+            ("A\u{fffb}da\u{180e}", "Ada"),
+        ] {
+            assert_eq!(line("name", given, 40).unwrap(), kept, "{given:?}");
+        }
+        for kept in [
+            "👨\u{200d}👩\u{200d}👧",
+            "❤\u{fe0f}",
+            "می\u{200c}خواهم",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+        ] {
+            assert_eq!(line("name", kept, 40).unwrap(), kept);
+        }
     }
 
     #[test]
@@ -356,11 +497,21 @@ mod tests {
             "\u{115f}",
             "\u{180e}",
             "\u{200e}\n",
+            "\u{301}",
+            " \u{301}\u{302} ",
+            "\u{20e3}",
+            "\u{93e}",
+            "🇹",
+            "🇹 🇷",
+            "🏽",
+            "\u{200d}🇹\u{200d}",
+            "🇹\u{fe0f}",
         ] {
             assert!(body("body", blank, 40).is_err() && line("name", blank, 40).is_err(), "{blank:?}");
             assert_eq!(maybe_line("name", Some(blank), 40).unwrap(), None, "{blank:?}");
         }
-        for seen in ["❤\u{fe0f}", "a\u{200b}", "👨\u{200d}👩", "\u{301}a", "."] {
+        for seen in ["❤\u{fe0f}", "a\u{200b}", "👨\u{200d}👩", "\u{301}a", ".", "🇹🇷", "1\u{20e3}", "👍🏽", "🇹🇷🇩", "का"]
+        {
             assert_eq!(body("body", seen, 40).unwrap(), seen);
         }
     }
@@ -396,6 +547,91 @@ mod tests {
         assert_eq!(email("email", "\u{200b}IŞIK@örnek.com\u{feff}").unwrap(), "işik@örnek.com");
         for bad in ["ada", "ada@", "@example.com", "a b@example.com", "ada@example", "a@b@c.de", "ada@example..com"] {
             assert!(email("email", bad).is_err(), "{bad}");
+        }
+        for bad in [
+            "mailto:a@b.co",
+            "MAILTO:a@b.co",
+            "Ada:a@b.co",
+            "(a)@b.co",
+            "a(b)@b.co",
+            "a\\b@b.co",
+            "[a]@b.co",
+            "a@[127.0.0.1]",
+            "a@127.0.0.1",
+            ".a@b.co",
+            "a.@b.co",
+            "a..b@b.co",
+            "a@-b.co",
+            "a@b-.co",
+            "a@b.co.",
+            "a@b.co?subject=x",
+            "a@b.co/x",
+            "a@b_c.co",
+            "a@.co",
+            "a@b,co",
+            "\"a\"@b.co",
+            "a@b.12",
+            "a@b@c.co",
+        ] {
+            assert!(email("email", bad).is_err(), "{bad}");
+        }
+        for fine in [
+            "a+b@b.co",
+            "o'neil@b.co",
+            "a_b-c.d@mail.b-c.co.uk",
+            "1@2.co",
+            "ada@xn--rnek-5qa.com",
+            "a/b=c@b.co",
+            "用户@例え.jp",
+        ] {
+            assert_eq!(email("email", fine).unwrap(), fine);
+        }
+    }
+
+    #[test]
+    fn languages_are_well_formed_tags() {
+        for fine in [
+            "tr",
+            "en-GB",
+            "TR-tr",
+            "zh-Hant-TW",
+            "es-419",
+            "sr-Latn-RS",
+            "zh-cmn-Hans-CN",
+            "de-CH-1996",
+            "sl-rozaj-biske",
+            "en-US-u-ca-gregory",
+            "de-DE-x-work",
+            "ckb",
+            "hy-Latn-IT-arevela",
+            "en-a-bbb-x-a-ccc",
+        ] {
+            assert_eq!(language("locale", fine).unwrap(), fine);
+        }
+        for bad in [
+            "xx-YY-zz-q",
+            "t",
+            "turkish",
+            "tr_TR",
+            "tr-",
+            "-tr",
+            "tr--TR",
+            "tr-TR-TR",
+            "en-GB-x",
+            "en-u",
+            "en-a-bb-a-cc",
+            "de-1996-1996",
+            "en-GB-Latn",
+            "en-toolongtag",
+            "x-private",
+            "i-klingon",
+            "12",
+            "t1",
+            "türkçe",
+            "tr TR",
+            "en-a",
+        ] {
+            assert!(language("locale", bad).is_err(), "{bad}");
         }
     }
 

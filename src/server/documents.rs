@@ -18,7 +18,7 @@ use super::{
     answer::server_error,
     inputs::{self, Problem},
     introspection, lexer, limits, overlap,
-    plan::{self, Plan},
+    plan::{self, Plan, Positions},
     weight,
 };
 use crate::{
@@ -144,7 +144,11 @@ impl Documents {
         }
         let unfit = |errors: &DiagnosticList| problems(errors, config.introspection);
         let typed = ast.to_executable(&self.types).map_err(|invalid| unfit(&invalid.errors))?;
-        let (mut literals, ids) = inputs::check_literals(&self.types, &typed);
+        let (mut literals, mut ids) = inputs::check_literals(&self.types, &typed);
+        let place = typed.operations.iter().next().and_then(|operation| operation.location());
+        let source = place.and_then(|span| typed.sources.get(&span.file_id()));
+        let positions = Positions::of(source.map_or("", |source| source.source_text()));
+        ids.place(|byte| positions.at(byte));
         if literals.is_empty() {
             literals.extend(overlap::check(&self.types, &typed).map_err(ours)?);
         }

@@ -300,6 +300,82 @@ async fn what_no_reader_sees_is_left_out_of_files() {
     assert_eq!(article(&app, &site, &shown["files"][1]["articleIds"][0]).await["tags"], json!(["para"]));
 }
 
+/// Files as other programs write them: front matter in their ways, tables, and what their pages hide.
+#[tokio::test]
+async fn files_of_other_programs_become_what_their_readers_see() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let toml = "+++\ntitle = \"Kargo: süre\"\ndate = 2026-01-02\ndraft = true\ntags = [\"kargo\"]\n\n[extra]\nsecret = \"gizli\"\n+++\n\nİki gün.\n";
+    let yaml = "---\ntitle: İade\ndescription: |\n  Birinci satır\n  ikinci satır\ntags: [iade]\n...\nOn dört gün.\n";
+    let page = "<!doctype html><html><head><title>Ücretler</title></head><body><h1>Ücretler</h1><p hidden>gizli</p><!-- gizli -->\
+                <noscript>gizli</noscript><template>gizli</template><i aria-hidden=\"true\">gizli</i>\
+                <div style=\"display:none\">gizli</div><table><tr><th>Bölge</th><th colspan=2>Süre</th></tr>\
+                <tr><th>Ankara</th><td>1 gün</td><td rowspan=2>3 gün</td></tr><tr><th>Van</th><td>2 gün</td></tr></table>\
+                <pre>yanit --help</pre><p><a href=\"java&#115;cript:alert(1)\">Buraya</a> bakın.</p></body></html>";
+    let setext =
+        "Garanti\n=======\n\n<!-- gizli -->\n\nKoşullar\n--------\n\nİki yıl. [Buraya](data:text/html,x) bakın.\n";
+    let files = json!([
+        { "name": "kargo.md", "text": toml },
+        { "name": "iade.md", "text": yaml },
+        { "name": "ucretler.html", "text": page },
+        { "name": "garanti.md", "text": setext },
+        { "name": "bozuk.md", "text": "+++\ntitle = x\n+++\nMetin" },
+    ]);
+    let shown = import(&app, &site, files).await;
+    let files = shown["files"].as_array().expect("a list");
+    for (file, title, body, description, tags) in [
+        (0, "Kargo: süre", "İki gün.\n", Value::Null, json!(["kargo"])),
+        (1, "İade", "On dört gün.\n", json!("Birinci satır ikinci satır"), json!(["iade"])),
+        (
+            2,
+            "Ücretler",
+            "| Bölge | Süre | Süre |\n| --- | --- | --- |\n| Ankara | 1 gün | 3 gün |\n| Van | 2 gün | 3 gün |\n\n\
+             ```\nyanit --help\n```\n\nBuraya bakın.",
+            Value::Null,
+            json!([]),
+        ),
+        (3, "Garanti", "## Koşullar\n\nİki yıl. Buraya bakın.\n", Value::Null, json!([])),
+    ] {
+        assert_eq!(files[file]["errors"], json!([]), "{shown:#}");
+        let made = article(&app, &site, &files[file]["articleIds"][0]).await;
+        assert_eq!((text(&made["title"]).as_str(), text(&made["body"]).as_str()), (title, body));
+        assert_eq!((&made["description"], &made["tags"]), (&description, &tags), "{title}");
+    }
+    assert!(text(&files[4]["errors"][0]["message"]).contains("TOML"), "{shown:#}");
+}
+
+/// Whoever shows articles need not look for links that run something: none comes in, whichever way.
+#[tokio::test]
+async fn articles_keep_the_words_of_links_that_run_something() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let token = Some(site.admin.token.as_str());
+    let body = "[Tıklayın](JavaScript:alert(1)) <a href=\"vbscript:x\">ya da buraya</a>, ![logo](data:image/png;base64,AA) \
+                [burada][x] `[kod](javascript:a)` [açık](https://example.com).\n\n[x]: java\tscript:alert(1)\n";
+    let kept = "Tıklayın ya da buraya, logo burada `[kod](javascript:a)` [açık](https://example.com).\n\n";
+    let create = "mutation M($i: CreateArticleInput!) { createArticle(input: $i) { article { id body } } }";
+    let input = json!({ "siteId": site.id, "title": "A", "body": body, "language": "tr" });
+    let made = app.run(token, create, json!({ "i": input })).await["createArticle"]["article"].clone();
+    assert_eq!(made["body"], kept);
+    let update = "mutation M($i: UpdateArticleInput!) { updateArticle(input: $i) { article { body } } }";
+    let input = json!({ "articleId": made["id"], "body": format!("Yeni. {body}") });
+    let changed = app.run(token, update, json!({ "i": input })).await;
+    assert_eq!(changed["updateArticle"]["article"]["body"], format!("Yeni. {kept}"));
+    let many = "mutation M($i: CreateArticlesInput!) { createArticles(input: $i) { results { article { body } } } }";
+    let input = json!({ "siteId": site.id, "articles": [{ "title": "B", "body": body, "language": "tr" }] });
+    let made = app.run(token, many, json!({ "i": input })).await;
+    assert_eq!(made["createArticles"]["results"][0]["article"]["body"], kept);
+    let line = json!({ "title": "C", "body": body }).to_string();
+    let files = json!([{ "name": "c.jsonl", "text": line }, { "name": "d.md", "text": format!("# D\n\n{body}") }]);
+    let shown = import(&app, &site, files).await;
+    for file in 0..2 {
+        assert_eq!(article(&app, &site, &shown["files"][file]["articleIds"][0]).await["body"], kept, "{shown:#}");
+    }
+    // Where nothing else was said, nothing is left.
+    let input = json!({ "siteId": site.id, "title": "A", "body": "[x]: javascript:a", "language": "tr" });
+    assert_eq!(app.refused(token, create, json!({ "i": input })).await, "BAD_USER_INPUT/TOO_SHORT");
+}
+
 /// C16: a book becomes several articles, none longer than an article may be, and nothing of it is lost.
 #[tokio::test]
 async fn a_pdf_of_three_hundred_pages_becomes_articles() {

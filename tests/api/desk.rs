@@ -247,6 +247,81 @@ fn seq(event: &Value) -> i64 {
     text(&event["cursor"]).split_once('.').and_then(|(_, seq)| seq.parse().ok()).expect("a cursor")
 }
 
+/// The next that happens to a conversation in the queue.
+async fn next_in_queue(ws: &mut Ws, conversation: &str) -> (String, Value) {
+    let is_it = |event: &Value| {
+        let event = &event["staffEvents"];
+        event["__typename"] == "QueueChanged" && event["conversationId"] == conversation
+    };
+    let event = ws.until("d", is_it).await.pop().expect("an event");
+    (text(&event["staffEvents"]["queueChange"]), event["staffEvents"]["outcome"].clone())
+}
+
+/// Whoever counts what entered and left counts right, wherever a conversation waits and however that ends.
+#[tokio::test]
+async fn no_conversation_enters_the_queue_twice_without_leaving_it() {
+    let (app, site) = TestApp::still().await;
+    app.rules(&site, json!({ "patienceSeconds": 3_600 })).await;
+    let ada = app.limited(&site, "Ada", 1).await;
+    let (sales, care) =
+        (department(&app, &site, "Satış", &[&ada]).await, department(&app, &site, "Destek", &[&ada]).await);
+    let start = inbox_cursor(&app, &site).await;
+    let mut told = follow(&app, &site, &site.admin, &start).await;
+    let admin = Some(site.admin.token.as_str());
+    let (visitor, conversation) = asking(&app, &site, "Kargom nerede?").await;
+    let entered = || ("ENTERED".to_owned(), Value::Null);
+    let left = |outcome: &str| ("LEFT".to_owned(), json!(outcome));
+    assert_eq!(next_in_queue(&mut told, &conversation).await, entered());
+    for to in [json!({ "departmentId": sales }), json!({ "departmentId": care }), json!({ "queue": true })] {
+        app.run(admin, TRANSFER, json!({ "i": { "conversationId": conversation, "to": to } })).await;
+        assert_eq!(next_in_queue(&mut told, &conversation).await, left("MOVED"), "{to}");
+        assert_eq!(next_in_queue(&mut told, &conversation).await, entered(), "{to}");
+    }
+    // For somebody who is not there.
+    let assign = "mutation A($i: AssignConversationInput!) { assignConversation(input: $i) { conversation { id } } }";
+    app.run(admin, assign, json!({ "i": { "conversationId": conversation, "assigneeId": ada.id } })).await;
+    assert_eq!(next_in_queue(&mut told, &conversation).await, left("MOVED"));
+    assert_eq!(next_in_queue(&mut told, &conversation).await, entered());
+    // They come, and go again.
+    let desk = app.dashboard(&site, &ada).await;
+    assert_eq!(next_in_queue(&mut told, &conversation).await, left("ASSIGNED"));
+    app.until_assigned(&site, &conversation).await;
+    desk.close().await;
+    app.until_gone(&site, &ada).await;
+    assert_eq!(next_in_queue(&mut told, &conversation).await, entered());
+    app.close(&site.admin, &conversation).await;
+    assert_eq!(next_in_queue(&mut told, &conversation).await, left("CLOSED"));
+    // Asked for again, and no more; and deleted as it waits.
+    app.ask_for_person(&visitor, &conversation).await;
+    assert_eq!(next_in_queue(&mut told, &conversation).await, entered());
+    let cancel = "mutation C($i: CancelHumanRequestInput!) { cancelHumanRequest(input: $i) { conversation { id } } }";
+    app.run(Some(&visitor.token), cancel, json!({ "i": { "conversationId": conversation } })).await;
+    assert_eq!(next_in_queue(&mut told, &conversation).await, left("LEFT"));
+    app.ask_for_person(&visitor, &conversation).await;
+    assert_eq!(next_in_queue(&mut told, &conversation).await, entered());
+    let delete = "mutation D($i: DeleteConversationInput!) { deleteConversation(input: $i) { conversationId } }";
+    app.run(admin, delete, json!({ "i": { "conversationId": conversation } })).await;
+    assert_eq!(next_in_queue(&mut told, &conversation).await, left("CLOSED"));
+}
+
+/// What the server tells a visitor who waits is not what they said.
+#[tokio::test]
+async fn the_queue_shows_what_was_said_last_and_not_what_the_server_tells() {
+    let (app, site) = TestApp::still().await;
+    let (visitor, conversation) = asking(&app, &site, "Kargom nerede?").await;
+    let query = "query Q($s: ID!) { queue(siteId: $s) { entries { nodes { conversation { lastMessage { body authorKind } \
+                 messages(last: 1) { nodes { authorKind } } } } } } }";
+    let seen = async || {
+        let data = app.run(Some(&site.admin.token), query, json!({ "s": site.id })).await;
+        data["queue"]["entries"]["nodes"][0]["conversation"].clone()
+    };
+    let shown = seen().await;
+    assert_eq!(shown["messages"]["nodes"][0]["authorKind"], "SYSTEM", "it was announced");
+    assert_eq!(shown["lastMessage"], json!({ "body": "Kargom nerede?", "authorKind": "VISITOR" }));
+    app.say(&visitor.token, &conversation, "Kimse yok mu?").await;
+    assert_eq!(seen().await["lastMessage"]["body"], "Kimse yok mu?");
+}
+
 #[tokio::test]
 async fn one_stream_tells_everybody_what_is_theirs_in_order_and_resumes_without_a_gap() {
     let (app, site) = TestApp::still().await;

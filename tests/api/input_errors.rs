@@ -173,6 +173,62 @@ async fn counts_of_an_inbox_name_the_filter_that_is_wrong() {
     assert_eq!(told(&answer).0, "filter.tags[1]", "{answer:#}");
 }
 
+/// The same id may stand in several places of a request, and be wrong in one of them.
+#[tokio::test]
+async fn an_error_about_an_id_names_the_place_that_it_is_about() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let token = Some(site.admin.token.as_str());
+    let visitor = app.visitor(&site).await;
+    let conversation = app.conversation(&visitor).await;
+    let assistant = app.assistant(&site, json!({})).await;
+    let fields = async |document: &str, variables: Value| {
+        let answer = app.post(token, document, variables).await;
+        let mut errors: Vec<(String, String)> = answer["errors"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+            .iter()
+            .map(|error| (text(&error["path"][0]), text(&error["extensions"]["field"])))
+            .collect();
+        errors.sort();
+        assert!(errors.iter().all(|(_, field)| !field.is_empty()), "{answer:#}");
+        errors
+    };
+    let pairs = |expected: &[(&str, &str)]| {
+        expected.iter().map(|(path, field)| ((*path).to_owned(), (*field).to_owned())).collect::<Vec<_>>()
+    };
+    let (s, a, c) = (&site.id, &assistant, &conversation);
+    let two = format!(
+        "{{ a: inboxCounts(siteId: \"{s}\", filters: [{{ visitorId: \"{a}\" }}]) \
+         b: inboxCounts(siteId: \"{s}\", filters: [{{}}, {{ visitorId: \"{a}\" }}]) \
+         c: inboxCounts(siteId: \"{s}\", filters: [{{}}, {{}}, {{ assigneeId: \"{a}\" }}]) }}"
+    );
+    let expected = [("a", "filters[0].visitorId"), ("b", "filters[1].visitorId"), ("c", "filters[2].assigneeId")];
+    assert_eq!(fields(&two, Value::Null).await, pairs(&expected));
+    let two = "query($s: ID!, $f: [ConversationFilter!]!, $g: [ConversationFilter!]!) { \
+               a: inboxCounts(siteId: $s, filters: $f) b: inboxCounts(siteId: $s, filters: $g) }";
+    let variables = json!({ "s": s, "f": [{ "visitorId": c }], "g": [{}, {}, { "visitorId": c }] });
+    let expected = [("a", "variables.f[0].visitorId"), ("b", "variables.g[2].visitorId")];
+    assert_eq!(fields(two, variables).await, pairs(&expected));
+    // Right in one place and wrong in another.
+    let one = "query($s: ID!, $f: [ConversationFilter!]!) { inboxCounts(siteId: $s, filters: $f) }";
+    for (filters, field) in [
+        (json!([{ "assistantId": a }, { "visitorId": a }]), "variables.f[1].visitorId"),
+        (json!([{ "assistantId": a }, { "assistantId": a, "departmentId": a }]), "variables.f[1].departmentId"),
+        (json!([{ "visitorId": visitor.id }, { "customerId": visitor.id }]), "variables.f[1].customerId"),
+        (json!([{ "visitorId": "x" }, { "customerId": "x" }]), "variables.f[0].visitorId"),
+    ] {
+        let found = fields(one, json!({ "s": s, "f": filters })).await;
+        assert_eq!(found, pairs(&[("inboxCounts", field)]), "{filters}");
+    }
+    // Literals with variables in them, and the same variable twice.
+    let mixed = "query($s: ID!, $v: ID) { a: inboxCounts(siteId: $s, filters: [{}, { visitorId: $v }]) \
+                 b: conversation(conversationId: \"x\") { id } }";
+    let expected = [("a", "variables.v"), ("b", "conversationId")];
+    assert_eq!(fields(mixed, json!({ "s": s, "v": "x" })).await, pairs(&expected));
+}
+
 #[tokio::test]
 async fn limits_of_documents_are_told_with_what_was_found_and_what_to_do() {
     let app = TestApp::start().await;

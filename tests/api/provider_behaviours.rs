@@ -185,8 +185,171 @@ fn bodies() -> Vec<(&'static str, String, Reads)> {
         ("events with other fields", format!("event: message\nid: 7\nretry: 100\n{}", says(&[A])), Reads::A),
         ("an error object with status 200", json!({ "error": { "message": "secret", "code": "invalid_api_key" } }).to_string(), Reads::BuiltIn),
         ("another JSON with status 200", json!({ "detail": "secret" }).to_string(), Reads::BuiltIn),
+        ("roles only, again and again", delta(json!({ "role": "assistant" }), None) + &delta(json!({ "role": "assistant", "content": "" }), None) + &says(&[A]), Reads::A),
+        ("the role with each piece", delta(json!({ "role": "assistant", "content": "İade süresi " }), None) + &delta(json!({ "role": "assistant", "content": "30 gündür [1]." }), None) + &ends(&[], "stop"), Reads::A),
+        ("the last chunk twice", delta(json!({ "content": A }), None) + &delta(json!({}), Some("stop")) + &ends(&[], "stop"), Reads::A),
+        ("the end with the last words", delta(json!({ "content": "İade süresi " }), None) + &ends(&[], "stop").replace("\"delta\":{}", "\"delta\":{\"content\":\"30 gündür [1].\"}"), Reads::A),
+        ("words behind [DONE]", says(&[A]) + &says(&["Other"]), Reads::A),
+        ("[DONE] without a space", says(&[A]).replace("data: ", "data:"), Reads::A),
+        ("[DONE] alone", "data: [DONE]\n\n".to_owned(), Reads::BuiltIn),
+        ("usage with each chunk", event(&json!({ "choices": [{ "delta": { "content": A } }], "usage": { "prompt_tokens": 9, "completion_tokens": 1 } })) + &event(&json!({ "choices": [{ "delta": {}, "finish_reason": "stop" }], "usage": { "prompt_tokens": 9, "completion_tokens": 4 } })), Reads::A),
+        ("usage null with each chunk", event(&json!({ "choices": [{ "delta": { "content": A } }], "usage": null })) + &event(&json!({ "choices": [], "usage": null })) + &ends(&[], "stop"), Reads::A),
+        ("usage elsewhere", event(&json!({ "choices": [{ "delta": { "content": A }, "finish_reason": "stop" }], "x_groq": { "usage": { "prompt_tokens": 9, "completion_tokens": 4 } } })), Reads::A),
+        ("usage within the choice", event(&json!({ "choices": [{ "delta": { "content": A }, "finish_reason": "stop", "usage": { "prompt_tokens": 9, "completion_tokens": 4 } }] })), Reads::A),
+        ("usage first", event(&json!({ "choices": [], "usage": { "prompt_tokens": 9, "completion_tokens": 0 } })) + &says(&[A]), Reads::A),
+        ("probabilities", event(&json!({ "choices": [{ "delta": { "content": A }, "logprobs": { "content": [{ "token": "plan", "logprob": -0.1, "bytes": null, "top_logprobs": [] }] } }] })) + &ends(&[], "stop"), Reads::A),
+        ("another model's name", event(&json!({ "id": 7, "model": "secret-2026", "created": "now", "object": null, "choices": [{ "delta": { "content": A } }] })) + &event(&json!({ "model": null, "choices": [{ "delta": {}, "finish_reason": "stop" }] })), Reads::A),
+        ("results of filters", event(&json!({ "choices": [], "prompt_filter_results": [{ "content_filter_results": { "hate": { "filtered": false } } }] })) + &event(&json!({ "choices": [{ "delta": { "content": A }, "content_filter_results": { "hate": { "filtered": false, "severity": "safe" } } }] })) + &event(&json!({ "choices": [{ "delta": {}, "content_filter_offsets": { "check_offset": 1 } }] })) + &ends(&[], "stop"), Reads::A),
+        ("null among the content", delta(json!({ "content": null }), None) + &delta(json!({ "content": A, "refusal": null, "tool_calls": null, "function_call": null, "audio": null }), None) + &delta(json!({ "content": null }), Some("stop")), Reads::A),
+        ("no calls of tools in lists", delta(json!({ "content": A, "tool_calls": [], "annotations": [] }), None) + &ends(&[], "stop"), Reads::A),
+        ("a call of a function", delta(json!({ "function_call": { "name": "x", "arguments": "{}" } }), None) + &ends(&[], "function_call"), Reads::BuiltIn),
+        ("thoughts in other fields", delta(json!({ "reasoning": "plan" }), None) + &delta(json!({ "reasoning_content": "plan", "content": null }), None) + &delta(json!({ "reasoning_details": [{ "type": "reasoning.text", "text": "plan" }], "content": "" }), None) + &delta(json!({ "thinking": "plan" }), None) + &says(&[A]), Reads::A),
+        ("thoughts beside the content", delta(json!({ "reasoning": "plan", "content": A }), None) + &ends(&[], "stop"), Reads::A),
+        ("padding against eavesdroppers", event(&json!({ "choices": [{ "delta": { "content": A } }], "obfuscation": "secret" })) + &ends(&[], "stop"), Reads::A),
+        ("the end in capitals", ends(&[A], "STOP"), Reads::A),
+        ("the end as others say it", ends(&[A], "end_turn"), Reads::A),
+        ("the end by a token", ends(&[A], "eos_token"), Reads::A),
+        ("the end by a word", ends(&[A], "stop_sequence"), Reads::A),
+        ("the end for no reason", ends(&[A], "unknown"), Reads::A),
+        ("the end as a number", delta(json!({ "content": A }), None) + &event(&json!({ "choices": [{ "delta": {}, "finish_reason": 1 }] })) + "data: [DONE]\n\n", Reads::A),
+        ("no index", event(&json!({ "choices": [{ "delta": { "content": A }, "finish_reason": "stop" }] })), Reads::A),
+        ("the index as text", event(&json!({ "choices": [{ "index": "0", "delta": { "content": A }, "finish_reason": "stop" }] })), Reads::A),
+        ("a warning before it begins", event(&json!({ "warning": "secret" })) + &event(&json!({ "object": "chat.completion.chunk" })) + &says(&[A]), Reads::A),
+        ("an event that is an error", "event: error\ndata: {\"message\":\"secret\"}\n\n".to_owned(), Reads::BuiltIn),
+        ("an error that says what it is", event(&json!({ "object": "error", "message": "secret", "type": "BadRequestError", "code": 400 })), Reads::BuiltIn),
+        ("errors in a list", event(&json!({ "errors": [{ "message": "secret" }] })), Reads::BuiltIn),
+        ("a page of HTML in the stream", "<html><body>secret</body></html>".to_owned(), Reads::BuiltIn),
+        ("an event over several lines", "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"".to_owned() + A + "\"},\ndata: \"finish_reason\":\"stop\"}]}\n\n", Reads::A),
         ("a vendor's failure in the stream", event(&json!({ "error": { "message": "secret", "code": 403 } })), Reads::BuiltIn),
     ]
+}
+
+/// A response from its first byte on.
+fn response(head: &str, body: impl AsRef<[u8]>) -> Vec<Vec<u8>> {
+    vec![[format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").as_bytes(), body.as_ref()].concat()]
+}
+
+/// What stands on the way to an endpoint, or is its server, and what is read of it.
+fn wires() -> Vec<(&'static str, Vec<Vec<u8>>, Reads)> {
+    const STREAM: &str = "content-type: text/event-stream";
+    let said = says(&["İade süresi ", "30 gündür [1]."]);
+    let other = |status: &str, head: &str, body: &str| {
+        let length = body.len();
+        vec![format!("HTTP/1.1 {status}\r\n{head}content-length: {length}\r\n\r\n{body}").into_bytes()]
+    };
+    let page = "<html><head><title>502 Bad Gateway</title></head><body>secret</body></html>";
+    let html = "content-type: text/html\r\n";
+    let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, said.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let bytewise = |body: &str| {
+        let mut writes = response(STREAM, "");
+        writes.extend(body.bytes().map(|byte| vec![byte]));
+        writes
+    };
+    let chunked = |body: &str, more: &str| {
+        let parts = body.as_bytes().chunks(7);
+        let parts: Vec<u8> =
+            parts.flat_map(|part| [format!("{:X}{more}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat()).collect();
+        [parts.as_slice(), b"0\r\nx-trailer: secret\r\n\r\n"].concat()
+    };
+    vec![
+        ("HTTP/1.0", vec![format!("HTTP/1.0 200 OK\r\n{STREAM}\r\n\r\n{said}").into_bytes()], Reads::A),
+        (
+            "a length instead of chunks",
+            response(&format!("{STREAM}\r\ncontent-length: {}", said.len()), &said),
+            Reads::A,
+        ),
+        (
+            "chunks of a few bytes with extensions and a trailer",
+            response(&format!("{STREAM}\r\ntransfer-encoding: chunked"), chunked(&said, ";x=y")),
+            Reads::A,
+        ),
+        ("byte by byte", bytewise(&said), Reads::A),
+        ("byte by byte with CRLF", bytewise(&said.replace('\n', "\r\n")), Reads::A),
+        ("a mark of the encoding", response(STREAM, format!("\u{feff}{said}")), Reads::A),
+        ("CRLF", response(STREAM, said.replace('\n', "\r\n")), Reads::A),
+        ("CR alone", response(STREAM, said.replace('\n', "\r")), Reads::A),
+        ("padding for proxies", response(STREAM, format!(":{}\n\n{said}", " ".repeat(4_096))), Reads::A),
+        ("comments between lines of an event", response(STREAM, format!(": a\nid: 1\n: b\n{said}")), Reads::A),
+        ("text/plain", response("content-type: text/plain", &said), Reads::A),
+        ("octets", response("content-type: application/octet-stream", &said), Reads::A),
+        ("no type", response("x-nothing: 1", &said), Reads::A),
+        ("a stream that calls itself JSON", response("content-type: application/json", &said), Reads::A),
+        (
+            "a type with a charset in capitals",
+            response("Content-Type: Text/Event-Stream; Charset=UTF-8", &said),
+            Reads::A,
+        ),
+        (
+            "early hints",
+            [b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".to_vec(), response(STREAM, &said).concat()].to_vec(),
+            Reads::A,
+        ),
+        (
+            "packed though nobody asked",
+            response(&format!("{STREAM}\r\ncontent-encoding: gzip"), &packed),
+            Reads::BuiltIn,
+        ),
+        ("nothing", response(STREAM, ""), Reads::BuiltIn),
+        ("no content", vec![b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()], Reads::BuiltIn),
+        ("a page of HTML with status 200", other("200 OK", html, page), Reads::BuiltIn),
+        ("a proxy's page", other("502 Bad Gateway", html, page), Reads::BuiltIn),
+        ("a gateway's timeout", other("504 Gateway Timeout", html, page), Reads::BuiltIn),
+        (
+            "overloaded, as Anthropic says it",
+            other(
+                "529 Overloaded",
+                "",
+                "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"secret\"}}",
+            ),
+            Reads::BuiltIn,
+        ),
+        ("overloaded, as Cloudflare says it", other("524 A Timeout Occurred", html, page), Reads::BuiltIn),
+        (
+            "too often, for an hour",
+            other("429 Too Many Requests", "retry-after: 3600\r\n", "{\"error\":{\"message\":\"secret\"}}"),
+            Reads::BuiltIn,
+        ),
+        (
+            "too often, until a day",
+            other("429 Too Many Requests", "retry-after: Fri, 31 Dec 2100 23:59:59 GMT\r\n", "secret"),
+            Reads::BuiltIn,
+        ),
+        ("too often, until nobody knows", other("429 Too Many Requests", "retry-after: soon\r\n", ""), Reads::BuiltIn),
+        ("elsewhere", other("307 Temporary Redirect", "location: http://127.0.0.1:1/secret\r\n", ""), Reads::BuiltIn),
+        ("elsewhere for good", other("301 Moved Permanently", "location: /secret\r\n", page), Reads::BuiltIn),
+        ("payment", other("402 Payment Required", "", "{\"error\":{\"message\":\"secret\"}}"), Reads::BuiltIn),
+        ("what is no HTTP", vec![b"SSH-2.0-secret\r\n".to_vec()], Reads::BuiltIn),
+        (
+            "a head without end",
+            vec![format!("HTTP/1.1 200 OK\r\nx-long: {}", "x".repeat(600_000)).into_bytes()],
+            Reads::BuiltIn,
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn whatever_stands_on_the_way_to_an_endpoint_the_right_text_or_a_fallback_is_read() {
+    let app = start().await;
+    let mut wrong = vec![];
+    for (name, writes, reads) in wires() {
+        let server = Vendor::Compatible.start().await;
+        for _ in 0..3 {
+            server.plays(Script::wire(writes.clone()));
+        }
+        let site = site(&app, Vendor::Compatible, "OPENAI_COMPATIBLE", &server, MODEL).await;
+        let began = Instant::now();
+        let (ended, chunks) = asked(&app, &site).await;
+        let took = began.elapsed();
+        let counted = counted(&app, &site).await;
+        let looked = std::panic::catch_unwind(|| {
+            look_at(name, reads, &ended, &chunks, &counted);
+            assert!(took < Duration::from_secs(20), "{name}: {took:?}");
+        });
+        wrong.extend(looked.is_err().then_some(name));
+    }
+    assert_eq!(wrong, Vec::<&str>::new());
 }
 
 /// What is to be true of one behaviour.

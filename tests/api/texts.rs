@@ -110,7 +110,45 @@ async fn characters_are_counted_as_readers_count_them() {
     assert_eq!(refusal(&answer).as_deref(), Some("BAD_USER_INPUT/TOO_LONG"));
     assert!(text(&answer["errors"][0]["message"]).contains("121 characters; at most 120"), "{answer}");
     // What looks like a few characters may not be a heap of code points.
-    let answer = app.post(admin, rename, name(&format!("a{}", "\u{301}".repeat(480)))).await;
+    let answer = app.post(admin, rename, name(&"👨\u{200d}".repeat(241))).await;
     assert_eq!(refusal(&answer).as_deref(), Some("BAD_USER_INPUT/TOO_LONG"));
     assert!(text(&answer["errors"][0]["message"]).contains("code points"), "{answer}");
+}
+
+/// What cannot stand by itself is no text, and what is heaped upon a character buries what stands around it.
+#[tokio::test]
+async fn half_characters_heaps_of_marks_and_what_only_looks_right_are_refused() {
+    let app = TestApp::start().await;
+    let site = app.site("acme").await;
+    let admin = Some(site.admin.token.as_str());
+    let visitor = app.visitor(&site).await;
+    let token = Some(visitor.token.as_str());
+    let conversation = app.conversation(&visitor).await;
+    let heap = format!("Ay{}se", "\u{301}".repeat(200));
+    let post = async |token: Option<&str>, operation: &str, input: serde_json::Value| {
+        let kind = format!("{}{}Input", operation[..1].to_uppercase(), &operation[1..]);
+        let document = format!("mutation($i: {kind}!) {{ {operation}(input: $i) {{ __typename }} }}");
+        app.post(token, &document, json!({ "i": input })).await
+    };
+    let say = |body: &str| json!({ "conversationId": conversation, "body": body });
+    for (token, operation, input, reason) in [
+        (token, "sendMessage", say("\u{301}"), "TOO_SHORT"),
+        (token, "sendMessage", say("🇹"), "TOO_SHORT"),
+        (token, "sendMessage", say("🏽 \u{20e3}"), "TOO_SHORT"),
+        (token, "sendMessage", say(&heap), "TOO_LONG"),
+        (token, "updateVisitor", json!({ "name": heap }), "TOO_LONG"),
+        (token, "updateVisitor", json!({ "email": "mailto:a@b.co" }), "INVALID_FORMAT"),
+        (token, "updateVisitor", json!({ "locale": "xx-YY-zz-q" }), "INVALID_FORMAT"),
+        (admin, "updateSite", json!({ "siteId": site.id, "locale": "tr-TR-TR" }), "INVALID_FORMAT"),
+        (admin, "updateMe", json!({ "name": "🇹" }), "TOO_SHORT"),
+    ] {
+        let answer = post(token, operation, input.clone()).await;
+        assert_eq!(refusal(&answer), Some(format!("BAD_USER_INPUT/{reason}")), "{input}: {answer}");
+    }
+    for fine in ["🇹🇷", "👍🏽", "e\u{301}", "1\u{fe0f}\u{20e3}", "क्ष्म्य"] {
+        assert_eq!(refusal(&post(token, "sendMessage", say(fine)).await), None, "{fine}");
+    }
+    let update = "mutation U($i: UpdateMeInput!) { updateMe(input: $i) { user { name } } }";
+    let named = app.run(admin, update, json!({ "i": { "name": "Ah\u{ad}met\u{200b} \u{202e}Can" } })).await;
+    assert_eq!(named["updateMe"]["user"]["name"], "Ahmet Can");
 }

@@ -97,3 +97,29 @@ async fn refusals_are_statuses_before_and_events_after_the_document_was_read() {
     let text = Events::open(&app.url(), &[], &body).await.end().await;
     assert!(text.contains("\"code\":\"UNAUTHENTICATED\"") && text.contains("event: complete"), "{text}");
 }
+
+/// T1: as over HTTP and WebSockets, an error of that operation; `query` may come beside it.
+#[tokio::test]
+async fn clients_of_persisted_queries_are_told_to_send_the_document_as_events_too() {
+    let app = TestApp::start().await;
+    let hash = json!({ "persistedQuery": { "version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38" } });
+    let told = |answer: &wire::Answer| {
+        assert_eq!(answer.code(), "PERSISTED_QUERY_NOT_SUPPORTED", "{answer:?}");
+        assert_eq!(answer.json()["errors"][0]["message"], "PersistedQueryNotSupported");
+    };
+    let json = ("content-type", "application/json");
+    for body in [json!({ "extensions": hash }), json!({ "query": null, "extensions": hash, "variables": {} })] {
+        for path in ["/graphql/stream", "/graphql"] {
+            told(&wire::send(&app.url(), "POST", path, &[STREAM, json], body.to_string().as_bytes()).await);
+        }
+    }
+    let text = hash.to_string();
+    let url = reqwest::Url::parse_with_params(&app.url(), [("extensions", text.as_str())]).unwrap();
+    for path in ["/graphql/stream", "/graphql"] {
+        let path = format!("{path}?{}", url.query().unwrap());
+        told(&wire::send(&app.url(), "GET", &path, &[STREAM], b"").await);
+    }
+    let both = json!({ "query": "{ __typename }", "extensions": hash }).to_string();
+    let answer = wire::send(&app.url(), "POST", "/graphql/stream", &[STREAM, json], both.as_bytes()).await;
+    assert!(answer.body.contains("data: {\"data\":{\"__typename\":\"Query\"}}"), "{answer:?}");
+}

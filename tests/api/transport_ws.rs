@@ -435,6 +435,14 @@ async fn clients_of_persisted_queries_are_told_to_send_the_document_here_too() {
     let error = &told["payload"][0];
     assert_eq!(error["message"], "PersistedQueryNotSupported");
     assert_eq!(error["extensions"]["code"], "PERSISTED_QUERY_NOT_SUPPORTED");
+    // However often, also while others run, and with the same id again.
+    for id in ["q", "q", "r"] {
+        let payload = json!({ "query": null, "operationName": "X", "variables": {}, "extensions": hash });
+        ws.send(json!({ "type": "subscribe", "id": id, "payload": payload })).await;
+        let told = ws.next_json().await;
+        assert_eq!((&told["type"], &told["id"]), (&json!("error"), &json!(id)), "{told}");
+        assert_eq!(told["payload"][0]["message"], "PersistedQueryNotSupported");
+    }
     ws.send(json!({ "type": "subscribe", "id": "p", "payload": { "query": HELLO, "extensions": hash } })).await;
     let answer = ws.next_json().await;
     assert_eq!(answer["payload"]["data"]["__typename"], "Query", "{answer}");

@@ -20,7 +20,7 @@ use super::{
     token::{self, Bearer, Claims},
 };
 use crate::{
-    kernel::{Actor, Ctx, Error, ErrorReason, Result, Tx, access::SignedIn, quotas, secret, text},
+    kernel::{Actor, Ctx, Error, ErrorReason, Result, Tx, access::SignedIn, quotas, secret, text, versions},
     ports::bus::Topic,
 };
 
@@ -77,6 +77,7 @@ pub async fn insert_in(tx: &mut Tx, person: NewPerson, password_hash: String, su
         email: person.email,
         name: person.name,
         avatar_url: None,
+        version: 1,
         password_hash,
         superadmin,
         credits_granted: credits::AT_SIGN_UP,
@@ -180,7 +181,10 @@ pub(super) struct Looks {
 }
 
 /// Changes what others see of the caller.
-pub(super) async fn update_me(cx: &Ctx, looks: Looks) -> Result<user::Model> {
+///
+/// # Errors
+/// `CONFLICT` with `VERSION_CONFLICT` when it was changed elsewhere meanwhile.
+pub(super) async fn update_me(cx: &Ctx, expected: Option<i32>, looks: Looks) -> Result<user::Model> {
     let person = signed_in(&cx.actor)?;
     let name = looks.name.map(|name| model::name(&name)).transpose()?;
     let avatar_url = match looks.avatar_url {
@@ -188,12 +192,16 @@ pub(super) async fn update_me(cx: &Ctx, looks: Looks) -> Result<user::Model> {
         MaybeUndefined::Null => Some(None),
         MaybeUndefined::Value(url) => Some(Some(text::picture("input.avatarUrl", &url)?)),
     };
-    if name.is_none() && avatar_url.is_none() {
-        return store::find(&cx.db(), person.user).await;
-    }
     let tx = cx.begin().await?;
-    store::set_looks(&tx.db(), person.user, name, avatar_url).await?;
-    let user = store::find(&tx.db(), person.user).await?;
+    let before = store::find_for_update(&tx.db(), person.user).await?;
+    versions::check(before.version, expected)?;
+    let (name, avatar_url) =
+        (name.unwrap_or_else(|| before.name.clone()), avatar_url.unwrap_or(before.avatar_url.clone()));
+    if (&name, &avatar_url) == (&before.name, &before.avatar_url) {
+        return Ok(before);
+    }
+    let user = user::Model { name, avatar_url, version: before.version + 1, ..before };
+    store::set_looks(&tx.db(), &user).await?;
     tx.commit().await?;
     tracing::info!(user.id = %person.user, "what others see of a person was changed");
     Ok(user)

@@ -9,9 +9,8 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::{self, Set},
-    ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, Select,
-    sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    Select, sea_query::Expr,
 };
 
 use crate::{
@@ -111,18 +110,20 @@ pub(super) async fn lock_sessions(db: &Db<'_>, user: UserId, now: DateTime<Utc>)
 }
 
 /// Writes what others see of a person; what is `None` stays.
-pub(super) async fn set_looks(
-    db: &Db<'_>,
-    id: UserId,
-    name: Option<String>,
-    avatar_url: Option<Option<String>>,
-) -> Result<()> {
+/// The same, locked until the transaction ends.
+pub(super) async fn find_for_update(db: &Db<'_>, id: UserId) -> Result<user::Model> {
+    for_update(user::Entity::find_by_id(id)).one(db).await?.ok_or_else(|| Error::not_found("person"))
+}
+
+/// Writes what others see of a person.
+pub(super) async fn set_looks(db: &Db<'_>, user: &user::Model) -> Result<()> {
     let row = user::ActiveModel {
-        name: name.map_or(ActiveValue::NotSet, Set),
-        avatar_url: avatar_url.map_or(ActiveValue::NotSet, Set),
+        name: Set(user.name.clone()),
+        avatar_url: Set(user.avatar_url.clone()),
+        version: Set(user.version),
         ..Default::default()
     };
-    user::Entity::update_many().set(row).filter(user::Column::Id.eq(id)).exec(db).await?;
+    user::Entity::update_many().set(row).filter(user::Column::Id.eq(user.id)).exec(db).await?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 use async_graphql::Enum;
 use chrono::{Datelike, Days, NaiveDate};
 use icalendar::parser::{Component, Property, unfold};
+use serde::{Deserialize, Serialize};
 
 use crate::kernel::text;
 
@@ -22,7 +23,7 @@ const DEPTH: usize = 3;
 const UID_MAX: usize = 255;
 
 /// Why an event of an iCalendar file was not, or not wholly, taken over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize, Deserialize)]
 pub(super) enum HolidayProblem {
     /// It is not written as iCalendar wants it.
     Unreadable,
@@ -43,7 +44,7 @@ pub(super) enum HolidayProblem {
 }
 
 /// Where in a file an event is, and what it says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
     /// Its number in the file, from 1.
     pub(super) event: usize,
@@ -64,7 +65,7 @@ pub(super) struct Event {
 }
 
 /// An event of which nothing, or not everything, is taken over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Problem {
     pub(super) place: Place,
     pub(super) reason: HolidayProblem,

@@ -7,6 +7,8 @@ use ::entity::{
     special_day::{self, SpecialHours},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Owner, actions,
     facts::CalendarFact,
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     features::sites::{self, reach_in},
-    kernel::{Ctx, Error, ErrorReason, Permission, Result, text},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Result, Tx, text},
 };
 
 /// Characters of a file.
@@ -35,7 +37,13 @@ pub(super) struct Imported {
 
 /// Makes the holidays of an iCalendar file special days of a site or a department, closed all day. An event that cannot be taken over is
 /// told and stops no other.
-pub(super) async fn run(cx: &Ctx, site: SiteId, department: Option<DepartmentId>, file: &str) -> Result<Imported> {
+pub(super) async fn run(
+    cx: &Ctx,
+    site: SiteId,
+    department: Option<DepartmentId>,
+    file: &str,
+    once: &Once,
+) -> Result<Imported> {
     let reach = reach_in(cx, Permission::CalendarsManage, site)?;
     sites::find(&cx.db(), &reach, site).await?;
     let file = text::body("input.ics", file, FILE_MAX)?;
@@ -50,6 +58,9 @@ pub(super) async fn run(cx: &Ctx, site: SiteId, department: Option<DepartmentId>
         return Err(Error::bad_input("input.ics", ErrorReason::TooLong, message));
     }
     let mut tx = cx.begin().await?;
+    if once.claim(&tx, site.0).await?.is_some() {
+        return again(&tx, Owner { site, department }, once).await;
+    }
     let owner = actions::owner(&tx, site, department).await?;
     let known = store::special_days(&tx.db(), &[owner.id()]).await?;
     let before = known.len();
@@ -60,8 +71,36 @@ pub(super) async fn run(cx: &Ctx, site: SiteId, department: Option<DepartmentId>
         let (created, updated) = (imported.created, imported.updated);
         tx.record(site, owner.id(), &CalendarFact::HolidaysImported { created, updated })?;
     }
+    once.tell(&tx, &Told::new(&imported)).await?;
     tx.commit().await?;
     Ok(imported)
+}
+
+/// What came of an import, kept for a repetition.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    days: Vec<SpecialDayId>,
+    created: usize,
+    updated: usize,
+    unchanged: usize,
+    problems: Vec<Problem>,
+}
+
+impl Told {
+    fn new(imported: &Imported) -> Self {
+        let Imported { days, created, updated, unchanged, problems } = imported;
+        let days = days.iter().map(|day| day.id).collect();
+        Self { days, created: *created, updated: *updated, unchanged: *unchanged, problems: problems.clone() }
+    }
+}
+
+/// What came of the same import before, with those of its days that are there yet.
+async fn again(tx: &Tx, owner: Owner, once: &Once) -> Result<Imported> {
+    let Told { days, created, updated, unchanged, problems } = once.told(&tx.db()).await?;
+    let there = store::special_days(&tx.db(), &[owner.id()]).await?;
+    let mut there: HashMap<SpecialDayId, special_day::Model> = there.into_iter().map(|day| (day.id, day)).collect();
+    let days = days.iter().filter_map(|id| there.remove(id)).collect();
+    Ok(Imported { days, created, updated, unchanged, problems })
 }
 
 /// What events change in the special days that are there.

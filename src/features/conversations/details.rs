@@ -1,6 +1,9 @@
 //! What describes a conversation: its title and its tags. And its deletion.
 
-use ::entity::{conversation, ids::ConversationId};
+use ::entity::{
+    conversation::{self, QueueOutcome},
+    ids::ConversationId,
+};
 use exact_index::text::fold;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
@@ -9,7 +12,7 @@ use super::{
     facts::{Attributes, ConversationFact},
     live, model, store,
 };
-use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, entries, text};
+use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, Tx, entries, text, versions};
 
 /// Adds and removes tags.
 pub(crate) async fn tag(
@@ -46,15 +49,23 @@ pub(crate) async fn tag(
 }
 
 /// Gives the conversation a title, or none.
-pub(crate) async fn rename(cx: &Ctx, id: ConversationId, title: Option<&str>) -> Result<conversation::Model> {
+pub(crate) async fn rename(
+    cx: &Ctx,
+    id: ConversationId,
+    expected: Option<i32>,
+    title: Option<&str>,
+) -> Result<conversation::Model> {
     let reach = cx.reach(Permission::ConversationsWrite)?;
     let title = text::maybe_line("input.title", title, model::TITLE_MAX)?;
     let mut tx = cx.begin().await?;
     let found = store::find_for_update(&tx.db(), &reach, id).await?;
+    versions::check(found.version, expected)?;
     if found.title == title {
         return Ok(found);
     }
+    let version = found.version + 1;
     let mut row = found.into_active_model();
+    row.version = Set(version);
     row.title_folded = Set(title.as_deref().map(fold).unwrap_or_default());
     row.title = Set(title);
     let renamed = store::update(&tx.db(), row).await?;
@@ -79,7 +90,10 @@ pub(crate) async fn delete(cx: &Ctx, id: ConversationId) -> Result<ConversationI
 pub(crate) async fn delete_in(tx: &mut Tx, found: &conversation::Model) -> Result<()> {
     let (site, id, actor) = (found.site_id, found.id, tx.cx().actor.id());
     let before = store::attributes(tx, found).await?;
-    attention::leave_in(tx, site, id, None, actor.as_ref()).await?;
+    if attention::leave_in(tx, site, id, None, actor.as_ref()).await? {
+        let outcome = QueueOutcome::Closed;
+        tx.record_by(actor.clone(), site, id.0, &ConversationFact::QueueLeft { outcome })?;
+    }
     conversation::Entity::delete_many().filter(conversation::Column::Id.eq(id)).exec(&tx.db()).await?;
     tx.record(site, id.0, &ConversationFact::Deleted { before })
 }

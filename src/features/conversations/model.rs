@@ -74,6 +74,7 @@ pub(crate) fn blank_at(id: ConversationId, now: DateTime<Utc>) -> conversation::
         attention: Attention::Assistant,
         assistant_helps: false,
         title: None,
+        version: 1,
         title_folded: String::new(),
         description: None,
         assignee_id: None,

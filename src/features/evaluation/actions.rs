@@ -9,8 +9,8 @@ use chrono::TimeDelta;
 
 use super::{assistant_of, facts::EvaluationFact, job::RunEvaluation, store};
 use crate::{
-    features::sites::reach_to,
-    kernel::{Ctx, Error, ErrorReason, Once, Permission, Result, once},
+    features::sites::{self, reach_to},
+    kernel::{Ctx, Error, ErrorReason, Once, Permission, Result, once, versions},
 };
 
 /// An evaluation that has not ended by then was lost.
@@ -56,15 +56,28 @@ pub(super) async fn run(cx: &Ctx, assistant: AssistantId, once: &Once) -> Result
 }
 
 /// Says whether publishing an article is measured by an assistant's golden questions.
-pub(super) async fn set_gate(cx: &Ctx, assistant: AssistantId, gate: Gate) -> Result<Gate> {
+///
+/// # Errors
+/// `CONFLICT` with `VERSION_CONFLICT` when somebody else was faster.
+pub(super) async fn set_gate(
+    cx: &Ctx,
+    assistant: AssistantId,
+    expected: Option<i32>,
+    gate: Gate,
+) -> Result<evaluation_gate::Model> {
     let assistant = assistant_of(cx, assistant).await?;
+    let reach = reach_to(cx, Permission::EvaluationsManage, "assistant")?;
     let mut tx = cx.begin().await?;
-    if store::gate(&tx.db(), assistant.id).await? == gate {
-        return Ok(gate);
+    // Locked, so that the version stays what it is also where nobody has said anything yet.
+    sites::find_for_update(&tx.db(), &reach, assistant.site_id).await?;
+    let before = store::gate_row(&tx.db(), &assistant).await?;
+    versions::check(before.version, expected)?;
+    if before.gate == gate {
+        return Ok(before);
     }
-    let row = evaluation_gate::Model { assistant_id: assistant.id, site_id: assistant.site_id, gate };
-    store::set_gate(&tx.db(), row).await?;
+    let row = evaluation_gate::Model { gate, version: before.version + 1, ..before };
+    store::set_gate(&tx.db(), row.clone()).await?;
     tx.record(assistant.site_id, assistant.id.0, &EvaluationFact::GateSet)?;
     tx.commit().await?;
-    Ok(gate)
+    Ok(row)
 }

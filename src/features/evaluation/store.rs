@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
+    assistant,
     evaluation::{self, Column as Run, EvaluationStatus},
     evaluation_gate::{self, Gate},
     evaluation_outcome::{self, Column as Outcome},
@@ -197,9 +198,16 @@ pub(super) async fn gate(db: &Db<'_>, assistant: AssistantId) -> Result<Gate> {
     Ok(row.map_or(Gate::Warn, |row| row.gate))
 }
 
+/// What somebody said of it, or what counts where nobody did.
+pub(super) async fn gate_row(db: &Db<'_>, assistant: &assistant::Model) -> Result<evaluation_gate::Model> {
+    let row = evaluation_gate::Entity::find_by_id(assistant.id).one(db).await?;
+    let (assistant_id, site_id) = (assistant.id, assistant.site_id);
+    Ok(row.unwrap_or(evaluation_gate::Model { assistant_id, site_id, gate: Gate::Warn, version: 0 }))
+}
+
 pub(super) async fn set_gate(db: &Db<'_>, row: evaluation_gate::Model) -> Result<()> {
     let replace = OnConflict::column(evaluation_gate::Column::AssistantId)
-        .update_column(evaluation_gate::Column::Gate)
+        .update_columns([evaluation_gate::Column::Gate, evaluation_gate::Column::Version])
         .to_owned();
     evaluation_gate::Entity::insert(row.into_active_model()).on_conflict(replace).exec_without_returning(db).await?;
     Ok(())

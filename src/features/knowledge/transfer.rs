@@ -1,13 +1,16 @@
 //! Articles as files: Markdown with front matter, JSON, HTML, and text of PDF files. What is written here is read back.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use ::entity::article::{self, ArticleStatus, Visibility};
 use exact_index::text::fold;
-use htmd::HtmlToMarkdown;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{
+    markup::{self, Sure, Tag, tag_of},
+    page,
+};
 use crate::{kernel::text, ports::documents::PdfText};
 
 /// Longest line that is taken for the title of a PDF.
@@ -85,45 +88,41 @@ impl Portable {
     /// # Errors
     /// What is wrong with the front matter.
     pub(super) fn from_markdown(name: &str, text: &str) -> Result<Self, String> {
-        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-        let (mut article, body) = match text.strip_prefix("---\n") {
-            Some(rest) => {
-                let (front, body) = split_front(rest).ok_or("The front matter has no closing line `---`.")?;
-                (front_matter(front)?, body)
-            }
-            None => (Self::default(), text.as_str()),
-        };
-        let body = body.trim_start_matches('\n');
-        article.body = body.to_owned();
-        if article.title.is_empty() {
-            let first = body.lines().next().unwrap_or_default();
-            match first.strip_prefix("# ").map(str::trim).filter(|title| !title.is_empty()) {
-                Some(title) => {
-                    article.title = title.to_owned();
-                    article.body = body[first.len()..].trim_start_matches('\n').to_owned();
-                }
-                None => article.title = stem(name),
-            }
-        }
-        Ok(article)
+        let text = unix(text);
+        let (article, body) = with_front(&text)?;
+        Ok(article.titled(name, None, &headed(&shown(body))))
     }
 
-    /// Makes an article of a page of HTML: its text as Markdown, without what runs, styles or leads elsewhere. Its title
-    /// is its first heading, else the page's, else its name.
+    /// Makes an article of a page of HTML, which may have front matter, too. Without a title there, its title is its first
+    /// heading, else the page's, else its name.
     ///
     /// # Errors
     /// When the page cannot be read.
     pub(super) fn from_html(name: &str, text: &str) -> Result<Self, String> {
-        let converter = HtmlToMarkdown::builder().skip_tags(NO_TEXT.to_vec()).build();
-        let body = converter.convert(text).map_err(|_| "The page cannot be read as HTML.".to_owned())?;
-        let mut article = Self::from_markdown(name, body.trim())?;
-        if article.title == stem(name)
-            && let Some(title) = page_title(text).and_then(|title| converter.convert(&format!("<p>{title}</p>")).ok())
-            && !title.trim().is_empty()
-        {
-            article.title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = unix(text);
+        let (article, body) = with_front(&text)?;
+        let page = page::read(body)?;
+        Ok(article.titled(name, Some(page.title), &page.markdown))
+    }
+
+    /// The article with its text; where it has no title, with its first heading, else the one that is given, else the name
+    /// of its file.
+    fn titled(self, name: &str, title: Option<String>, body: &str) -> Self {
+        let body = body.trim_start_matches('\n');
+        if !self.title.is_empty() {
+            return Self { body: body.to_owned(), ..self };
         }
-        Ok(article)
+        let first = body.lines().next().unwrap_or_default();
+        match first.strip_prefix("# ").map(heading).filter(|title| !title.is_empty()) {
+            Some(title) => {
+                let body = body[first.len()..].trim_start_matches('\n').to_owned();
+                Self { title: title.to_owned(), body, ..self }
+            }
+            None => {
+                let title = title.filter(|title| !title.is_empty()).unwrap_or_else(|| stem(name));
+                Self { title, body: body.to_owned(), ..self }
+            }
+        }
     }
 
     /// Without what is no text, and without marks for the ends of lines, which no reader sees and no search finds.
@@ -183,20 +182,166 @@ impl Portable {
     }
 }
 
-/// Elements of a page that hold no text of its own.
-const NO_TEXT: [&str; 12] =
-    ["head", "script", "style", "noscript", "template", "iframe", "svg", "nav", "form", "object", "canvas", "button"];
 /// A place where a word may be divided, shown only where it is.
 const SOFT_HYPHEN: char = '\u{ad}';
 
-/// What stands in `<title>`.
-fn page_title(page: &str) -> Option<&str> {
-    let lower = page.to_ascii_lowercase();
-    let begin = lower.find("<title")?;
-    let begin = begin + lower[begin..].find('>')? + 1;
-    let end = begin + lower[begin..].find("</title")?;
-    Some(&page[begin..end])
+/// A text without a mark of its encoding, and with one kind of line ends.
+fn unix(text: &str) -> String {
+    text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n")
 }
+
+/// What a heading says: without the marks that may close it.
+fn heading(line: &str) -> &str {
+    let line = line.trim();
+    let open = line.trim_end_matches('#');
+    if open.is_empty() || open.ends_with([' ', '\t']) { open.trim_end() } else { line }
+}
+
+/// Markdown whose headings all begin with `#`: those that are underlined do, too.
+fn headed(text: &str) -> String {
+    let code = markup::code(text, Sure::Enough);
+    let is_block = |range: &&Range<usize>| {
+        let quoted = text[range.start..range.end].trim_start();
+        quoted.starts_with("```") || quoted.starts_with("~~~")
+    };
+    let mut code = code.iter().filter(is_block).peekable();
+    let mut written = String::with_capacity(text.len());
+    // Where in what is written the open paragraph begins, and how many lines it has.
+    let (mut from, mut lines) = (0, 0);
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        while code.next_if(|range| range.end <= at).is_some() {}
+        let quoted = code.peek().is_some_and(|range| range.start <= at);
+        at += line.len();
+        let words = line.trim_end();
+        let level = if quoted || line.starts_with("    ") { None } else { underline(words) };
+        match level {
+            // One line above a rule is a heading, whatever its writer meant; several are meant for a rule.
+            Some(level) if lines == 1 || lines > 1 && level == 1 => {
+                let title = written[from..].split_whitespace().collect::<Vec<_>>().join(" ");
+                written.truncate(from);
+                written.push_str(&format!("{} {title}\n", "#".repeat(level)));
+                lines = 0;
+            }
+            _ => {
+                lines = match is_paragraph(line) && !quoted {
+                    true if lines > 0 || from_here(&written) => {
+                        from = if lines == 0 { written.len() } else { from };
+                        lines + 1
+                    }
+                    _ => 0,
+                };
+                written.push_str(line);
+            }
+        }
+    }
+    written
+}
+
+/// The level of the heading that a line makes of the one above it.
+fn underline(line: &str) -> Option<usize> {
+    let line = line.trim_start();
+    let all = |mark| line.len() > 1 && line.chars().all(|c| c == mark);
+    if all('=') { Some(1) } else { all('-').then_some(2) }
+}
+
+/// Whether a paragraph can begin where a text ends: below a blank line or a heading.
+fn from_here(written: &str) -> bool {
+    let above = written.lines().next_back().unwrap_or_default().trim();
+    above.is_empty() || above.starts_with('#')
+}
+
+/// True for a line of plain text: no heading, item, quotation, row, tag or code.
+fn is_paragraph(line: &str) -> bool {
+    let words = line.trim();
+    let numbered = words.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_item = words.starts_with(['-', '*', '+']) && words[1..].starts_with([' ', '\t'])
+        || numbered.len() < words.len() && numbered.starts_with(['.', ')']);
+    !(words.is_empty()
+        || is_item
+        || words.starts_with(['#', '>', '|', '<', '=', '`', '~'])
+        || words.chars().all(|c| "-*_ ".contains(c))
+        || line.starts_with("    ")
+        || line.starts_with('\t'))
+}
+
+/// Markdown without what no reader sees: comments, and elements of HTML that run, style or are hidden. What is code stays.
+fn shown(text: &str) -> String {
+    let code = markup::code(text, Sure::Enough);
+    let mut cuts: Vec<Range<usize>> = vec![];
+    let (mut at, mut unclosed) = (0, 0);
+    while let Some(found) = text[at..].find('<') {
+        at += found;
+        if let Some(range) = code.get(code.partition_point(|range| range.end <= at)).filter(|range| range.start <= at) {
+            at = range.end;
+            continue;
+        }
+        let rest = &text[at..];
+        let end = match rest.strip_prefix("<!--") {
+            Some(comment) => Some(comment.find("-->").map_or(text.len(), |end| at + end + 7)),
+            None if unclosed > UNCLOSED => None,
+            None => {
+                let tag = tag_of(rest);
+                unclosed += usize::from(tag.is_none() && rest[1..].starts_with(|c: char| c.is_ascii_alphabetic()));
+                let length = tag.as_ref().map_or(1, |tag| tag.length);
+                let hidden = tag.and_then(|tag| hidden(rest, &tag));
+                if hidden.is_none() {
+                    at += length;
+                    continue;
+                }
+                hidden.map(|length| at + length)
+            }
+        };
+        match end {
+            Some(end) => {
+                cuts.push(at..end);
+                at = end;
+            }
+            None => at += 1,
+        }
+    }
+    if cuts.is_empty() { text.to_owned() } else { markup::without(text, &cuts) }
+}
+
+/// How long the element is that a text begins with by this tag, where it is hidden.
+fn hidden(text: &str, tag: &Tag<'_>) -> Option<usize> {
+    let is_hidden = HIDDEN.contains(&tag.name.as_str())
+        || markup::is_hidden(&tag.name, tag.attributes.iter().map(|(name, value)| (name.as_str(), *value)));
+    if tag.closes || !is_hidden {
+        return None;
+    }
+    let mut at = tag.length;
+    if VOID.contains(&tag.name.as_str()) {
+        return Some(at);
+    }
+    let (mut depth, mut unclosed) = (1, 0);
+    while let Some(found) = text[at..].find('<') {
+        at += found;
+        let Some(inner) = tag_of(&text[at..]) else {
+            at += 1;
+            unclosed += 1;
+            if unclosed > UNCLOSED {
+                break;
+            }
+            continue;
+        };
+        at += inner.length;
+        if inner.name == tag.name {
+            depth = if inner.closes { depth - 1 } else { depth + 1 };
+            if depth == 0 {
+                return Some(at);
+            }
+        }
+    }
+    Some(text.len())
+}
+
+/// After so many tags without an end no more are looked for.
+const UNCLOSED: usize = 20;
+/// Elements that hold nothing to read.
+const HIDDEN: [&str; 4] = ["script", "style", "template", "noscript"];
+/// Elements that hold nothing.
+const VOID: [&str; 7] = ["img", "br", "hr", "input", "wbr", "source", "link"];
 
 /// Paragraphs as texts of at most `longest` characters each, cut between paragraphs, and in a paragraph only where it is
 /// longer than that.
@@ -260,12 +405,47 @@ fn append(paragraph: &mut String, line: &str, compounds: &HashSet<String>) {
     paragraph.push_str(line);
 }
 
-/// The front matter and what stands behind its closing line.
-fn split_front(rest: &str) -> Option<(&str, &str)> {
-    if let Some(body) = rest.strip_prefix("---\n") {
-        return Some(("", body));
+/// What a text's front matter says, and what stands behind it: YAML between lines of hyphens, TOML between lines of plus
+/// signs, or an object of JSON.
+fn with_front(text: &str) -> Result<(Portable, &str), String> {
+    let first = text.split_inclusive('\n').next().unwrap_or_default();
+    let (rest, mark) = (&text[first.len()..], first.trim_end());
+    match mark {
+        "---" => {
+            let (front, body) =
+                split_front(rest, &["---", "..."]).ok_or("The front matter has no closing line `---`.")?;
+            Ok((front_matter(front)?, body))
+        }
+        "+++" => {
+            let (front, body) = split_front(rest, &["+++"]).ok_or("The front matter has no closing line `+++`.")?;
+            Ok((front_toml(front)?, body))
+        }
+        "{" => {
+            let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+            match values.next() {
+                Some(Ok(Value::Object(front))) if front.contains_key("title") => {
+                    let front = serde_json::from_value::<Front>(Value::Object(front));
+                    let front =
+                        front.map_err(|error| format!("A value of the front matter is of another kind: {error}."))?;
+                    Ok((front.portable()?, &text[values.byte_offset()..]))
+                }
+                _ => Ok((Portable::default(), text)),
+            }
+        }
+        _ => Ok((Portable::default(), text)),
     }
-    rest.split_once("\n---\n").or_else(|| rest.strip_suffix("\n---").map(|front| (front, "")))
+}
+
+/// The front matter and what stands behind its closing line.
+fn split_front<'a>(rest: &'a str, closing: &[&str]) -> Option<(&'a str, &'a str)> {
+    let mut at = 0;
+    for line in rest.split_inclusive('\n') {
+        if closing.contains(&line.trim_end()) {
+            return Some((&rest[..at], &rest[at + line.len()..]));
+        }
+        at += line.len();
+    }
+    None
 }
 
 /// What front matter says that is of use here, under the names that other programs give it. The rest is theirs.
@@ -286,6 +466,41 @@ struct Front {
     visibility: Option<String>,
     #[serde(alias = "keywords", alias = "Tags")]
     tags: Value,
+    /// Where some programs keep categories and tags.
+    taxonomies: Option<Taxonomies>,
+}
+
+/// Categories and tags.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Taxonomies {
+    #[serde(alias = "category")]
+    categories: Value,
+    tags: Value,
+}
+
+impl Front {
+    fn portable(self) -> Result<Portable, String> {
+        let given = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        // Both are one line, however many they were written in.
+        let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut tags = list(&self.tags);
+        let mut categories = list(&self.category);
+        if let Some(more) = self.taxonomies {
+            tags.extend(list(&more.tags));
+            categories.extend(list(&more.categories));
+        }
+        Ok(Portable {
+            title: given(self.title).map(line).unwrap_or_default(),
+            slug: given(self.slug),
+            language: given(self.language),
+            description: given(self.description).map(line),
+            category: categories.into_iter().next(),
+            visibility: given(self.visibility).map(|word| visibility(&word)).transpose()?,
+            tags,
+            ..Portable::default()
+        })
+    }
 }
 
 /// Reads front matter, which is YAML.
@@ -303,18 +518,16 @@ fn front_matter(front: &str) -> Result<Portable, String> {
             Err(_) => format!("The front matter is no YAML: {what}. A value with a colon needs quotation marks."),
         }
     })?;
-    let Front { title, slug, language, description, category, visibility: word, tags } = front.unwrap_or_default();
-    let given = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    Ok(Portable {
-        title: given(title).unwrap_or_default(),
-        slug: given(slug),
-        language: given(language),
-        description: given(description),
-        category: list(&category).into_iter().next(),
-        visibility: given(word).map(|word| visibility(&word)).transpose()?,
-        tags: list(&tags),
-        ..Portable::default()
-    })
+    front.unwrap_or_default().portable()
+}
+
+/// Reads front matter that is TOML.
+fn front_toml(front: &str) -> Result<Portable, String> {
+    let front: Front = toml::from_str(front).map_err(|error| match toml::from_str::<toml::Table>(front) {
+        Ok(_) => format!("A value of the front matter is of another kind: {}.", error.message()),
+        Err(error) => format!("The front matter is no TOML: {}.", error.message()),
+    })?;
+    front.portable()
 }
 
 fn visibility(word: &str) -> Result<Visibility, String> {
@@ -412,6 +625,100 @@ mod tests {
                 error.contains(told) && (error.contains("quotation") == told.contains("quotation")),
                 "{wrong}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn front_matter_may_be_toml_or_json_or_have_blocks() {
+        for (front, description) in [
+            ("description: |\n  Birinci satır\n  ikinci satır", "Birinci satır ikinci satır"),
+            ("description: >\n  Birinci satır\n  ikinci satır", "Birinci satır ikinci satır"),
+            ("description: |-\n  Bir: iki\n\n  # üç", "Bir: iki # üç"),
+            ("description: >+\n\n  Bir\n\n  ---\n\n", "Bir ---"),
+            ("description: |2\n   Bir\n  iki", "Bir iki"),
+            ("description: \"Bir\\n  iki\"", "Bir iki"),
+        ] {
+            for end in ["---", "...", "--- ", "---\n..."] {
+                let file = format!("---\ntitle: A\n{front}\ntags: [x]\n{end}\nMetin.");
+                let article = Portable::from_markdown("x.md", &file).unwrap_or_else(|error| panic!("{file}: {error}"));
+                assert_eq!(
+                    (article.title.as_str(), article.description.as_deref()),
+                    ("A", Some(description)),
+                    "{file}"
+                );
+                assert_eq!(article.tags, ["x"], "{file}");
+                assert!(article.body.ends_with("Metin."), "{file}");
+                let last = format!("---\ntitle: A\n{front}\n{end}\nMetin.");
+                let article = Portable::from_markdown("x.md", &last).unwrap_or_else(|error| panic!("{last}: {error}"));
+                assert_eq!(article.description.as_deref(), Some(description), "{last}");
+            }
+        }
+        let toml = "+++\ntitle = \"İade: süre\"\ndate = 2026-01-02T03:04:05Z\ndraft = true\nweight = 3\nslug = 'iade'\ntags = [\"a\", \"b\"]\ndescription = \"\"\"\nBir\niki\"\"\"\n[extra]\nx = 1\n+++\n\nMetin.\n";
+        let article = Portable::from_markdown("x.md", toml).unwrap();
+        assert_eq!((article.title.as_str(), article.slug.as_deref()), ("İade: süre", Some("iade")));
+        assert_eq!((article.tags, article.description.as_deref()), (vec!["a".into(), "b".into()], Some("Bir iki")));
+        assert_eq!(article.body, "Metin.\n");
+        let zola = "+++\r\n[taxonomies]\r\ntags = [\"a\"]\r\ncategories = [\"Sipariş\"]\r\n+++\r\n# Başlık\r\nMetin.";
+        let article = Portable::from_markdown("x.md", zola).unwrap();
+        assert_eq!((article.title.as_str(), article.category.as_deref()), ("Başlık", Some("Sipariş")));
+        let json = "{\n  \"title\": \"A\",\n  \"draft\": false, \"tags\": \"a, b\"\n}\n\nMetin {x}.";
+        let article = Portable::from_markdown("x.md", json).unwrap();
+        assert_eq!((article.title.as_str(), article.body.as_str()), ("A", "Metin {x}."));
+        assert_eq!(article.tags, ["a", "b"]);
+        let page = "---\nlayout: page\ntitle: A\n---\n<p>Metin</p>";
+        let article = Portable::from_html("x.html", page).unwrap();
+        assert_eq!((article.title.as_str(), article.body.as_str()), ("A", "Metin"));
+        for (wrong, told) in [
+            ("+++\ntitle = a\n+++\nMetin", "no TOML"),
+            ("+++\ntitle = [1]\n+++\nMetin", "of another kind"),
+            ("+++\ntitle = 'a'\nMetin", "closing line `+++`"),
+            ("---\ntitle: a\nMetin", "closing line `---`"),
+        ] {
+            let error = Portable::from_markdown("x.md", wrong).unwrap_err();
+            assert!(error.contains(told), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn underlined_lines_are_headings() {
+        for (text, title, body) in [
+            ("Başlık\n=====\n\nMetin.", "Başlık", "Metin."),
+            ("Başlık\n=====\nMetin.", "Başlık", "Metin."),
+            ("Uzun\nbaşlık\n===\n\nMetin.", "Uzun başlık", "Metin."),
+            ("Başlık\n===\n\nAlt\n---\n\nMetin.", "Başlık", "## Alt\n\nMetin."),
+            ("Alt\n---\nMetin.", "x", "## Alt\nMetin."),
+            ("# Başlık ##\nMetin.", "Başlık", "Metin."),
+            ("# C#\nMetin.", "C#", "Metin."),
+            ("Bir\niki\n---\nüç", "x", "Bir\niki\n---\nüç"),
+            ("- Bir\n---\niki", "x", "- Bir\n---\niki"),
+            ("| a |\n|---|\n| b |", "x", "| a |\n|---|\n| b |"),
+            ("```\nBir\n===\n```\nİki", "x", "```\nBir\n===\n```\nİki"),
+            ("    Bir\n===", "x", "    Bir\n==="),
+            ("\n---\n\nBir", "x", "---\n\nBir"),
+            ("> Bir\n===", "x", "> Bir\n==="),
+            ("Bir\n\n===\n", "x", "Bir\n\n===\n"),
+        ] {
+            let article = Portable::from_markdown("x.md", text).unwrap();
+            assert_eq!((article.title.as_str(), article.body.as_str()), (title, body), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_markdown_hides_is_not_read() {
+        for (text, left) in [
+            ("Bir <!-- gizli --> iki", "Bir  iki"),
+            ("<!--\ngizli\n\n# gizli\n-->\nBir", "Bir"),
+            ("<div hidden>\n\ngizli <div>gizli</div>\n\n</div>\nBir", "Bir"),
+            ("<style>gizli</style>Bir<script>gizli</script>", "Bir"),
+            ("Bir<span style=\"display:none\">gizli</span> iki", "Bir iki"),
+            (
+                "`<!-- a -->` ve\n```html\n<!-- b -->\n<p hidden>c</p>\n```",
+                "`<!-- a -->` ve\n```html\n<!-- b -->\n<p hidden>c</p>\n```",
+            ),
+            ("<b>Bir</b> 1 < 2 <!-- gizli", "<b>Bir</b> 1 < 2 "),
+            ("<img hidden src=x>Bir", "Bir"),
+        ] {
+            assert_eq!(Portable::from_markdown("x.md", text).unwrap().body, left, "{text}");
         }
     }
 

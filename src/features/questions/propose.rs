@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ::entity::{
     article::{self, Visibility},
-    ids::QuestionGroupId,
+    ids::{ArticleId, QuestionGroupId},
     question_group,
 };
 use exact_index::text::fold;
@@ -16,7 +16,7 @@ use crate::{
         knowledge::{self, NewArticle},
         sites::{self, reach_to},
     },
-    kernel::{Ctx, Error, Permission, Result, text},
+    kernel::{Ctx, Error, Once, Permission, Result, once, text},
     ports::db::Db,
 };
 
@@ -36,9 +36,12 @@ pub(super) struct Proposal {
 }
 
 /// Makes a draft article from a group, or finds the one that was made.
-pub(super) async fn propose(cx: &Ctx, id: QuestionGroupId) -> Result<Proposal> {
+pub(super) async fn propose(cx: &Ctx, id: QuestionGroupId, once: &Once) -> Result<Proposal> {
     let reach = reach_to(cx, Permission::KnowledgeWrite, "group of questions")?;
     let group = store::find(&cx.db(), &reach, id).await?;
+    if let Some(made) = once.made(&cx.db()).await? {
+        return again(cx, &cx.db(), group, ArticleId(made)).await;
+    }
     if let Some(article) = drafted(cx, &cx.db(), &group).await? {
         return Ok(Proposal { group, article, created: false });
     }
@@ -57,15 +60,29 @@ pub(super) async fn propose(cx: &Ctx, id: QuestionGroupId) -> Result<Proposal> {
     let mut tx = cx.begin().await?;
     let group = store::find_all_for_update(&tx.db(), &reach, &[id]).await?.pop();
     let group = group.ok_or_else(|| Error::not_found("group of questions"))?;
-    // Somebody else may have been faster.
+    // Somebody else may have been faster, or the same request.
+    if let Some(made) = once.made(&tx.db()).await? {
+        return again(cx, &tx.db(), group, ArticleId(made)).await;
+    }
     if let Some(article) = drafted(cx, &tx.db(), &group).await? {
         return Ok(Proposal { group, article, created: false });
     }
     let article = knowledge::insert_in(&mut tx, new, cx.actor.user()).await?;
+    // The group is locked: whoever comes with the same id for it waits, and for another one it is another content.
+    if once.claim(&tx, article.id.0).await?.is_some() {
+        return Err(once::mismatch());
+    }
     let group = question_group::Model { article_id: Some(article.id), ..group };
     store::save_group(&tx.db(), group.clone()).await?;
     tx.record(group.site_id, id.0, &QuestionFact::Proposed { group: id, article: article.id })?;
     tx.commit().await?;
+    Ok(Proposal { group, article, created: true })
+}
+
+/// What was made under the same id before.
+async fn again(cx: &Ctx, db: &Db<'_>, group: question_group::Model, made: ArticleId) -> Result<Proposal> {
+    let reach = sites::reach_in(cx, Permission::KnowledgeRead, group.site_id)?;
+    let article = knowledge::by_ids(db, &reach, vec![made]).await?.remove(&made).ok_or_else(once::gone)?;
     Ok(Proposal { group, article, created: true })
 }
 

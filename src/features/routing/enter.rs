@@ -250,7 +250,8 @@ pub(super) async fn give_up_in(tx: &mut Tx, found: conversation::Model, outcome:
         | QueueOutcome::Left
         | QueueOutcome::Abandoned
         | QueueOutcome::Assistant
-        | QueueOutcome::Closed => Ok(()),
+        | QueueOutcome::Closed
+        | QueueOutcome::Moved => Ok(()),
     }
 }
 

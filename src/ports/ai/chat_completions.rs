@@ -71,7 +71,8 @@ fn read(answer: &mut Answer, chunk: &Map<String, Value>) -> Result<Option<String
     }
     let choice = match chunk.get("choices") {
         Some(Value::Array(choices)) => {
-            choices.iter().find(|choice| choice.get("index").is_none_or(|index| index.is_null() || index == 0))
+            let is_first = |index: &Value| index.is_null() || index == "0" || index.as_f64() == Some(0.0);
+            choices.iter().find(|choice| choice.get("index").is_none_or(is_first))
         }
         None | Some(Value::Null | Value::Object(_)) => None,
         Some(Value::Bool(_) | Value::Number(_) | Value::String(_)) => {

@@ -51,7 +51,7 @@ pub(super) fn check_literals(types: &Types, document: &ExecutableDocument) -> (V
         let mut literals = Literals {
             types,
             document,
-            values: Values { types, files: 0, variables, path: Vec::new(), at: None, problems, ids },
+            values: Values { types, files: 0, variables, path: Vec::new(), argument: None, at: None, problems, ids },
         };
         for variable in &operation.variables {
             literals.directives(&variable.directives);
@@ -79,6 +79,7 @@ pub(super) fn check_variables(
         files,
         variables: HashMap::new(),
         path: Vec::new(),
+        argument: None,
         at: None,
         problems: Vec::new(),
         ids: Ids::default(),
@@ -162,6 +163,8 @@ struct Values<'a> {
     files: usize,
     variables: HashMap<&'a str, &'a Node<VariableDefinition>>,
     path: Vec<Step<'a>>,
+    /// Where the value begins that all this is part of.
+    argument: Option<usize>,
     /// The innermost literal on the way that has a place in the document.
     at: Option<SourceSpan>,
     problems: Vec<Problem>,
@@ -175,6 +178,7 @@ impl<'a> Values<'a> {
 
     fn check(&mut self, name: &'a str, ty: &'a Type, value: &'a Node<Value>, has_default: bool) {
         self.path = vec![Step::Field(name)];
+        self.argument = value.location().map(|span| span.offset());
         self.value(ty, Given::Literal(value), has_default);
     }
 
@@ -255,7 +259,7 @@ impl<'a> Values<'a> {
         if !fits {
             self.expected(expected, view, None);
         } else if let ("ID", View::String(id)) = (name, view) {
-            self.ids.note(path_of(&self.path), id);
+            self.ids.note(path_of(&self.path), id, self.argument);
         }
     }
 
@@ -349,6 +353,7 @@ impl<'a> Values<'a> {
     /// "All Variable Usages Are Allowed". One that is not declared the validator names.
     fn variable(&mut self, name: &str, ty: &Type, has_default: bool) {
         let Some(variable) = self.variables.get(name).copied() else { return };
+        self.ids.note_use(name, self.argument);
         let non_null_default = variable.default_value.as_ref().is_some_and(|default| !default.is_null());
         let fits = if ty.is_non_null() && !variable.ty.is_non_null() && (non_null_default || has_default) {
             variable.ty.is_assignable_to(&ty.clone().nullable())

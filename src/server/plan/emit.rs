@@ -13,7 +13,7 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-use super::positions::Positions;
+use super::Positions;
 use crate::kernel::error::{Error, ErrorCode, Result};
 
 /// Writes the parts of a document that the client sent, each with its position there.

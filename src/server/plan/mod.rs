@@ -23,7 +23,10 @@ use async_graphql::{
     parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition},
 };
 
-pub(super) use self::collect::{fixed_plan, plan};
+pub(super) use self::{
+    collect::{fixed_plan, plan},
+    positions::Positions,
+};
 use super::absent::leave_out;
 
 /// A plan may look at this many times the selections that a document may have: fields of interfaces count for each type.

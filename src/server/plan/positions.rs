@@ -3,7 +3,7 @@
 use async_graphql::Pos;
 
 /// The lines of a text. Columns count characters, as the parser's do.
-pub(super) struct Positions {
+pub(in crate::server) struct Positions {
     /// Where each line begins.
     lines: Vec<usize>,
     /// The bytes that do not begin a character.
@@ -11,7 +11,7 @@ pub(super) struct Positions {
 }
 
 impl Positions {
-    pub(super) fn of(text: &str) -> Self {
+    pub(in crate::server) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         let mut lines = vec![0];
         let mut inner = Vec::new();
@@ -27,7 +27,7 @@ impl Positions {
     }
 
     /// The position of the byte `at`.
-    pub(super) fn at(&self, at: usize) -> Pos {
+    pub(in crate::server) fn at(&self, at: usize) -> Pos {
         let line = self.lines.partition_point(|begin| *begin <= at);
         let begin = line.checked_sub(1).and_then(|before| self.lines.get(before)).copied().unwrap_or(0);
         let inner_before = |place: usize| self.inner.partition_point(|inner| *inner < place);

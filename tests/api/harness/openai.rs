@@ -44,6 +44,8 @@ enum Step {
     Usage(u32, u32),
     /// Bytes of the body as they are.
     Raw(Vec<u8>),
+    /// Bytes of a whole response as they are, one write each.
+    Wire(Vec<Vec<u8>>),
     /// Waits for [`Openai::go`].
     Wait,
     /// Takes its time.
@@ -93,6 +95,11 @@ impl Script {
     pub(crate) fn responds(status: u16, content_type: &str, body: &str) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self::of(Step::Other { status, headers, body: body.to_owned() })
+    }
+
+    /// A response from its first byte on, in these writes; then the connection ends.
+    pub(crate) fn wire(writes: Vec<Vec<u8>>) -> Self {
+        Self::of(Step::Wire(writes))
     }
 
     /// Nothing at all until [`Openai::go`], then the connection ends.
@@ -326,6 +333,13 @@ impl Shared {
                     event(json!([]), usage).into_bytes()
                 }
                 Step::Raw(bytes) => bytes,
+                Step::Wire(writes) => {
+                    for bytes in writes {
+                        socket.write_all(&bytes).await?;
+                        tokio::task::yield_now().await;
+                    }
+                    return Ok(false);
+                }
                 Step::Wait => {
                     tokio::select! {
                         permit = self.go.acquire() => permit.expect("an open semaphore").forget(),

@@ -121,6 +121,7 @@ pub(super) const RULES: &[Rule] = &[
     ("inboxCursor", r#"{"siteId":"$site"}"#, MEMBERS),
     ("evaluation", r#"{"evaluationId":"$evaluation"}"#, "U FF N NN AN A"),
     ("evaluationGate", r#"{"assistantId":"$assistant"}"#, ADMINS),
+    ("evaluationSettings", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("evaluations", r#"{"assistantId":"$assistant"}"#, ADMINS),
     ("departments", r#"{"siteId":"$site"}"#, MEMBERS),
     ("draftStatistics", r#"{"siteId":"$site"}"#, ADMINS),

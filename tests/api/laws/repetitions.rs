@@ -16,9 +16,12 @@ use super::{
     permissions::{roomy, superadmin},
     type_named, written,
 };
-use crate::harness::{
-    app::{TestApp, refusal},
-    people::{new_id, text},
+use crate::{
+    feedback::answered,
+    harness::{
+        app::{TestApp, refusal},
+        people::{new_id, text},
+    },
 };
 
 /// First words of operations that make something.
@@ -38,8 +41,6 @@ const CHANGE: &[&str] = &[
 /// What makes something once by its nature, and why.
 const ONCE_ANYWAY: &[(&str, &str)] = &[
     ("addReaction", "a person's reaction to a message is there or not"),
-    ("importHolidays", "a day is special once; what an earlier import brought is found by its date"),
-    ("proposeArticle", "a group of questions has one draft"),
     ("register", "an address has one account; `login` goes on after a lost answer"),
     ("requestHuman", "a conversation waits once"),
     ("sendDraft", "a draft is sent once, and a repetition finds the message"),
@@ -47,11 +48,10 @@ const ONCE_ANYWAY: &[(&str, &str)] = &[
 ];
 
 /// Changes of what nobody else changes, and why that needs no version.
-const NOBODY_ELSE: &[(&str, &str)] =
-    &[("updateMe", "one's own name"), ("updateVisitor", "what a visitor tells about themself")];
+const NOBODY_ELSE: &[(&str, &str)] = &[("updateVisitor", "what a visitor tells about themself")];
 
 /// Changes that are not called `update…` of what several people change.
-const SETTINGS_TOO: &[&str] = &["setEmergency", "setSpecialDay"];
+const SETTINGS_TOO: &[&str] = &["renameConversation", "setEmergency", "setEvaluationGate", "setSpecialDay"];
 
 /// Something that is made.
 struct Made {
@@ -164,6 +164,14 @@ const MADE: &[Made] = &[
         counted: "SELECT COUNT(*) FROM golden_question",
     },
     Made {
+        field: "importHolidays",
+        who: "admin",
+        input: r#"{"siteId":"$site","ics":"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a%\nDTSTART;VALUE=DATE:2027010%\nSUMMARY:Tatil %\nEND:VEVENT\nBEGIN:VEVENT\nUID:b%\nSUMMARY:Günsüz\nEND:VEVENT\nEND:VCALENDAR\n"}"#,
+        other: r#"{"ics":"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:c\nDTSTART;VALUE=DATE:20270209\nSUMMARY:Tatil\nEND:VEVENT\nEND:VCALENDAR\n"}"#,
+        selection: "created updated unchanged specialDays { id name } problems { reason message }",
+        counted: "SELECT COUNT(*) FROM special_day",
+    },
+    Made {
         field: "inviteMember",
         who: "admin",
         input: r#"{"siteId":"$site","email":"yeni%@example.com","role":"AGENT"}"#,
@@ -178,6 +186,14 @@ const MADE: &[Made] = &[
         other: r#"{"message":"Başka"}"#,
         selection: "contactRequest { id }",
         counted: "SELECT COUNT(*) FROM contact_request",
+    },
+    Made {
+        field: "proposeArticle",
+        who: "admin",
+        input: r#"{"groupId":"$group%"}"#,
+        other: r#"{"groupId":"$group3"}"#,
+        selection: "created group { id } article { id title body }",
+        counted: "SELECT COUNT(*) FROM article",
     },
     Made {
         field: "requestCallback",
@@ -226,6 +242,12 @@ struct Changed(&'static str, &'static str, [&'static str; 3], &'static str);
 
 const CHANGED: &[Changed] = &[
     Changed(
+        "renameConversation",
+        r#"{"conversationId":"$conversation"}"#,
+        [r#"{"title":"A"}"#, r#"{"title":"B"}"#, r#"{"title":null}"#],
+        "conversation { version title }",
+    ),
+    Changed(
         "setEmergency",
         r#"{"siteId":"$site"}"#,
         [
@@ -234,6 +256,12 @@ const CHANGED: &[Changed] = &[
             r#"{"enabled":false,"message":"C","allowAi":false}"#,
         ],
         "emergency { version enabled message allowAi }",
+    ),
+    Changed(
+        "setEvaluationGate",
+        r#"{"assistantId":"$assistant"}"#,
+        [r#"{"gate":"WARN"}"#, r#"{"gate":"OFF"}"#, r#"{"gate":"WARN"}"#],
+        "settings { version gate }",
     ),
     Changed(
         "setSpecialDay",
@@ -298,6 +326,12 @@ const CHANGED: &[Changed] = &[
         r#"{"siteId":"$site"}"#,
         [r#"{"minScore":0.1}"#, r#"{"minScore":0.2}"#, r#"{"minScore":0.3,"contextCharacters":900}"#],
         "settings { version minScore contextCharacters }",
+    ),
+    Changed(
+        "updateMe",
+        r#"{}"#,
+        [r#"{"name":"A"}"#, r#"{"name":"B"}"#, r#"{"name":"C","avatarUrl":"/c.png"}"#],
+        "user { version name avatarUrl }",
     ),
     Changed(
         "updateSite",
@@ -465,6 +499,20 @@ impl World {
             make("createGoldenQuestion", "goldenQuestion", question(&assistant)).await;
             things.insert(word, assistant);
         }
+        let words = ["group1", "group2", "group3"];
+        for question in ["Hediye paketi yapıyor musunuz?", "Öğrenci indirimi var mı?", "Bayilik veriyor musunuz?"] {
+            let asks = app.visitor(&site).await;
+            answered(&app, &asks, question).await;
+        }
+        let groups = "query Q($s: ID!) { unansweredQuestions(siteId: $s) { nodes { id } } }";
+        // Grouping is work in the background.
+        let mut found = vec![];
+        while found.len() < words.len() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            let data = app.run(Some(admin), groups, json!({ "s": id })).await;
+            found = list(&data["unansweredQuestions"]["nodes"]).to_vec();
+        }
+        things.extend(words.into_iter().zip(found.iter().map(|group| text(&group["id"]))));
         things.insert("golden", make("createGoldenQuestion", "goldenQuestion", question(&things["assistant"])).await);
         let tokens = BTreeMap::from([
             ("admin", site.admin.token.clone()),

@@ -55,6 +55,9 @@ pub(super) struct UpdateMeInput {
     /// Your picture as others see it: an `https` address, or a path on the page that shows it, at most 2,048 characters.
     /// Null takes it away.
     avatar_url: MaybeUndefined<String>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when you have changed something elsewhere since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// Your account as it is now.
@@ -186,8 +189,9 @@ impl AccountsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateMeInput,
     ) -> Result<UpdateMePayload> {
-        let UpdateMeInput { name, avatar_url } = input;
-        Ok(UpdateMePayload { user: User::own(actions::update_me(ctx.cx(), Looks { name, avatar_url }).await?) })
+        let UpdateMeInput { name, avatar_url, expected_version } = input;
+        let looks = Looks { name, avatar_url };
+        Ok(UpdateMePayload { user: User::own(actions::update_me(ctx.cx(), expected_version, looks).await?) })
     }
 
     /// Changes your password and ends all your other sign-ins; this one goes on. Refused with `INVALID_CREDENTIALS` when

@@ -28,6 +28,8 @@ pub struct User {
     pub name: String,
     /// The person's picture: an `https` address, or a path on the page that shows it. Null when there is none.
     pub avatar_url: Option<String>,
+    /// Rises when the name or the picture changes.
+    pub version: i32,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
     #[graphql(skip)]
@@ -82,6 +84,7 @@ impl From<user::Model> for User {
             id: row.id,
             name: row.name,
             avatar_url: row.avatar_url,
+            version: row.version,
             created_at: row.created_at,
             email: row.email,
             superadmin: row.superadmin,

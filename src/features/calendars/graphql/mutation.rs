@@ -3,6 +3,7 @@
 use ::entity::ids::{DepartmentId, SiteId, SpecialDayId};
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::NaiveDate;
+use uuid::Uuid;
 
 use super::types::{BusinessHours, HolidayImportProblem, SpecialDay, TimeIntervalInput, Weekday, hours};
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
         actions, import,
         model::{self, SpecialDraft},
     },
-    kernel::{CtxExt, Result, text},
+    kernel::{CtxExt, Once, Result, text},
 };
 
 /// The hours of a weekday.
@@ -131,6 +132,9 @@ struct ImportHolidaysInput {
     department_id: Option<DepartmentId>,
     /// The text of an iCalendar file (`.ics`), up to 500,000 characters and 1,000 events.
     ics: String,
+    /// Your own id of the import, a UUID you make: sending it again within 7 days, for example after a lost connection,
+    /// gives what came of it, as far as it is there yet, and changes nothing. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// What came of an import.
@@ -216,7 +220,8 @@ impl CalendarsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The holidays.")] input: ImportHolidaysInput,
     ) -> Result<ImportHolidaysPayload> {
-        let imported = import::run(ctx.cx(), input.site_id, input.department_id, &input.ics).await?;
+        let once = Once::new(ctx.cx(), "importHolidays", input.client_id, &input);
+        let imported = import::run(ctx.cx(), input.site_id, input.department_id, &input.ics, &once).await?;
         Ok(ImportHolidaysPayload {
             special_days: imported.days.into_iter().map(SpecialDay::from).collect(),
             created: imported.created,

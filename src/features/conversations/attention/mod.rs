@@ -93,12 +93,15 @@ async fn write_in(
     }
     let (site, id) = (row.site_id, row.id);
     let earlier = store::attributes(tx, row).await?;
+    // Help changes nothing about the place in line.
     if row.attention == Attention::Waiting
         && !matches!(event, Event::Helped(_))
         && leave_in(tx, site, id, taker(event), actor.as_ref()).await?
-        && let Some(outcome) = outcome(event, &after)
     {
-        (row.queue_outcome, row.queue_left_at) = (Some(outcome), Some(now));
+        let outcome = outcome(event, &after);
+        if outcome != QueueOutcome::Moved {
+            (row.queue_outcome, row.queue_left_at) = (Some(outcome), Some(now));
+        }
         tx.record_by(actor.clone(), site, id.0, &ConversationFact::QueueLeft { outcome })?;
     }
     after.put(row);
@@ -169,14 +172,14 @@ async fn has_assistant(tx: &Tx, row: &conversation::Model, after: &State) -> Res
 }
 
 /// How a wait ended.
-fn outcome(event: Event, after: &State) -> Option<QueueOutcome> {
+fn outcome(event: Event, after: &State) -> QueueOutcome {
     match (event, after) {
-        // It goes on, elsewhere.
-        (_, State::Waiting { .. }) => None,
-        (Event::Resumed(outcome), _) => Some(outcome),
-        (_, State::Person { .. }) => Some(QueueOutcome::Assigned),
-        (_, State::Closed { .. }) => Some(QueueOutcome::Closed),
-        (_, State::Assistant { .. }) => Some(QueueOutcome::Assistant),
+        // It will begin anew.
+        (_, State::Waiting { .. }) => QueueOutcome::Moved,
+        (Event::Resumed(outcome), _) => outcome,
+        (_, State::Person { .. }) => QueueOutcome::Assigned,
+        (_, State::Closed { .. }) => QueueOutcome::Closed,
+        (_, State::Assistant { .. }) => QueueOutcome::Assistant,
     }
 }
 

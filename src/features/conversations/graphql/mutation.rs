@@ -224,6 +224,9 @@ struct RenameConversationInput {
     conversation_id: ConversationId,
     /// At most 200 characters; null or empty takes the title away.
     title: Option<String>,
+    /// The `version` that you read. Refused with `VERSION_CONFLICT` when somebody has renamed the conversation since;
+    /// without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// What was deleted.
@@ -342,7 +345,8 @@ impl ConversationsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which conversation, which title.")] input: RenameConversationInput,
     ) -> Result<ConversationPayload<of::RenameConversation>> {
-        Ok(payload(details::rename(ctx.cx(), input.conversation_id, input.title.as_deref()).await?))
+        let RenameConversationInput { conversation_id, title, expected_version } = input;
+        Ok(payload(details::rename(ctx.cx(), conversation_id, expected_version, title.as_deref()).await?))
     }
 
     /// Asks for a person: the assistant falls silent, the visitor is told so, and the conversation waits in the queue until

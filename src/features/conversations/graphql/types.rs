@@ -137,6 +137,11 @@ impl Conversation {
         self.row.status
     }
 
+    /// Rises when the title changes, and with nothing else: give it as `expectedVersion` to `renameConversation`.
+    async fn version(&self) -> i32 {
+        self.row.version
+    }
+
     /// A title, if somebody gave it one.
     async fn title(&self) -> Option<&str> {
         self.row.title.as_deref()

@@ -12,7 +12,7 @@ use super::{
         actions,
         golden::{self, Changes, Draft},
     },
-    types::{Evaluation, GoldenQuestion},
+    types::{Evaluation, EvaluationSettings, GoldenQuestion},
 };
 use crate::kernel::{CtxExt, Once, Result};
 
@@ -151,6 +151,9 @@ struct SetEvaluationGateInput {
     assistant_id: AssistantId,
     /// What happens before an article is published.
     gate: Gate,
+    /// The `version` of `evaluationSettings` that you read. Refused with `VERSION_CONFLICT` when somebody has changed the
+    /// gate since; without it, the last change counts.
+    expected_version: Option<i32>,
 }
 
 /// The gate as it is now.
@@ -158,6 +161,8 @@ struct SetEvaluationGateInput {
 struct SetEvaluationGatePayload {
     /// What happens before an article is published.
     gate: Gate,
+    /// The same, with its version.
+    settings: EvaluationSettings,
 }
 
 /// Changing how assistants are measured.
@@ -254,6 +259,8 @@ impl EvaluationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The assistant and its gate.")] input: SetEvaluationGateInput,
     ) -> Result<SetEvaluationGatePayload> {
-        Ok(SetEvaluationGatePayload { gate: actions::set_gate(ctx.cx(), input.assistant_id, input.gate).await? })
+        let SetEvaluationGateInput { assistant_id, gate, expected_version } = input;
+        let row = actions::set_gate(ctx.cx(), assistant_id, expected_version, gate).await?;
+        Ok(SetEvaluationGatePayload { gate: row.gate, settings: row.into() })
     }
 }

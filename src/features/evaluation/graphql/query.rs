@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 
 use super::{
     super::{assistant_of, preview, store},
-    types::{Evaluation, GoldenQuestion, PublishEffect, PublishPreview},
+    types::{Evaluation, EvaluationSettings, GoldenQuestion, PublishEffect, PublishPreview},
 };
 use crate::{
     features::sites::reach_to,
@@ -95,6 +95,17 @@ impl EvaluationQuery {
         let cx = ctx.cx();
         let assistant = assistant_of(cx, assistant_id).await?;
         store::gate(&cx.db(), assistant.id).await
+    }
+
+    /// How an assistant is measured by its golden questions. For the admins of its site.
+    async fn evaluation_settings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The assistant.")] assistant_id: AssistantId,
+    ) -> Result<EvaluationSettings> {
+        let cx = ctx.cx();
+        let assistant = assistant_of(cx, assistant_id).await?;
+        Ok(store::gate_row(&cx.db(), &assistant).await?.into())
     }
 
     /// What publishing an article as it is now would do to the golden questions of the site's assistants. Tried on a

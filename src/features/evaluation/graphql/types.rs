@@ -2,6 +2,7 @@
 
 use ::entity::{
     evaluation::{self, EvaluationStatus},
+    evaluation_gate::{self, Gate},
     evaluation_outcome, golden_question,
     ids::{ArticleId, AssistantId, EvaluationId, GoldenQuestionId},
     message::AnswerAction,
@@ -216,6 +217,21 @@ pub(super) struct EvaluationDiff {
     unchanged: usize,
     /// Questions that were not asked then.
     added: usize,
+}
+
+/// How an assistant is measured by its golden questions.
+#[derive(Clone, Debug, SimpleObject)]
+pub(super) struct EvaluationSettings {
+    /// What happens before an article is published.
+    gate: Gate,
+    /// Rises with each change; 0 where nobody has changed anything yet.
+    version: i32,
+}
+
+impl From<evaluation_gate::Model> for EvaluationSettings {
+    fn from(row: evaluation_gate::Model) -> Self {
+        Self { gate: row.gate, version: row.version }
+    }
 }
 
 /// A golden question that is treated otherwise once an article is published.

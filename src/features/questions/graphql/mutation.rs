@@ -2,6 +2,7 @@
 
 use ::entity::ids::QuestionGroupId;
 use async_graphql::{Context, InputObject, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::{
     super::{actions, propose},
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{
     features::knowledge::Article,
-    kernel::{CtxExt, Result},
+    kernel::{CtxExt, Once, Result},
 };
 
 /// From what to make an article.
@@ -17,6 +18,9 @@ use crate::{
 struct ProposeArticleInput {
     /// The group of questions it is to answer.
     group_id: QuestionGroupId,
+    /// Your own id of the draft, a UUID you make: sending it again within 7 days, for example after a lost connection, gives
+    /// the same draft, whatever became of the group. Leave it out only if you never retry.
+    client_id: Option<Uuid>,
 }
 
 /// A draft that may answer questions.
@@ -58,7 +62,8 @@ impl QuestionsMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "From what.")] input: ProposeArticleInput,
     ) -> Result<ProposeArticlePayload> {
-        let made = Box::pin(propose::propose(ctx.cx(), input.group_id)).await?;
+        let once = Once::new(ctx.cx(), "proposeArticle", input.client_id, &input);
+        let made = Box::pin(propose::propose(ctx.cx(), input.group_id, &once)).await?;
         Ok(ProposeArticlePayload { article: made.article.into(), group: made.group.into(), created: made.created })
     }
 
