@@ -61,6 +61,12 @@ pub(crate) enum Role {
     Against,
     /// Something is wrong or was not understood: a question, whatever it is made of.
     Trouble,
+    /// An answer was of no use: `wrong answer`.
+    Unhelped,
+    /// An answer was not understood: `what do you mean`.
+    Unclear,
+    /// Says nothing by itself beside those two.
+    Beside,
     /// Asks something.
     Asks,
     /// Begins what goes on with the question before.
@@ -103,6 +109,9 @@ impl Role {
             "person-spot" => Self::PersonSpot,
             "against" => Self::Against,
             "trouble" => Self::Trouble,
+            "unhelped" => Self::Unhelped,
+            "unclear" => Self::Unclear,
+            "beside" => Self::Beside,
             "asks" => Self::Asks,
             "follow-up" => Self::FollowUp,
             "amount" => Self::Amount,
@@ -125,6 +134,9 @@ impl Role {
                 | Self::PersonSpot
                 | Self::Against
                 | Self::Trouble
+                | Self::Unhelped
+                | Self::Unclear
+                | Self::Beside
                 | Self::Asks
                 | Self::Consent
                 | Self::FollowUp
