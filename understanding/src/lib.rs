@@ -261,6 +261,13 @@ pub fn goes_on_plainly(text: &str) -> bool {
     goes_on(text) && (text.contains('?') || parse::is_said_to_go_on(text))
 }
 
+/// The thing of which a question asks what may be asked of anything, as its price and when it is open: `library's` of `What
+/// are the library's opening hours?`. Absent where no other thing than whoever is asked is named.
+#[must_use]
+pub fn thing(text: &str) -> Option<&str> {
+    parse::thing(text)
+}
+
 /// True for a question that wants a number: how much, how many, how long.
 #[must_use]
 pub fn asks_how_much(text: &str) -> bool {

@@ -414,6 +414,56 @@ fn topics(rules: &Rules, found: &[String]) -> usize {
     words.iter().zip(&is_told).filter(|(word, told)| !**told && word.chars().count() > SHORT).count()
 }
 
+/// Words of an attribute that stand together.
+const ATTRIBUTE: usize = 2;
+/// Words of a question of which the thing is looked for.
+const THING_WORDS: usize = 15;
+
+/// See [`super::thing`].
+pub(crate) fn thing(text: &str) -> Option<&str> {
+    let rules = Rules::get();
+    let tokens: Vec<&str> = text.split_whitespace().collect();
+    let found: Vec<String> = tokens.iter().map(|token| words(token).concat()).collect();
+    if tokens.len() > THING_WORDS || is_there(rules, &found, Role::Matter) {
+        return None;
+    }
+    let attributes = anywhere(rules, &found, |role| role == Role::Attribute);
+    let languages: Vec<_> = attributes.filter_map(|pattern| pattern.language).collect();
+    languages.first()?;
+    let words: Vec<&str> = found.iter().map(String::as_str).collect();
+    let silent = |role: Role| {
+        matches!(
+            role,
+            Role::Attribute | Role::Own | Role::Asks | Role::Lead | Role::FollowUp | Role::Filler | Role::Greeting
+        )
+    };
+    let mut is_told = vec![false; words.len()];
+    for at in 0..words.len() {
+        let patterns = rules.beginning(words[at]).map(|(_, pattern)| pattern);
+        let silent = patterns.filter(|pattern| silent(pattern.role));
+        // Between "wann" and "zu" stands the thing.
+        let ends = silent.flat_map(|pattern| {
+            let is_short = move |end: &usize| pattern.role != Role::Attribute || *end <= at + ATTRIBUTE;
+            rules.ends(pattern, &words, at).into_iter().filter(is_short)
+        });
+        let end = ends.max().unwrap_or(at);
+        is_told[at..end].iter_mut().for_each(|told| *told = true);
+    }
+    let is_thing = |at: &usize| {
+        let is_word = words[*at].chars().count() > SHORT && words[*at].chars().all(char::is_alphabetic);
+        !is_told[*at] && is_word && !exact_index::text::terms(words[*at]).is_empty()
+    };
+    // The last word of a name is what it names. In Turkish what qualifies stands before, in the others behind it.
+    let at = match languages.contains(&super::Language::Turkish) {
+        true => (0..words.len()).rev().find(is_thing)?,
+        false => {
+            let first = (0..words.len()).find(is_thing)?;
+            (first..words.len()).take_while(is_thing).last()?
+        }
+    };
+    Some(tokens[at])
+}
+
 /// Words of small talk before or after a question that are looked at.
 const AROUND: usize = 12;
 

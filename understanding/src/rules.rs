@@ -67,6 +67,12 @@ pub(crate) enum Role {
     Unclear,
     /// Says nothing by itself beside those two.
     Beside,
+    /// What may be asked of anything: what it costs, when it is open.
+    Attribute,
+    /// Names whoever is asked, or a day, and so no other thing.
+    Own,
+    /// A thing that has another name in each article: shipping, admission.
+    Matter,
     /// Asks something.
     Asks,
     /// Begins what goes on with the question before.
@@ -112,6 +118,9 @@ impl Role {
             "unhelped" => Self::Unhelped,
             "unclear" => Self::Unclear,
             "beside" => Self::Beside,
+            "attribute" => Self::Attribute,
+            "own" => Self::Own,
+            "matter" => Self::Matter,
             "asks" => Self::Asks,
             "follow-up" => Self::FollowUp,
             "amount" => Self::Amount,
@@ -137,6 +146,9 @@ impl Role {
                 | Self::Unhelped
                 | Self::Unclear
                 | Self::Beside
+                | Self::Attribute
+                | Self::Own
+                | Self::Matter
                 | Self::Asks
                 | Self::Consent
                 | Self::FollowUp

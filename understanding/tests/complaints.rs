@@ -1,7 +1,7 @@
 //! What visitors say against an answer, and to whom they say thanks: in Turkish, English and German.
 
 use understanding::{
-    Complaint, Kind, Language, asks_for_a_person, complaint, goes_on, goes_on_plainly, is_nonsense, questions,
+    Complaint, Kind, Language, asks_for_a_person, complaint, goes_on, goes_on_plainly, is_nonsense, questions, thing,
     understand,
 };
 
@@ -304,5 +304,41 @@ fn of_several_questions_none_is_a_part_of_another() {
     }
     for text in ["Do you ship abroad? Really?", "Kargo ne kadar? Anlamadım?", "Was kostet der Versand? Wie bitte?"] {
         assert_eq!(questions(text), [text], "{text}");
+    }
+}
+
+#[test]
+fn the_thing_is_found_of_which_a_price_or_a_time_is_asked() {
+    for (text, expected) in [
+        ("What are the library's opening hours?", Some("library's")),
+        ("When does the post office close?", Some("office")),
+        ("How much are braces?", Some("braces?")),
+        ("What does teeth whitening cost?", Some("whitening")),
+        ("How much are batteries for watches?", Some("batteries")),
+        ("Kütüphane kaçta açılıyor?", Some("Kütüphane")),
+        ("Kütüphanenin çalışma saatleri nedir?", Some("Kütüphanenin")),
+        ("Diş teli ne kadar?", Some("teli")),
+        ("Kadınlar için kesim fiyatı nedir?", Some("kesim")),
+        ("Wann hat die Bibliothek geöffnet?", Some("Bibliothek")),
+        ("Wann macht die Post zu?", Some("Post")),
+        ("Was kostet eine Zahnspange für Kinder?", Some("Zahnspange")),
+        ("How much is shipping to Austria?", None),
+        ("Almanya'ya kargo ne kadar?", None),
+        ("Was kostet der Versand nach Österreich?", None),
+        ("When are you open?", None),
+        ("What are your opening hours on Sundays?", None),
+        ("When does the shop open?", None),
+        ("How much is it?", None),
+        ("Pazar günü açık mısınız?", None),
+        ("Mağaza kaçta kapanıyor?", None),
+        ("Fiyatınız nedir?", None),
+        ("Wann habt ihr auf?", None),
+        ("Wann macht das Geschäft auf?", None),
+        ("Habt ihr an Feiertagen geöffnet?", None),
+        ("How do I return a cup?", None),
+        ("İade nasıl yapılır?", None),
+        ("Wie kündige ich?", None),
+    ] {
+        assert_eq!(thing(text), expected, "{text}");
     }
 }
