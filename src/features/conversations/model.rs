@@ -255,6 +255,30 @@ mod tests {
     }
 
     #[test]
+    fn small_talk_after_the_end_reopens_nothing() {
+        let reopens = |body| may_post(Status::Closed, AuthorKind::Visitor, Audience::Everyone, body).unwrap();
+        for body in [
+            "Teşekkürler Deniz Hanım",
+            "teşekkürler Ayşe Bey iyi günler",
+            "hayır teşekkürler",
+            "size de",
+            "hayırlı cumalar",
+            "Danke, das war’s",
+            "Danke, das war's",
+            "ok danke Frau Meier",
+            "merci vielmals",
+            "no",
+            "Thanks Anna!",
+            "you too",
+        ] {
+            assert!(!reopens(body), "{body}");
+        }
+        for body in ["Merci Şekerleri var mı?", "anlamadım", "evet", "temsilci", "Danke, Paket nicht da", "???"] {
+            assert!(reopens(body), "{body}");
+        }
+    }
+
+    #[test]
     fn the_edit_window_ends_after_exactly_five_minutes() {
         let me = Uuid::from_u128(1);
         let sent = DateTime::UNIX_EPOCH;
