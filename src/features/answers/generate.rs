@@ -284,7 +284,8 @@ async fn look(
     questions: &[&str],
     language: Language,
 ) -> Result<Vec<Looked>> {
-    let options = RetrieveOptions { language: Some(language), ..RetrieveOptions::public(PASSAGES) };
+    let home = Language::of_tag(&assistant.language);
+    let options = RetrieveOptions { language: Some(language), home, ..RetrieveOptions::public(PASSAGES) };
     let mut looked = vec![];
     for question in questions.iter().copied() {
         let mut found = knowledge::retrieve(cx, assistant.site_id, question, options).await?;
