@@ -259,3 +259,101 @@ async fn a_good_night_greets_first_and_parts_later() {
     }
     assert!(text(&shop.talk().await.ask("bye bye").await["text"]).contains("Goodbye"));
 }
+
+/// The answer before must not come again, nor any other article.
+#[tokio::test]
+async fn words_against_an_answer_get_an_apology_and_no_article() {
+    let shop = Shop::new().await;
+    for (question, said, told) in [
+        ("Kargo ücreti ne kadar?", "yanlış cevap", "Üzgünüm"),
+        ("Kargo ücreti ne kadar?", "bu cevap yanlış", "Üzgünüm"),
+        ("Mağazanız nerede?", "işime yaramadı", "Üzgünüm"),
+        ("Kargo ücreti ne kadar?", "that didn't help", "I'm sorry"),
+        ("Kargo ücreti ne kadar?", "this is wrong", "I'm sorry"),
+        ("Kargo ücreti ne kadar?", "das hilft mir nicht", "Es tut mir leid"),
+        ("Kargo ücreti ne kadar?", "Das ist falsch!", "Es tut mir leid"),
+    ] {
+        let mut talk = shop.talk().await;
+        assert_eq!(talk.action(question).await, "ANSWER", "{question}");
+        let answer = talk.ask(said).await;
+        assert_eq!((&answer["action"], &answer["citations"]), (&json!("ABSTAIN"), &json!([])), "{said} {answer}");
+        assert!(text(&answer["text"]).starts_with(told), "{said} {answer}");
+        assert_eq!(talk.action("ok").await, "HANDOFF", "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_understood_is_asked_about_and_nonsense_is_not_answered() {
+    let shop = Shop::new().await;
+    for (question, said, told) in [
+        ("Kargo ücreti ne kadar?", "anlamadım", "Hangi kısmı"),
+        ("Kargo ücreti ne kadar?", "ne demek istiyorsun", "Hangi kısmı"),
+        ("Kargo ücreti ne kadar?", "???", "Hangi kısmı"),
+        ("Kargo ücreti ne kadar?", "I don't understand", "Which part"),
+        ("Kargo ücreti ne kadar?", "Ich verstehe nicht", "Was soll ich"),
+    ] {
+        let mut talk = shop.talk().await;
+        assert_eq!(talk.action(question).await, "ANSWER", "{question}");
+        let answer = talk.ask(said).await;
+        assert_eq!((&answer["action"], &answer["citations"]), (&json!("CLARIFY"), &json!([])), "{said} {answer}");
+        assert!(text(&answer["text"]).contains(told), "{said} {answer}");
+        assert_eq!(talk.action("evet bağlayın").await, "HANDOFF", "{said}");
+    }
+    for said in ["asdfgh", "qweqwe", "dfgdfg dfg", "rezalet", "of ya"] {
+        let mut talk = shop.talk().await;
+        assert_eq!(talk.action("Kargo ücreti ne kadar?").await, "ANSWER");
+        assert_ne!(talk.action(said).await, "ANSWER", "{said}");
+    }
+    for said in ["anlamadım", "???", "wrong"] {
+        assert_eq!(shop.talk().await.action(said).await, "CLARIFY", "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_follow_up_still_takes_up_the_question_before_it() {
+    let shop = Shop::new().await;
+    for (question, further) in [
+        ("Kargo ücreti ne kadar?", "peki 500 üstü?"),
+        ("Kargo ücreti ne kadar?", "and over 500?"),
+        ("Kargo ücreti ne kadar?", "und über 500?"),
+    ] {
+        let mut talk = shop.talk().await;
+        assert_eq!(talk.action(question).await, "ANSWER", "{question}");
+        assert!(text(&talk.ask(further).await["text"]).contains("500"), "{further}");
+    }
+}
+
+#[tokio::test]
+async fn names_and_borrowed_words_are_small_talk_in_the_right_language() {
+    let shop = Shop::new().await;
+    for (said, told) in [
+        ("bye", "Goodbye"),
+        ("merci vielmals", "Gern geschehen"),
+        ("Merci!", "Gern geschehen"),
+        ("vielen lieben dank", "Gern geschehen"),
+        ("Thanks Anna!", "You're welcome"),
+        ("Teşekkürler Deniz Hanım", "Rica ederim"),
+        ("ok danke Frau Meier", "Gern geschehen"),
+    ] {
+        let answer = shop.talk().await.ask(said).await;
+        assert_eq!((&answer["action"], &answer["citations"]), (&json!("CLARIFY"), &json!([])), "{said} {answer}");
+        assert!(text(&answer["text"]).contains(told), "{said} {answer}");
+    }
+    for said in ["bana canlı birini bağla", "gerçek biriyle konuşayım", "connect me to someone real"] {
+        assert_eq!(shop.talk().await.action(said).await, "HANDOFF", "{said}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_questions_after_a_story_each_is_answered_or_named() {
+    let shop = Shop::new().await;
+    for (said, named) in [
+        ("Fincanım kırık geldi. Ne yapmalıyım? Param ne zaman döner?", "Param ne zaman döner?"),
+        ("Fincanım kırık geldi. Ne yapmalıyım? Kargo ücreti ne kadar?", "Kargo ücreti ne kadar?"),
+        ("My cup came broken. What should I do? How much is shipping?", "How much is shipping?"),
+        ("Meine Tasse kam kaputt an. Was soll ich tun? Was kostet der Versand?", "Was kostet der Versand?"),
+    ] {
+        let answer = shop.talk().await.ask(said).await;
+        assert!(text(&answer["text"]).contains(&format!("**{named}**")), "{answer}");
+    }
+}

@@ -17,8 +17,9 @@
 //! typing error, and apart where they were written together (`allesklar`). The pure functions here never fail and read nothing: the rules are part of the program.
 //!
 //! Reading order: `words` (a text's words and emoji) → `rules` (the files) → `parse` (phrases over words) → here;
-//! `nonsense` stands for itself.
+//! `names` and `nonsense` stand for themselves.
 
+mod names;
 mod nonsense;
 mod parse;
 mod rules;
@@ -146,6 +147,15 @@ impl Kind {
     }
 }
 
+/// What a visitor has to say against an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Complaint {
+    /// It is wrong, or of no use.
+    Unhelped,
+    /// It was not understood.
+    Unclear,
+}
+
 /// What was understood of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Understood {
@@ -172,7 +182,9 @@ pub fn understand(text: &str) -> Understood {
     let rules = Rules::get();
     let words = rules.spelled(&words::words(text));
     // "Brauch ich grad nicht" is "brauch ich nicht".
-    let read = read(rules, &words).or_else(|| read(rules, &rules.without_slight(&words)));
+    let read = read(rules, &words)
+        .or_else(|| read(rules, &rules.without_slight(&words)))
+        .or_else(|| read_without_names(rules, text));
     let nothing = Understood {
         kind: Kind::Question,
         is_open: false,
@@ -186,6 +198,22 @@ pub fn understand(text: &str) -> Understood {
     let asks = text.contains(['?', '❓', '❔']);
     let is_drawn = words.iter().all(|word| word.chars().all(words::is_emoji));
     if asks && (is_drawn || says && words.len() >= ASKING_WORDS) { nothing } else { understood }
+}
+
+/// What a message is but for the names in it. Where it is said to somebody without a title, it must be what is said to
+/// people.
+fn read_without_names(rules: &Rules, text: &str) -> Option<Understood> {
+    if text.contains('?') {
+        return None;
+    }
+    let (left, has_title) = names::without_names(text, |word| rules.knows(word))?;
+    let understood = read(rules, &rules.spelled(&words::words(&left)))?;
+    let is_said = match understood.kind {
+        Kind::Thanks | Kind::Goodbye => true,
+        Kind::Greeting | Kind::Acknowledgement | Kind::Yes | Kind::No => has_title,
+        Kind::Robot | Kind::Person | Kind::Question => false,
+    };
+    is_said.then_some(understood)
 }
 
 /// What words are together, where that is no question.
@@ -219,10 +247,25 @@ pub fn questions(text: &str) -> Vec<&str> {
 }
 
 /// True for a question that may need the one before it to be understood: `and abroad?`, `how long?`. It has a word or two
-/// of its own at most, and either begins as what goes on or asks for nothing by itself.
+/// of its own at most, and either begins as what goes on or asks for nothing by itself. Small talk, complaints and nonsense
+/// go on with nothing.
 #[must_use]
 pub fn goes_on(text: &str) -> bool {
-    parse::goes_on(text)
+    parse::goes_on(text) && understand(text).kind == Kind::Question && complaint(text).is_none() && !is_nonsense(text)
+}
+
+/// True for a question of which it is plain that it goes on: it begins like that, asks without naming anything, or has a
+/// question mark. Of others, as `yurt dışı`, only what is known may tell.
+#[must_use]
+pub fn goes_on_plainly(text: &str) -> bool {
+    goes_on(text) && (text.contains('?') || parse::is_said_to_go_on(text))
+}
+
+/// The thing of which a question asks what may be asked of anything, as its price and when it is open: `library's` of `What
+/// are the library's opening hours?`. Absent where no other thing than whoever is asked is named.
+#[must_use]
+pub fn thing(text: &str) -> Option<&str> {
+    parse::thing(text)
 }
 
 /// True for a question that wants a number: how much, how many, how long.
@@ -242,6 +285,22 @@ pub fn asks_for_a_person(text: &str) -> bool {
 pub fn is_nonsense(text: &str) -> bool {
     let rules = Rules::get();
     nonsense::is_nonsense(&words::words(text), |word| rules.knows(word))
+}
+
+/// What a message has to say against the answer before it, where it says nothing else: `that didn't help`, `anlamadım`,
+/// `???`. `Ürünün kırık geldiğini anlamadım, iade edebilir miyim?` asks something.
+#[must_use]
+pub fn complaint(text: &str) -> Option<Complaint> {
+    // "Ne?" is no German no, and "wie bitte?" no yes.
+    let found = parse::complaint(text)?;
+    let is_meant = match understand(text).kind {
+        Kind::Question => true,
+        // "Bu bilgi doğru değil" is more than a no.
+        Kind::No if found == Complaint::Unhelped => words::words(text).len() >= ASKING_WORDS,
+        Kind::Person | Kind::Robot => false,
+        _ => text.contains('?'),
+    };
+    is_meant.then_some(found)
 }
 
 /// A question without what is said around it out of politeness: `iade nasıl yapılır` of `Merhaba, iade nasıl yapılır?

@@ -1,7 +1,7 @@
 //! Phrases over the words of a message.
 
 use super::{
-    Kind, Languages,
+    Complaint, Kind, Languages,
     rules::{Pattern, Role, Rules},
     words::{LONGEST, is_emoji, words},
 };
@@ -16,6 +16,11 @@ pub(crate) struct Cover {
 
 /// The phrases that account for every word, as few as possible; absent where a word is left over.
 pub(crate) fn cover(rules: &Rules, words: &[String]) -> Option<Cover> {
+    cover_of(rules, words, |role| !role.is_spot())
+}
+
+/// The same of phrases of some roles.
+fn cover_of(rules: &Rules, words: &[String], counts: impl Fn(Role) -> bool) -> Option<Cover> {
     if words.len() > LONGEST {
         return None;
     }
@@ -33,9 +38,14 @@ pub(crate) fn cover(rules: &Rules, words: &[String]) -> Option<Cover> {
             costs[at + 1] = costs[at] + 3;
             ways[at + 1] = Some((at, None));
         }
-        for (nth, pattern) in rules.beginning(words[at]).filter(|(_, pattern)| !pattern.role.is_spot()) {
+        for (nth, pattern) in rules.beginning(words[at]).filter(|(_, pattern)| counts(pattern.role)) {
             // Of equal ways that with fewer fillers.
-            let cost = costs[at] + if pattern.role == Role::Filler { 3 } else { 2 };
+            let cost = costs[at]
+                + match pattern.role {
+                    Role::Filler | Role::Beside => 3,
+                    Role::Unhelped | Role::Unclear => 1,
+                    _ => 2,
+                };
             for end in rules.ends(pattern, &words, at) {
                 if end > at && cost < costs[end] {
                     costs[end] = cost;
@@ -49,7 +59,7 @@ pub(crate) fn cover(rules: &Rules, words: &[String]) -> Option<Cover> {
     while end > 0 {
         let (at, nth) = ways[end]?;
         let role = nth.map_or(Role::Picture, |nth| rules.patterns[nth].role);
-        let is_silent = matches!(role, Role::Filler | Role::Picture);
+        let is_silent = matches!(role, Role::Filler | Role::Picture | Role::Beside);
         found.push((role, if is_silent { Languages::ANY } else { languages(rules, &words, at, end) }));
         end = at;
     }
@@ -63,7 +73,9 @@ fn languages(rules: &Rules, words: &[&str], at: usize, end: usize) -> Languages 
         return Languages::ANY;
     }
     let beginning = rules.beginning(words[at]).map(|(_, pattern)| pattern);
-    let said = beginning.filter(|pattern| !pattern.role.is_spot() && pattern.role != Role::Filler);
+    let complains = |role: Role| matches!(role, Role::Unhelped | Role::Unclear);
+    let said = beginning
+        .filter(|pattern| (!pattern.role.is_spot() || complains(pattern.role)) && pattern.role != Role::Filler);
     let mut languages = Languages::default();
     for pattern in said.filter(|pattern| rules.ends(pattern, words, at).contains(&end)) {
         languages = languages.or(pattern.language.map_or(Languages::ANY, Languages::of));
@@ -120,8 +132,39 @@ impl Cover {
 
     /// The languages in which all of it can be said; any, where that is none.
     pub(crate) fn languages(&self) -> Languages {
-        let all = self.found.iter().fold(Languages::ANY, |all, (_, said)| all.and(*said));
+        let all = self.common_languages();
         if all == Languages::default() { Languages::ANY } else { all }
+    }
+
+    fn common_languages(&self) -> Languages {
+        self.found.iter().fold(Languages::ANY, |all, (_, said)| all.and(*said))
+    }
+}
+
+/// Words with which a sentence begins that asks whether something is so.
+const VERBS: [&str; 12] = ["is", "are", "was", "were", "isnt", "wasnt", "does", "did", "do", "ist", "sind", "war"];
+
+/// See [`super::complaint`].
+pub(crate) fn complaint(text: &str) -> Option<Complaint> {
+    let rules = Rules::get();
+    let words = words(text);
+    // "???"
+    if words.is_empty() {
+        return text.contains(['?', '!', '.', '…']).then_some(Complaint::Unclear);
+    }
+    let complains = |role: Role| matches!(role, Role::Unhelped | Role::Unclear | Role::Beside);
+    let covered = |words: &[String]| cover_of(rules, words, |role| !role.is_spot() || complains(role));
+    let found = [words.clone(), rules.spelled(&words)].into_iter().find_map(|words| {
+        let covered = covered(&words)?;
+        (covered.has(Role::Unhelped) || covered.has(Role::Unclear)).then_some(covered)
+    })?;
+    // "Is this wrong?" asks, and what is said in two languages is chance.
+    let has_verb = words.first().is_some_and(|first| VERBS.contains(&first.as_str()));
+    let asks = text.contains('?') && (has_verb || words.iter().any(|word| AFTER_WORDS.contains(&word.as_str())));
+    match found.has(Role::Unhelped) {
+        _ if found.common_languages() == Languages::default() => None,
+        true => (!asks).then_some(Complaint::Unhelped),
+        false => Some(Complaint::Unclear),
     }
 }
 
@@ -200,7 +243,7 @@ pub(crate) fn questions(text: &str) -> Vec<&str> {
     let mut begun = 0;
     for part in &parts {
         let from = part.as_ptr() as usize - text.as_ptr() as usize;
-        if asks(part) {
+        if is_question(part) {
             // What leads to the first question is part of it, and so is what is said between two.
             starts.push(if is_lead { begun } else { from });
             is_lead = false;
@@ -307,7 +350,14 @@ fn depends(clause: &str) -> bool {
 /// True for what asks by itself.
 fn asks(part: &str) -> bool {
     let words = words(part);
-    words.len() > 1 && is_there(Rules::get(), &words, Role::Asks) && super::understand(part).kind == Kind::Question
+    let has_word = is_there(Rules::get(), &words, Role::Asks);
+    words.len() > 1 && has_word && super::understand(part).kind == Kind::Question && complaint(part).is_none()
+}
+
+/// True for a sentence that asks by itself, be it by nothing but its mark.
+fn is_question(sentence: &str) -> bool {
+    let is_marked = sentence.trim_end().ends_with('?') && words(sentence).len() > 1 && !goes_on(sentence);
+    asks(sentence) || is_marked && super::understand(sentence).kind == Kind::Question && complaint(sentence).is_none()
 }
 
 /// True for "how" of "how and where".
@@ -338,7 +388,15 @@ pub(crate) fn goes_on(text: &str) -> bool {
     let rules = Rules::get();
     let found = words(text);
     let topics = topics(rules, &found);
-    topics == 0 || topics <= 2 && (is_there(rules, &found, Role::FollowUp) || !is_there(rules, &found, Role::Asks))
+    topics == 0 && !found.is_empty()
+        || topics <= 2 && (is_there(rules, &found, Role::FollowUp) || !is_there(rules, &found, Role::Asks))
+}
+
+/// True where words say that something goes on, or ask for no thing at all.
+pub(crate) fn is_said_to_go_on(text: &str) -> bool {
+    let rules = Rules::get();
+    let found = words(text);
+    is_there(rules, &found, Role::FollowUp) || topics(rules, &found) == 0 && is_there(rules, &found, Role::Asks)
 }
 
 /// How many words there are beside those that only ask, lead to a question or fill it.
@@ -354,6 +412,56 @@ fn topics(rules: &Rules, found: &[String]) -> usize {
         is_told[at..end].iter_mut().for_each(|told| *told = true);
     }
     words.iter().zip(&is_told).filter(|(word, told)| !**told && word.chars().count() > SHORT).count()
+}
+
+/// Words of an attribute that stand together.
+const ATTRIBUTE: usize = 2;
+/// Words of a question of which the thing is looked for.
+const THING_WORDS: usize = 15;
+
+/// See [`super::thing`].
+pub(crate) fn thing(text: &str) -> Option<&str> {
+    let rules = Rules::get();
+    let tokens: Vec<&str> = text.split_whitespace().collect();
+    let found: Vec<String> = tokens.iter().map(|token| words(token).concat()).collect();
+    if tokens.len() > THING_WORDS || is_there(rules, &found, Role::Matter) {
+        return None;
+    }
+    let attributes = anywhere(rules, &found, |role| role == Role::Attribute);
+    let languages: Vec<_> = attributes.filter_map(|pattern| pattern.language).collect();
+    languages.first()?;
+    let words: Vec<&str> = found.iter().map(String::as_str).collect();
+    let silent = |role: Role| {
+        matches!(
+            role,
+            Role::Attribute | Role::Own | Role::Asks | Role::Lead | Role::FollowUp | Role::Filler | Role::Greeting
+        )
+    };
+    let mut is_told = vec![false; words.len()];
+    for at in 0..words.len() {
+        let patterns = rules.beginning(words[at]).map(|(_, pattern)| pattern);
+        let silent = patterns.filter(|pattern| silent(pattern.role));
+        // Between "wann" and "zu" stands the thing.
+        let ends = silent.flat_map(|pattern| {
+            let is_short = move |end: &usize| pattern.role != Role::Attribute || *end <= at + ATTRIBUTE;
+            rules.ends(pattern, &words, at).into_iter().filter(is_short)
+        });
+        let end = ends.max().unwrap_or(at);
+        is_told[at..end].iter_mut().for_each(|told| *told = true);
+    }
+    let is_thing = |at: &usize| {
+        let is_word = words[*at].chars().count() > SHORT && words[*at].chars().all(char::is_alphabetic);
+        !is_told[*at] && is_word && !exact_index::text::terms(words[*at]).is_empty()
+    };
+    // The last word of a name is what it names. In Turkish what qualifies stands before, in the others behind it.
+    let at = match languages.contains(&super::Language::Turkish) {
+        true => (0..words.len()).rev().find(is_thing)?,
+        false => {
+            let first = (0..words.len()).find(is_thing)?;
+            (first..words.len()).take_while(is_thing).last()?
+        }
+    };
+    Some(tokens[at])
 }
 
 /// Words of small talk before or after a question that are looked at.

@@ -61,6 +61,18 @@ pub(crate) enum Role {
     Against,
     /// Something is wrong or was not understood: a question, whatever it is made of.
     Trouble,
+    /// An answer was of no use: `wrong answer`.
+    Unhelped,
+    /// An answer was not understood: `what do you mean`.
+    Unclear,
+    /// Says nothing by itself beside those two.
+    Beside,
+    /// What may be asked of anything: what it costs, when it is open.
+    Attribute,
+    /// Names whoever is asked, or a day, and so no other thing.
+    Own,
+    /// A thing that has another name in each article: shipping, admission.
+    Matter,
     /// Asks something.
     Asks,
     /// Begins what goes on with the question before.
@@ -103,6 +115,12 @@ impl Role {
             "person-spot" => Self::PersonSpot,
             "against" => Self::Against,
             "trouble" => Self::Trouble,
+            "unhelped" => Self::Unhelped,
+            "unclear" => Self::Unclear,
+            "beside" => Self::Beside,
+            "attribute" => Self::Attribute,
+            "own" => Self::Own,
+            "matter" => Self::Matter,
             "asks" => Self::Asks,
             "follow-up" => Self::FollowUp,
             "amount" => Self::Amount,
@@ -125,6 +143,12 @@ impl Role {
                 | Self::PersonSpot
                 | Self::Against
                 | Self::Trouble
+                | Self::Unhelped
+                | Self::Unclear
+                | Self::Beside
+                | Self::Attribute
+                | Self::Own
+                | Self::Matter
                 | Self::Asks
                 | Self::Consent
                 | Self::FollowUp

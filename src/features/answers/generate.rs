@@ -8,6 +8,7 @@ use ::entity::{
     message::{self, AnswerAction},
 };
 use futures_util::{StreamExt, stream};
+use understanding::Complaint;
 
 use super::{
     clean::{Cleaner, Removed},
@@ -158,15 +159,33 @@ async fn find(
         Meaning::SmallTalk(SmallTalk::No { to_offer: true }) if !for_agent => {
             return Ok(by_server(Said::plain(texts::as_you_wish(language), AnswerAction::Clarify), 1.0, language));
         }
+        // A model was no help, either, where it said what is complained of.
+        Meaning::Complaint(Complaint::Unhelped) if !for_agent => {
+            let told = Said::plain(texts::sorry(language, has_staff), AnswerAction::Abstain);
+            return Ok(by_server(told, 0.0, language));
+        }
+        Meaning::Unknown if !for_agent => {
+            return Ok(by_server(Said::plain(texts::what_is_it(language), AnswerAction::Clarify), 1.0, language));
+        }
         Meaning::SmallTalk(said) => (Some(said), assistants::asks_models(assistant)),
-        Meaning::Question | Meaning::Person | Meaning::Robot => (None, assistants::asks_models(assistant)),
+        Meaning::Complaint(_) | Meaning::Unknown | Meaning::Question | Meaning::Person | Meaning::Robot => {
+            (None, assistants::asks_models(assistant))
+        }
     };
-    let small_answer = small_talk.map(|said| Said::plain(small_answer(said, language), AnswerAction::Clarify));
+    let is_complaint = matches!(meaning, Meaning::Complaint(_) | Meaning::Unknown);
+    let small_answer = match small_talk {
+        Some(said) => Some(Said::plain(small_answer(said, language), AnswerAction::Clarify)),
+        None if is_complaint && for_agent => Some(Said::plain(texts::ask_back(language), AnswerAction::Clarify)),
+        None if is_complaint => Some(Said::plain(texts::what_is_unclear(language, has_staff), AnswerAction::Clarify)),
+        None => None,
+    };
     let small_answer = match small_answer {
         Some(said) if !with_models => return Ok(by_server(said, 1.0, language)),
         other => other,
     };
-    let asked = understanding::questions(&question);
+    // What was not understood is looked up again, for it to be said in other words.
+    let before = model::asked_before(history).filter(|_| is_complaint);
+    let asked = understanding::questions(before.as_ref().unwrap_or(&question));
     let most = if with_models { QUESTIONS_OF_MODEL } else { QUESTIONS };
     let looked = look(cx, assistant, history, &asked[..asked.len().min(most)], spoken).await?;
     let (mut quoted, confidence) = answer(assistant, &looked[..looked.len().min(QUESTIONS)], setting);
@@ -180,7 +199,7 @@ async fn find(
     }
     let nothing = none_of(&looked, setting);
     let found = together(looked);
-    if small_talk.is_none() && beyond(assistant, &found, confidence) {
+    if small_answer.is_none() && beyond(assistant, &found, confidence) {
         return Ok(by_server(nothing, confidence, language));
     }
     let quoted = small_answer.unwrap_or(quoted);
@@ -203,7 +222,8 @@ async fn find(
         has_staff,
         handoff,
         // A model's "yes" or "no" may go on with what it asked.
-        small_talk: small_talk.is_some_and(|said| !matches!(said, SmallTalk::Yes | SmallTalk::No { .. })),
+        small_talk: is_complaint
+            || small_talk.is_some_and(|said| !matches!(said, SmallTalk::Yes | SmallTalk::No { .. })),
         decided: None,
         left,
         account,
@@ -264,7 +284,8 @@ async fn look(
     questions: &[&str],
     language: Language,
 ) -> Result<Vec<Looked>> {
-    let options = RetrieveOptions { language: Some(language), ..RetrieveOptions::public(PASSAGES) };
+    let home = Language::of_tag(&assistant.language);
+    let options = RetrieveOptions { language: Some(language), home, ..RetrieveOptions::public(PASSAGES) };
     let mut looked = vec![];
     for question in questions.iter().copied() {
         let mut found = knowledge::retrieve(cx, assistant.site_id, question, options).await?;
@@ -280,7 +301,10 @@ async fn look(
             && knowledge::extract(&found).decision != Decision::Answer
         {
             let both = format!("{earlier}\n{core}");
-            found = knowledge::retrieve(cx, assistant.site_id, &both, options).await?;
+            let joined = knowledge::retrieve(cx, assistant.site_id, &both, options).await?;
+            if understanding::goes_on_plainly(core) || adds(history, &found, &joined) {
+                found = joined;
+            }
         }
         // A complaint with a question in it: what is told besides draws away from what is asked.
         if let Some(part) = understanding::asking_part(question)
@@ -297,6 +321,15 @@ async fn look(
         looked.push(Looked { question: question.to_owned(), found });
     }
     Ok(looked)
+}
+
+/// True where a few words that need not go on with the question before them do: the articles have them, and what is found
+/// with them is not what was answered already.
+fn adds(history: &[message::Model], alone: &Retrieved, joined: &Retrieved) -> bool {
+    let is_known = alone.passages.iter().any(|source| source.lexical > 0.0);
+    let extract = knowledge::extract(joined);
+    let quotes: Vec<&str> = extract.citations.iter().map(|citation| citation.quote.as_str()).collect();
+    is_known && !model::is_repeated(history, &quotes)
 }
 
 /// What was found for all questions, taking turns.

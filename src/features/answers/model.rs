@@ -175,12 +175,21 @@ pub(super) fn to_reply_to(history: &[message::Model]) -> Option<i64> {
 
 /// The question before this one, when this one is too short to stand alone ("and abroad?").
 pub(super) fn earlier(history: &[message::Model], question: &str) -> Option<String> {
-    if !understanding::goes_on(question) {
-        return None;
-    }
+    if understanding::goes_on(question) { asked_before(history) } else { None }
+}
+
+/// What the visitor asked before this turn.
+pub(super) fn asked_before(history: &[message::Model]) -> Option<String> {
     let mut before = history.iter().rev().skip_while(|message| message.author_kind == AuthorKind::Visitor);
     let asked = before.find(|message| message.author_kind == AuthorKind::Visitor && !turn::is_small(&message.body))?;
     Some(asked.body.clone())
+}
+
+/// True when what is about to be quoted is what the last answer quoted.
+pub(super) fn is_repeated(history: &[message::Model], quotes: &[&str]) -> bool {
+    let known = turn::last_said_back(history).and_then(|last| last.citations.as_ref()?.as_array().cloned());
+    let known: Vec<_> = known.into_iter().flatten().filter_map(|it| it["quote"].as_str().map(str::to_owned)).collect();
+    !quotes.is_empty() && quotes.iter().all(|quote| known.iter().any(|known| known == quote))
 }
 
 /// How long a message waits for the next one: not at all when it looks complete, because it asks or is long.

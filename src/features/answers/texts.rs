@@ -16,6 +16,45 @@ pub(super) fn no_answer(language: &str, offers_person: bool) -> &'static str {
     }
 }
 
+/// The answer to words that an answer did not help.
+pub(super) fn sorry(language: &str, offers_person: bool) -> &'static str {
+    match language {
+        "tr" if !offers_person => "Üzgünüm, cevabım işinize yaramadı. Sorunuzu başka türlü yazar mısınız?",
+        "de" if !offers_person => "Es tut mir leid, dass meine Antwort nicht geholfen hat. Können Sie anders fragen?",
+        _ if !offers_person => "I'm sorry that my answer didn't help. Could you ask in other words?",
+        "tr" => {
+            "Üzgünüm, cevabım işinize yaramadı. Sorunuzu başka türlü yazabilirsiniz; ya da sizi bir temsilciye bağlayayım mı?"
+        }
+        "de" => {
+            "Es tut mir leid, dass meine Antwort nicht geholfen hat. Sie können anders fragen; oder soll ich Sie mit einer Person verbinden?"
+        }
+        _ => "I'm sorry that my answer didn't help. You can ask in other words; or shall I connect you with a person?",
+    }
+}
+
+/// The answer to words that an answer was not understood.
+pub(super) fn what_is_unclear(language: &str, offers_person: bool) -> &'static str {
+    match language {
+        "tr" if !offers_person => "Kusura bakmayın. Hangi kısmı başka türlü anlatayım?",
+        "de" if !offers_person => "Entschuldigung. Was soll ich mit anderen Worten erklären?",
+        _ if !offers_person => "Sorry about that. Which part shall I put in other words?",
+        "tr" => "Kusura bakmayın. Hangi kısmı başka türlü anlatayım? Dilerseniz sizi bir temsilciye de bağlayabilirim.",
+        "de" => {
+            "Entschuldigung. Was soll ich mit anderen Worten erklären? Gern verbinde ich Sie auch mit einer Person."
+        }
+        _ => "Sorry about that. Which part shall I put in other words? I can also connect you with a person.",
+    }
+}
+
+/// The answer to words of which nobody can know what they are about.
+pub(super) fn what_is_it(language: &str) -> &'static str {
+    match language {
+        "tr" => "Size yardımcı olabilmem için konuyu biraz daha açar mısınız?",
+        "de" => "Können Sie mir etwas mehr dazu sagen, damit ich helfen kann?",
+        _ => "Could you tell me a little more, so that I can help?",
+    }
+}
+
 /// What stands before titles of articles that may or may not be meant, and after them.
 pub(super) fn did_you_mean(language: &str, offers_person: bool) -> (&'static str, &'static str) {
     match language {

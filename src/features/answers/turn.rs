@@ -1,7 +1,7 @@
 //! What a visitor's turn means in the light of what was said before, and in what language it is answered.
 
 use ::entity::message::{self, AnswerAction, AuthorKind};
-use understanding::{Kind, understand};
+use understanding::{Complaint, Kind, understand};
 
 use crate::features::knowledge::language::{self, Language};
 
@@ -14,6 +14,10 @@ pub(super) enum Meaning {
     Person,
     /// To be told who writes.
     Robot,
+    /// Another answer, or the same one in other words.
+    Complaint(Complaint),
+    /// To be asked what it is about: a complaint with which a conversation begins.
+    Unknown,
     /// A few words back.
     SmallTalk(SmallTalk),
 }
@@ -39,6 +43,11 @@ pub(super) fn meaning(text: &str, history: &[message::Model]) -> Meaning {
     let understood = understand(text);
     let offered = person_offered(history);
     let has_begun = last_said_back(history).is_some();
+    if let Some(complaint) = understanding::complaint(text)
+        && !understanding::asks_for_a_person(text)
+    {
+        return if has_begun { Meaning::Complaint(complaint) } else { Meaning::Unknown };
+    }
     let small_talk = match understood.kind {
         Kind::Question if understanding::asks_for_a_person(text) => return Meaning::Person,
         Kind::Question => return Meaning::Question,
@@ -72,11 +81,13 @@ pub(super) fn is_wish(text: &str) -> bool {
 
 /// True for words that need no answer from articles.
 pub(super) fn is_small(text: &str) -> bool {
-    understand(text).kind != Kind::Question || understanding::is_nonsense(text)
+    understand(text).kind != Kind::Question
+        || understanding::is_nonsense(text)
+        || understanding::complaint(text).is_some()
 }
 
 /// What was last said to the visitor.
-fn last_said_back(history: &[message::Model]) -> Option<&message::Model> {
+pub(super) fn last_said_back(history: &[message::Model]) -> Option<&message::Model> {
     history.iter().rev().find(|message| message.author_kind != AuthorKind::Visitor)
 }
 
@@ -90,7 +101,10 @@ fn person_offered(history: &[message::Model]) -> bool {
             let has_titles = last.citations.as_ref().and_then(|all| all.as_array()).is_some_and(|all| !all.is_empty());
             let mut before = history.iter().rev().filter(|message| message.seq < last.seq);
             let asked = before.find(|message| message.author_kind == AuthorKind::Visitor);
-            has_titles || asked.is_some_and(|asked| understand(&asked.body).kind == Kind::Robot)
+            let is_offered = |said: &str| {
+                understand(said).kind == Kind::Robot || understanding::complaint(said) == Some(Complaint::Unclear)
+            };
+            has_titles || asked.is_some_and(|asked| is_offered(&asked.body))
         }
         Some(AnswerAction::Answer | AnswerAction::Handoff) | None => false,
     }
@@ -186,6 +200,28 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_is_said_against_an_answer_is_no_question() {
+        for (said, complaint) in [
+            ("that didn't help", Complaint::Unhelped),
+            ("yanlış cevap", Complaint::Unhelped),
+            ("das ist falsch", Complaint::Unhelped),
+            ("anlamadım", Complaint::Unclear),
+            ("ich verstehe nicht", Complaint::Unclear),
+            ("???", Complaint::Unclear),
+        ] {
+            assert_eq!(after(AnswerAction::Answer, said), Meaning::Complaint(complaint), "{said}");
+            assert_eq!(meaning(said, &[super::tests::said(1, said, None)]), Meaning::Unknown, "{said}");
+            assert!(is_small(said), "{said}");
+        }
+        let talk = |action| [said(1, "anlamadım", None), said(2, "…", Some(action)), said(3, "evet", None)];
+        assert_eq!(meaning("evet", &talk(AnswerAction::Clarify)), Meaning::Person);
+        assert_eq!(meaning("evet", &talk(AnswerAction::Abstain)), Meaning::Person);
+        for wish in ["anlamadım, temsilciye bağla", "you don't understand, give me a human"] {
+            assert_eq!(after(AnswerAction::Answer, wish), Meaning::Person, "{wish}");
+        }
+    }
+
+    #[test]
     fn titles_that_may_be_meant_come_with_an_offer_and_so_does_who_writes() {
         let titles =
             message::Model { citations: Some(serde_json::json!([{}])), ..said(2, "…", Some(AnswerAction::Clarify)) };
@@ -219,5 +255,8 @@ pub(super) mod tests {
         let talk = [said(1, "Guten Tag", None), said(2, "…", Some(AnswerAction::Clarify)), said(3, "bye bye", None)];
         assert_eq!(language("bye bye", &talk, None, "tr"), Language::German);
         assert_eq!(first("bye bye", None, "tr"), Language::English);
+        assert_eq!(first("bye", None, "tr"), Language::English);
+        assert_eq!(first("merci vielmals", None, "tr"), Language::German);
+        assert_eq!(first("Merci", Some("de-CH"), "tr"), Language::German);
     }
 }

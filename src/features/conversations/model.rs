@@ -189,12 +189,15 @@ fn in_words(time: Duration) -> String {
 
 /// May somebody of this kind post to it as it is? `Ok(true)` when posting reopens it.
 ///
-/// Thanks and a goodbye after the end reopen nothing: they take nobody's time, and the rating stays open.
+/// Thanks, a no and a goodbye after the end reopen nothing: they take nobody's time, and the rating stays open.
 pub(crate) fn may_post(status: Status, author: AuthorKind, audience: Audience, body: &str) -> Result<bool> {
     match (status, audience, author) {
         (Status::Open, _, _) | (Status::Closed, Audience::Staff, _) => Ok(false),
         // What a visitor sends is never refused: it brings the conversation back.
-        (Status::Closed, Audience::Everyone, AuthorKind::Visitor) => Ok(!is_farewell(body)),
+        (Status::Closed, Audience::Everyone, AuthorKind::Visitor) => {
+            // "No, that's all": nothing was asked any more.
+            Ok(!is_farewell(body) && understand(body).kind != Kind::No)
+        }
         (Status::Closed, Audience::Everyone, AuthorKind::Agent | AuthorKind::Assistant | AuthorKind::System) => {
             Err(Error::conflict(ErrorReason::ConversationClosed, "The conversation is closed; reopen it first."))
         }
@@ -251,6 +254,30 @@ mod tests {
             created_at,
             edited_at: None,
             deleted_at: None,
+        }
+    }
+
+    #[test]
+    fn small_talk_after_the_end_reopens_nothing() {
+        let reopens = |body| may_post(Status::Closed, AuthorKind::Visitor, Audience::Everyone, body).unwrap();
+        for body in [
+            "Teşekkürler Deniz Hanım",
+            "teşekkürler Ayşe Bey iyi günler",
+            "hayır teşekkürler",
+            "size de",
+            "hayırlı cumalar",
+            "Danke, das war’s",
+            "Danke, das war's",
+            "ok danke Frau Meier",
+            "merci vielmals",
+            "no",
+            "Thanks Anna!",
+            "you too",
+        ] {
+            assert!(!reopens(body), "{body}");
+        }
+        for body in ["Merci Şekerleri var mı?", "anlamadım", "evet", "temsilci", "Danke, Paket nicht da", "???"] {
+            assert!(reopens(body), "{body}");
         }
     }
 

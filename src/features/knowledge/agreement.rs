@@ -8,10 +8,14 @@ use exact_index::text::fold;
 /// Passages of different articles that are so close say the same, perhaps in another language. Measured with the
 /// built-in embedder: different articles of one business stay below 0.64.
 const SAME: f32 = 0.70;
+/// The same in two languages, which are a little farther from each other.
+const SAME_ABROAD: f32 = 0.64;
 
 /// A passage, as far as it is compared with others.
 pub(super) struct Compared<'a> {
     pub(super) article: ArticleId,
+    /// The article's language, BCP 47.
+    pub(super) language: &'a str,
     pub(super) text: &'a str,
     /// None where it has no vector of the embedder in use, or that is not the built-in one.
     pub(super) vector: Option<Vec<f32>>,
@@ -34,10 +38,16 @@ pub(super) fn agreeing(passages: &[Compared<'_>]) -> HashSet<ArticleId> {
     let Some((best, others)) = passages.split_first() else { return HashSet::new() };
     let says = fold(best.text);
     let is_same = |other: &&Compared<'_>| {
-        let is_close = best.vector.as_ref().zip(other.vector.as_ref()).is_some_and(|(a, b)| cosine(a, b) >= SAME);
+        let least = if primary(other.language) == primary(best.language) { SAME } else { SAME_ABROAD };
+        let is_close = best.vector.as_ref().zip(other.vector.as_ref()).is_some_and(|(a, b)| cosine(a, b) >= least);
         other.article != best.article && (is_close && !contradict(best.text, other.text) || fold(other.text) == says)
     };
     others.iter().filter(is_same).map(|other| other.article).collect()
+}
+
+/// `en` of `en-GB`.
+fn primary(tag: &str) -> &str {
+    tag.split('-').next().unwrap_or_default()
 }
 
 /// The question without names that a passage has, too: what is left must fit as well. A name draws to wherever it
@@ -81,6 +91,7 @@ mod tests {
     fn what_is_close_or_of_the_same_words_agrees() {
         let passage = |article: u128, text: &'static str, vector: Option<Vec<f32>>| Compared {
             article: ArticleId(Uuid::from_u128(article)),
+            language: if text.starts_with("Returns") { "en" } else { "tr" },
             text,
             vector,
         };
@@ -92,9 +103,11 @@ mod tests {
             passage(1, "Kutu gerekir.", Some(vec![1.0, 0.0])),
             passage(5, "İade 30 gündür.", Some(vec![1.0, 0.0])),
             passage(6, "İade 14 gündür, kargo 3 gün sürer.", Some(vec![1.0, 0.0])),
+            passage(7, "Returns are free for 14 days.", Some(vec![0.65, 0.76])),
+            passage(8, "14 gün içinde iade edilir.", Some(vec![0.65, 0.76])),
         ];
         let found = agreeing(&passages);
-        assert_eq!(found, [2, 4, 6].map(|id| ArticleId(Uuid::from_u128(id))).into());
+        assert_eq!(found, [2, 4, 6, 7].map(|id| ArticleId(Uuid::from_u128(id))).into());
     }
 
     #[test]

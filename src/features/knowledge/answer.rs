@@ -17,10 +17,14 @@ use super::context::{is_heading, within};
 const SENTENCES: usize = 2;
 /// A further row of the same table must score so much of what the best one does.
 const SAME_TABLE: f32 = 0.85;
+/// Share of the question's words that code or a table must have to be joined to what fits better.
+const JOINED_BLOCK: f32 = 0.15;
 /// What `p` must reach to answer from word matches alone, and to suggest.
 const WORDS_ONLY: (f32, f32) = (0.39, 0.30);
 /// What `p` must reach to answer, and to suggest.
 const HYBRID: (f32, f32) = (0.45, 0.29);
+/// How far below an answer is what would be one of another thing.
+const DOUBT: f32 = 0.01;
 /// Share of its doubt that an answer loses when another article says the same. What is no answer does not become one by
 /// being there twice.
 const AGREEMENT: f32 = 0.5;
@@ -28,7 +32,7 @@ const AGREEMENT: f32 = 0.5;
 const ALONE: f32 = 0.55;
 
 /// Other articles from which on a site has enough of its own to compare with.
-const ENOUGH: usize = 8;
+pub(super) const ENOUGH: usize = 8;
 /// Matters are keywords, to which questions are closer than to sentences; the fewer other articles a site has, the more
 /// they count.
 const LEEWAY: f32 = 0.05;
@@ -54,6 +58,8 @@ pub struct Retrieved {
     pub agreeing: HashSet<ArticleId>,
     /// What the best passage measures and its rivals, without the names that the question and the passage share.
     pub nameless: Option<(f32, Rivals)>,
+    /// True where the price or the like of a thing is asked that the best article does not have.
+    pub is_of_another: bool,
     /// True when only words were compared, because the embedder or the vector index did not answer.
     pub words_only: bool,
     /// True when there were passages, but all below the site's threshold.
@@ -124,6 +130,9 @@ pub struct Sentence {
     pub quote: Option<Quote>,
     /// Closeness in meaning plus 0.3 · coverage.
     pub score: f32,
+    /// Share of the question's words, weighted by rarity, that the code or the table covers with which it is quoted; 0
+    /// where there is none.
+    pub block: f32,
 }
 
 /// What is quoted for a sentence: itself, the list or the code that it is part of, or a row of a table.
@@ -139,6 +148,8 @@ pub struct Quote {
     pub section: usize,
     /// It is a list, code, a table, or a row of one.
     pub is_list: bool,
+    /// It is one of those, but no list.
+    pub is_block: bool,
 }
 
 /// What the built-in answerer has to say.
@@ -216,7 +227,10 @@ pub fn extract(found: &Retrieved) -> Extract {
     let Some(best) = found.passages.first() else {
         return Extract { text: String::new(), citations: vec![], confidence: 0.0, decision: Decision::Abstain };
     };
-    let (confidence, decision) = confidence(found, best);
+    let (mut confidence, mut decision) = confidence(found, best);
+    if found.is_of_another && decision == Decision::Answer {
+        (confidence, decision) = (confidence.min(HYBRID.0 - DOUBT), Decision::Suggest);
+    }
     let mut sentences: Vec<(&Source, &Sentence)> = found
         .passages
         .iter()
@@ -234,7 +248,8 @@ pub fn extract(found: &Retrieved) -> Extract {
 }
 
 /// What is quoted for the best of the sentences, best first: none twice, none that is part of another, no list of another
-/// section than the first one's, and of a long table no rows that fit less.
+/// section than the first one's, of a long table no rows that fit less, and no code or table beside a better sentence that
+/// has nothing of what was asked.
 fn quotes<'a>(sentences: &[(&'a Source, &'a Sentence)]) -> Vec<(&'a Source, &'a Quote)> {
     let mut quotes: Vec<(&Source, &Quote)> = vec![];
     // The header of the table that a row is quoted of, and how well that fits.
@@ -251,7 +266,10 @@ fn quotes<'a>(sentences: &[(&'a Source, &'a Sentence)]) -> Vec<(&'a Source, &'a 
             // Nor the whole of which a row was enough.
             None => quote.range.contains(&known),
         });
-        if is_part || is_elsewhere || fits_less {
+        let is_of_table = table.is_some() && header == table.map(|(known, _)| known);
+        let is_unasked = quote.is_block && !quotes.is_empty() && !is_of_table && sentence.block < JOINED_BLOCK;
+        let is_whole = quotes.iter().any(|(_, known)| holds(quote, known));
+        if is_part || is_elsewhere || fits_less || is_unasked && !is_whole {
             continue;
         }
         quotes.retain(|(_, known)| !holds(quote, known));
@@ -410,6 +428,7 @@ mod tests {
                         part.start + range(text, start).start..part.end + range(text, start).start
                     }),
                     score: *score,
+                    block: 0.0,
                 })
                 .collect(),
         }
@@ -533,7 +552,8 @@ mod tests {
         let passage = from..text.find(&row(50)).unwrap();
         let sentence = |part: &str, score| {
             let at = text.find(part).unwrap();
-            Sentence { range: 0..1, quote: quote(&text, &lists(&text), &passage, &(at..at + part.len())), score }
+            let quote = quote(&text, &lists(&text), &passage, &(at..at + part.len()));
+            Sentence { range: 0..1, quote, score, block: 0.0 }
         };
         let answered = |sentences: Vec<Sentence>| {
             let mut source = source(1, "| x | y |", 0, 0.7, &[]);
@@ -555,6 +575,33 @@ mod tests {
         assert_eq!(answered(vec![best(), sentence("Süreler şöyledir.", 0.8)]), format!("{head}{}", row(47)));
         assert_eq!(answered(vec![best(), sentence(&row(41), 0.85)]), format!("{head}{}\n{}", row(41), row(47)));
         assert_eq!(answered(vec![best(), sentence("Son.", 0.8)]), format!("{head}{}\n\nSon.", row(47)));
+    }
+
+    #[test]
+    fn a_block_is_joined_to_a_better_sentence_only_where_something_of_it_was_asked() {
+        let table = "Fiyatlar şöyledir:\n\n| Ürün | Fiyat |\n| --- | --- |\n| Fincan | 90 TL |";
+        let code = "Bir komut vardır:\n\n```sh\nacme init\n```";
+        for block in [table, code] {
+            let text = format!("İade süresi 14 gündür.\n\n{block}");
+            let lead = block.lines().next().unwrap();
+            for part in [lead, block.lines().nth(3).unwrap()] {
+                let answer = |block: f32| {
+                    let mut source = source(1, &text, 0, 0.7, &[("İade süresi 14 gündür.", 0.6), (part, 0.4)]);
+                    source.sentences[1].block = block;
+                    let found = Retrieved {
+                        passages: vec![source],
+                        rivals: Rivals { next: Some(0.4), ..Rivals::default() },
+                        ..Retrieved::default()
+                    };
+                    extract(&found).text
+                };
+                assert_eq!(answer(0.0), "İade süresi 14 gündür.", "{part}");
+                assert_eq!(answer(0.5), text, "{part}");
+            }
+            // What is asked is answered by the block itself.
+            let (answer, _) = answered(&text, &[("İade süresi 14 gündür.", 0.4), (lead, 0.6)]);
+            assert!(answer.contains(block), "{answer}");
+        }
     }
 
     #[test]

@@ -143,6 +143,7 @@ pub(super) fn quote(body: &str, lists: &[List], passage: &Range<usize>, sentence
         text: body[range.clone()].to_owned(),
         section: section(body, range.start),
         is_list: list.is_some(),
+        is_block: list.is_some_and(|list| !matches!(list.kind, Kind::Items { .. })),
         header: header.map(with_text),
         range,
     })

@@ -13,7 +13,7 @@ use ::entity::{
 
 use super::{
     agreement::{Compared, agreeing, cosine, without_names},
-    answer::{Matters, Retrieved, Rivals, Sentence, Source},
+    answer::{ENOUGH, Matters, Quote, Retrieved, Rivals, Sentence, Source},
     background,
     chunk::{header_of, sentences_of},
     fusion::Fuser,
@@ -48,13 +48,15 @@ pub struct RetrieveOptions {
     pub limit: usize,
     /// Among articles that say the same, prefer those in this language.
     pub language: Option<Language>,
+    /// The language after that and English.
+    pub home: Option<Language>,
 }
 
 impl RetrieveOptions {
     /// For answers to visitors.
     #[must_use]
     pub fn public(limit: usize) -> Self {
-        Self { public_only: true, limit, language: None }
+        Self { public_only: true, limit, language: None, home: None }
     }
 }
 
@@ -122,7 +124,7 @@ pub(super) async fn find(
     let Looked { found, fuser, is_too_far, .. } = looked;
     let agreeing = agree(cx, &passages);
     if let Some(language) = options.language {
-        prefer(&mut passages, &agreeing, language);
+        prefer(&mut passages, &agreeing, [Some(language), Some(Language::English), options.home]);
     }
     let says_else = |article: ArticleId| {
         passages.first().is_some_and(|(best, _)| best.article != article && !agreeing.contains(&article))
@@ -137,13 +139,26 @@ pub(super) async fn find(
         Some((first, _)) if best.is_some() => nameless(cx, question, first, &passages, &others, matters).await,
         _ => None,
     };
+    let is_of_another = spread == Spread::Passages
+        && best.is_some()
+        && others.len() < ENOUGH
+        && is_of_another(cx, site, question, &passages).await?;
     if spread == Spread::Passages {
         score_sentences(cx, site, &query, &mut passages).await?;
     }
     let passages = passages.into_iter().map(|(source, _)| source).collect();
     let budget = usize::try_from(settings.context_characters).unwrap_or_default();
     Ok(Finding {
-        retrieved: Retrieved { passages, rivals, agreeing, nameless, words_only: found.words_only, is_too_far, budget },
+        retrieved: Retrieved {
+            passages,
+            rivals,
+            agreeing,
+            nameless,
+            is_of_another,
+            words_only: found.words_only,
+            is_too_far,
+            budget,
+        },
         articles,
         fuser,
     })
@@ -161,36 +176,27 @@ fn best_vector(cx: &Ctx, passages: &[(Source, chunk::Model)]) -> Option<Vec<f32>
 
 /// The articles that say what the best passage says.
 fn agree(cx: &Ctx, passages: &[(Source, chunk::Model)]) -> HashSet<ArticleId> {
-    let compared = |(source, row): &(Source, chunk::Model)| {
-        let vector = built_in_vectors(cx, row).and_then(|vectors| vectors.into_iter().next());
-        (source.article, source.text.clone(), vector)
-    };
-    let all: Vec<_> = passages.iter().map(compared).collect();
-    let all: Vec<Compared<'_>> = all
-        .iter()
-        .map(|(article, text, vector)| Compared { article: *article, text, vector: vector.clone() })
-        .collect();
+    let all = passages.iter().map(|(source, row)| Compared {
+        article: source.article,
+        language: &source.language,
+        text: &source.text,
+        vector: built_in_vectors(cx, row).and_then(|vectors| vectors.into_iter().next()),
+    });
+    let all: Vec<Compared<'_>> = all.collect();
     agreeing(&all)
 }
 
-/// Puts the article first that says the same in the visitor's language, or, for want of one in German, in English.
-fn prefer(passages: &mut [(Source, chunk::Model)], agreeing: &HashSet<ArticleId>, language: Language) {
+/// Of articles that say the same puts the one first whose language comes first, the better one of two in one language.
+fn prefer(passages: &mut [(Source, chunk::Model)], agreeing: &HashSet<ArticleId>, order: [Option<Language>; 3]) {
     let Some(best) = passages.first().map(|(source, _)| source.article) else { return };
-    let speaks = |tag: &str, language: Language| Language::of_tag(tag) == Some(language);
     let says_it = |source: &Source| source.article == best || agreeing.contains(&source.article);
-    let wanted = [language, Language::English].into_iter().find_map(|wanted| {
-        let mut said = passages.iter().map(|(source, _)| source).filter(|source| says_it(source));
-        said.find(|source| speaks(&source.language, wanted)).map(|source| source.article)
-    });
-    // Turkish readers are no better off with English.
-    let is_worth = |article: &ArticleId| {
-        let tag =
-            passages.iter().find(|(source, _)| source.article == *article).map(|(source, _)| source.language.clone());
-        language != Language::Turkish || tag.is_some_and(|tag| speaks(&tag, language))
+    let place = |source: &Source| {
+        let spoken = Language::of_tag(&source.language);
+        order.iter().position(|wanted| wanted.is_some() && *wanted == spoken).unwrap_or(order.len())
     };
-    if let Some(article) = wanted.filter(is_worth) {
-        passages.sort_by_key(|(source, _)| source.article != article);
-    }
+    let said = passages.iter().map(|(source, _)| source).filter(|source| says_it(source));
+    let Some(article) = said.min_by_key(|source| place(source)).map(|source| source.article) else { return };
+    passages.sort_by_key(|(source, _)| source.article != article);
 }
 
 /// What the best passage measures and its rivals when names that the question shares with the best are left out.
@@ -205,11 +211,7 @@ async fn nameless(
     let left = without_names(question, &best.text, &best.language)?;
     let vector = cx.embeddings.query(&left).await.ok()?;
     let measured = |(source, row): &(Source, chunk::Model)| {
-        let vectors = built_in_vectors(cx, row)?;
-        let (whole, sentences) = vectors.split_first()?;
-        let whole = cosine(&vector, whole);
-        let sentence = sentences.iter().map(|sentence| cosine(&vector, sentence)).reduce(f32::max).unwrap_or(whole);
-        Some((whole + sentence) / 2.0 + source.lexical * source.lexical)
+        Some(close(&vector, &built_in_vectors(cx, row)?)? + source.lexical * source.lexical)
     };
     let of = |fits: &dyn Fn(&Source) -> bool| {
         passages.iter().filter(|(source, _)| fits(source)).filter_map(measured).reduce(f32::max)
@@ -217,6 +219,48 @@ async fn nameless(
     let next = of(&|source| others.contains(&source.article));
     let rivals = Rivals { next, matters: matters(&vector), others: others.len() };
     Some((of(&|source| source.article == best.article)?, rivals))
+}
+
+/// A word of which an article has so much is in it.
+const HAD: f32 = 0.3;
+/// A word that is so close to an article, or without which a question is so much farther from it, belongs to it.
+const BELONGS: f32 = 0.2;
+const MATTERS: f32 = 0.12;
+
+/// True where the price or the opening hours are asked of a thing that the best article does not have. To an article about
+/// one price the question for any other is close, and a small site has none that would be closer.
+async fn is_of_another(cx: &Ctx, site: SiteId, question: &str, passages: &[(Source, chunk::Model)]) -> Result<bool> {
+    let Some(thing) = understanding::thing(question) else { return Ok(false) };
+    let Some((best, _)) = passages.first() else { return Ok(false) };
+    let of_best: Vec<&(Source, chunk::Model)> =
+        passages.iter().filter(|(source, _)| source.article == best.article).collect();
+    let texts: Vec<&str> =
+        of_best.iter().flat_map(|(source, _)| [source.title.as_str(), source.text.as_str()]).collect();
+    let had = cx.vectors.coverages(&cx.db(), site, thing, &texts).await?;
+    if had.into_iter().any(|had| had >= HAD) {
+        return Ok(false);
+    }
+    let left: Vec<&str> = question.split_whitespace().filter(|word| *word != thing).collect();
+    let thing = thing.trim_matches(|c: char| !c.is_alphanumeric());
+    let alone = closeness(cx, thing, &of_best).await;
+    let whole = closeness(cx, question, &of_best).await;
+    let left = closeness(cx, &left.join(" "), &of_best).await;
+    let is_far = |alone: f32, whole: f32, left: f32| alone < BELONGS && whole - left < MATTERS;
+    Ok(alone.zip(whole).zip(left).is_some_and(|((alone, whole), left)| is_far(alone, whole, left)))
+}
+
+/// How close a text is to the closest of some passages; absent where the built-in embedder did not make their vectors.
+async fn closeness(cx: &Ctx, text: &str, passages: &[&(Source, chunk::Model)]) -> Option<f32> {
+    let vector = cx.embeddings.query(text).await.ok()?;
+    passages.iter().filter_map(|(_, row)| close(&vector, &built_in_vectors(cx, row)?)).reduce(f32::max)
+}
+
+/// How close a vector is to those of a passage: the whole and its sentences.
+fn close(vector: &[f32], vectors: &[Vec<f32>]) -> Option<f32> {
+    let (whole, sentences) = vectors.split_first()?;
+    let whole = cosine(vector, whole);
+    let sentence = sentences.iter().map(|sentence| cosine(vector, sentence)).reduce(f32::max).unwrap_or(whole);
+    Some((whole + sentence) / 2.0)
 }
 
 fn articles_in(matches: &[Match]) -> usize {
@@ -341,12 +385,20 @@ async fn score_sentences(cx: &Ctx, site: SiteId, query: &Query, passages: &mut [
             true => NUMBER,
             false => 0.0,
         };
-        let sentence = |(nth, (range, coverage)): (usize, (Range<usize>, f32))| Sentence {
-            quote: quote(&body, &lists, &passage, &(start + range.start..start + range.end)),
-            score: dense(nth) + SENTENCE_WEIGHT * coverage + number(&range),
-            range,
+        let quoted = |range: &Range<usize>| quote(&body, &lists, &passage, &(start + range.start..start + range.end));
+        let quotes: Vec<Option<Quote>> = ranges.iter().map(quoted).collect();
+        let block =
+            |quote: &Option<Quote>| quote.as_ref().filter(|quote| quote.is_block).map(|quote| quote.text.clone());
+        let blocks: Vec<String> = quotes.iter().map(|quote| block(quote).unwrap_or_default()).collect();
+        let blocks: Vec<&str> = blocks.iter().map(String::as_str).collect();
+        let blocks = cx.vectors.coverages(&cx.db(), site, &query.text, &blocks).await?;
+        let score = |(nth, (range, coverage)): (usize, (&Range<usize>, f32))| {
+            dense(nth) + SENTENCE_WEIGHT * coverage + number(range)
         };
-        let sentences = ranges.into_iter().zip(coverages).enumerate().map(sentence).collect();
+        let scores: Vec<f32> = ranges.iter().zip(coverages).enumerate().map(score).collect();
+        let sentences = ranges.into_iter().zip(quotes).zip(scores).zip(blocks);
+        let sentences =
+            sentences.map(|(((range, quote), score), block)| Sentence { range, quote, score, block }).collect();
         source.sentences = sentences;
     }
     Ok(())

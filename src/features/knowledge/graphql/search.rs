@@ -108,7 +108,7 @@ impl SearchQuery {
             Some(_) | None => quotas::SEARCHES_FROM_ADDRESS.at(site, &cx.request),
         };
         quotas::spend(cx, &[expense]).await?;
-        let options = RetrieveOptions { public_only: !is_staff, limit, language: None };
+        let options = RetrieveOptions { public_only: !is_staff, limit, language: None, home: None };
         let kind = Kind::from(filter.unwrap_or_default());
         let found = retrieve::find(cx, site, &text, options, Spread::Articles, &kind).await?;
         let (fuser, mut articles, words_only) = (found.fuser, found.articles, found.retrieved.words_only);
