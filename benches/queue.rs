@@ -125,6 +125,7 @@ async fn agents(cx: &Ctx, site: SiteId, count: usize) -> Result<()> {
                     email: format!("agent{number}@bench.example"),
                     name: format!("Agent {number}"),
                     avatar_url: None,
+                    version: 1,
                     password_hash: String::new(),
                     superadmin: false,
                     credits_granted: 0,
