@@ -132,6 +132,8 @@ fn what_tells_or_asks_more_is_no_mere_complaint() {
         "What does VAT mean?",
         "That didn't help. How do I return it?",
         "Is this the wrong size?",
+        "Tell me a joke?",
+        "Ein Witz bitte",
         "I don't understand how returns work",
         "Ich verstehe die Rechnung nicht",
         "Falsche Größe bekommen",
