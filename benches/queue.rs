@@ -245,6 +245,7 @@ fn talk(cx: &Ctx, site: SiteId, visitor: Option<VisitorId>) -> conversation::Mod
         customer_id: None,
         status: Status::Open,
         attention: if visitor.is_some() { Attention::Waiting } else { Attention::Person },
+        assistant_helps: false,
         title: None,
         version: 1,
         title_folded: String::new(),
@@ -272,6 +273,7 @@ fn talk(cx: &Ctx, site: SiteId, visitor: Option<VisitorId>) -> conversation::Mod
         closed_at: None,
         opened_seq: 0,
         resumed_seq: 0,
+        called_seq: 0,
     }
 }
 

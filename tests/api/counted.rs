@@ -173,7 +173,7 @@ async fn who_writes_is_told_of_each_night_and_of_the_emergency_after_it() {
     place.app.clock.advance(Duration::from_secs(180));
     let told = async |words: &str, times: usize| {
         let count = |now: &Value| said(now, "SYSTEM").iter().filter(|said| said.contains(words)).count();
-        for body in ["Kimse var mı?", "Alo?"] {
+        for body in ["Is anybody there?", "Hello?"] {
             place.app.say(&visitor.token, &conversation, body).await;
             place.app.app.drain().await.expect("all is done");
             place.until(&visitor.token, &conversation, |now| count(now) >= times).await;

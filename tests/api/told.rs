@@ -308,7 +308,7 @@ async fn each_step_leaves_a_message_that_the_visitor_can_read() {
     let last = written(&place.read(&conversation).await, "SYSTEM").pop().expect("a message");
     assert!(last.contains(WAITS), "{last}");
     place.change(&visitor.token, CLOSE, &conversation, json!({})).await;
-    place.told(&conversation, &mut known, &[], "closed by themselves").await;
+    place.told(&conversation, &mut known, &["Görüşme sonlandırıldı"], "closed by themselves").await;
     app.say(&visitor.token, &conversation, "Bir şey daha soracaktım?").await;
     place.told(&conversation, &mut known, &[WAITS], "came back").await;
 

@@ -298,7 +298,9 @@ pub fn complaint(text: &str) -> Option<Complaint> {
         // "Bu bilgi doğru değil" is more than a no.
         Kind::No if found == Complaint::Unhelped => words::words(text).len() >= ASKING_WORDS,
         Kind::Person | Kind::Robot => false,
-        _ => text.contains('?'),
+        Kind::Greeting | Kind::Thanks | Kind::Acknowledgement | Kind::Yes | Kind::No | Kind::Goodbye => {
+            text.contains('?')
+        }
     };
     is_meant.then_some(found)
 }

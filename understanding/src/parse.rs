@@ -40,12 +40,14 @@ fn cover_of(rules: &Rules, words: &[String], counts: impl Fn(Role) -> bool) -> O
         }
         for (nth, pattern) in rules.beginning(words[at]).filter(|(_, pattern)| counts(pattern.role)) {
             // Of equal ways that with fewer fillers.
-            let cost = costs[at]
-                + match pattern.role {
-                    Role::Filler | Role::Beside => 3,
-                    Role::Unhelped | Role::Unclear => 1,
-                    _ => 2,
-                };
+            let step = if matches!(pattern.role, Role::Filler | Role::Beside) {
+                3
+            } else if matches!(pattern.role, Role::Unhelped | Role::Unclear) {
+                1
+            } else {
+                2
+            };
+            let cost = costs[at] + step;
             for end in rules.ends(pattern, &words, at) {
                 if end > at && cost < costs[end] {
                     costs[end] = cost;

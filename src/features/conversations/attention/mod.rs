@@ -47,7 +47,8 @@ pub(crate) async fn change_all_in(
     let mut rows = Vec::with_capacity(all.len());
     let mut told = vec![];
     for (mut row, event) in all {
-        told.extend(write_in(tx, &mut row, event, actor.clone()).await?);
+        // On the heap: nearly everything that happens holds it.
+        told.extend(Box::pin(write_in(tx, &mut row, event, actor.clone())).await?);
         rows.push(row);
     }
     if !told.is_empty() {
