@@ -3,7 +3,10 @@
 use ::entity::{ai_usage::Purpose, ids::SiteId};
 use futures_util::{StreamExt, stream};
 
-use super::{polish::NO_ANSWER, prompt::escape};
+use super::{
+    polish::{self, NO_ANSWER},
+    prompt::escape,
+};
 use crate::{
     features::assistants::{self, Asked, Question},
     kernel::{Ctx, Result, secret},
@@ -50,7 +53,7 @@ pub(crate) async fn write_article(
     let tx = cx.begin().await?;
     account.book(&tx).await?;
     tx.commit().await?;
-    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty() && text != NO_ANSWER))
+    Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty() && !polish::is_no_answer(text)))
 }
 
 /// The replies are data between tags that they cannot know, as sources are in answers.

@@ -29,6 +29,8 @@ const SOURCE_WORDS: [&str; 14] = [
     "makale",
     "article",
 ];
+/// Elements that models put around numbers of sources.
+const MARKS: [&str; 5] = ["ref", "cite", "citation", "source", "sup"];
 /// Words between numbers.
 const AND: [&str; 5] = ["and", "ve", "und", "&", "ile"];
 /// Backticks of a fence.
@@ -228,7 +230,8 @@ impl Cleaner {
             let begins_word = c.is_alphanumeric() && !before.is_some_and(char::is_alphanumeric);
             let rest = &text[at..];
             let found = match c {
-                '[' | '【' | '［' | '(' | '!' | '<' if is_literal => false,
+                '[' | '【' | '［' | '(' | '!' | '<' | '^' if is_literal => false,
+                '^' => rest.len() == 1 || rest.starts_with("^["),
                 '[' | '【' | '［' => true,
                 '(' => names_source(&rest[1..]),
                 '!' => rest.len() == 1 || rest.starts_with("!["),
@@ -259,7 +262,11 @@ impl Cleaner {
             }
             Some(b'!') => self.bracketed(text, 1, last),
             Some(b'[') => self.bracketed(text, 0, last),
-            Some(b'<') => self.tag(text, last),
+            Some(b'<') => match self.element(text, last) {
+                Some(part) => part,
+                None => self.tag(text, last),
+            },
+            Some(b'^') => self.raised(text, last),
             Some(b'(') => self.marked(text, 1, ')', last),
             _ if text.starts_with('【') => self.marked(text, '【'.len_utf8(), '】', last),
             _ if text.starts_with('［') => self.marked(text, '［'.len_utf8(), '］', last),
@@ -354,6 +361,40 @@ impl Cleaner {
         self.known = inner.known;
         self.removed = inner.removed;
         shown
+    }
+
+    /// A mark of sources as an element: `<ref>1</ref>`. `None` where it is none.
+    fn element(&mut self, text: &str, last: bool) -> Option<Part> {
+        let window = &text[..text.floor_char_boundary(MARK_MAX)];
+        let is_cut = !last && window.len() == text.len();
+        let Some((name, inside)) = window[1..].split_once('>') else {
+            let name = &window[1..];
+            return (is_cut && MARKS.iter().any(|mark| mark.starts_with(name))).then_some(Part::Unfinished);
+        };
+        if !MARKS.contains(&name) || self.code.holds() {
+            return None;
+        }
+        let close = format!("</{name}>");
+        let Some(end) = inside.find(&close) else {
+            return is_cut.then_some(Part::Unfinished);
+        };
+        let numbers = numbers(&inside[..end], self.sources)?;
+        Some(Part::Instead(1 + name.len() + 1 + end + close.len(), self.cite(&numbers)))
+    }
+
+    /// A mark of sources that is raised: `^[1]^`.
+    fn raised(&mut self, text: &str, last: bool) -> Part {
+        let Some(close) = closing(&text[1..], '[', ']').map(|at| 1 + at) else {
+            return if last || text.len() > MARK_MAX { Part::Plain(1) } else { Part::Unfinished };
+        };
+        let after = &text[close + 1..];
+        match numbers(&text[2..close], self.sources) {
+            Some(_) if after.is_empty() && !last => Part::Unfinished,
+            Some(numbers) if after.starts_with('^') && !self.code.holds() => {
+                Part::Instead(close + 2, self.cite(&numbers))
+            }
+            Some(_) | None => Part::Plain(1),
+        }
     }
 
     /// `<https://…>` or an element of HTML.
@@ -653,6 +694,11 @@ mod tests {
             ("30 gün [Kaynak: 1 ve 2]", "30 gün [1][2]"),
             ("30 gün [Quellen 1; 2]", "30 gün [1][2]"),
             ("30 gün [^1]", "30 gün [1]"),
+            ("30 gün <ref>1</ref><cite>2</cite>", "30 gün [1][2]"),
+            ("30 gün <sup>[1]</sup> <source>2</source>", "30 gün [1] [2]"),
+            ("30 gün ^[1]^ ^[1, 2]^.", "30 gün [1] [1][2]."),
+            ("x^2, 10 m<sup>2</sup", "x^2, 10 m<sup>2</sup"),
+            ("^ ^[a]^ x^[1] <ref>a</ref> <cite> <reference>", "^ ^[a]^ x^[1] <ref>a</ref> <cite> <reference>"),
             ("30 gün [source_1] [#2] [id=\"1\"] [doc2]", "30 gün [1] [2] [1] [2]"),
             ("30 gün (source 1) (Kaynak 2)", "30 gün [1] [2]"),
             ("30 gün [Source 1](https://evil.example/x)", "30 gün [1]"),
@@ -772,7 +818,7 @@ mod tests {
         #[test]
         fn pieces_do_not_matter(
             parts in prop::collection::vec(prop::sample::select(vec![
-                "iade ", "[1]", "[7]", "![a](https://evil.example/x)", "[hesap](https://shop.example/hesap)", "https://evil.example/q?x=1",
+                "iade ", "[1]", "[7]", "![a](https://evil.example/x)", "<ref>1</ref>", "^[2]^", "^", "[hesap](https://shop.example/hesap)", "https://evil.example/q?x=1",
                 ".", "www.", "`", "\n```\n", "a[1]", "<img src=q>", "<", "(", ")", "]", "[", "ğ", "!", "http", "\n\n",
             ]), 0..12),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),

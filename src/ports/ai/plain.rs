@@ -5,6 +5,11 @@
 //! such a mark is held back until it is clear, and everything else passes at once.
 //!
 //! Marks right after an opening backtick are text: an answer may speak about them.
+//!
+//! What is left is looked at once more for what a model writes around its words without any marks (see [`Speech`]): the
+//! name of who speaks, thoughts under a heading, JSON or a fence around the whole, and the visitor's next turn.
+
+use serde_json::{Map, Value};
 
 /// Longest mark in angle brackets, in bytes.
 const LONGEST: usize = 64;
@@ -28,7 +33,7 @@ const THOUGHTS_AT_FIRST: [&str; 6] = ["reason", "reflection", "analysis", "plan"
 /// Tags around calls of tools, which nobody offered.
 const TOOLS: [&str; 6] = ["tool_call", "tool_calls", "function_call", "function_calls", "tool_code", "tool_response"];
 /// Tags around the answer itself.
-const WRAPPERS: [&str; 5] = ["answer", "final", "final_answer", "response", "assistant_response"];
+const WRAPPERS: [&str; 6] = ["answer", "final", "final_answer", "response", "assistant_response", "output"];
 /// Tags that end an answer.
 const ENDS: [&str; 8] = ["eos", "end_of_turn", "eod", "eot", "end_of_text", "endoftext", "end_of_utterance", "im_end"];
 /// Tags without a meaning for the reader.
@@ -151,6 +156,8 @@ pub(super) struct Plain {
     wrapped: bool,
     /// Characters that were taken out.
     hidden: usize,
+    escapes: Escapes,
+    speech: Speech,
 }
 
 impl Plain {
@@ -162,13 +169,18 @@ impl Plain {
     /// What can be shown where the next piece is long in coming: a beginning is then no name of a channel.
     pub(super) fn settle(&mut self) -> Shown {
         self.is_no_channel |= !matches!(self.part, Part::Bare(_));
-        self.read(false)
+        let shown = self.read(false);
+        self.spoken(shown, false)
     }
 
     /// What can be shown after a further piece.
     pub(super) fn push(&mut self, piece: &str) -> Shown {
-        self.held.push_str(piece);
-        self.read(false)
+        let before = piece.chars().count();
+        let piece: String = piece.chars().filter(|c| self.escapes.passes(*c)).collect();
+        self.speech.hidden += before - piece.chars().count();
+        self.held.push_str(&piece);
+        let shown = self.read(false);
+        self.spoken(shown, false)
     }
 
     /// The rest, when nothing follows.
@@ -182,15 +194,22 @@ impl Plain {
         }
         self.flush_bytes(&mut shown);
         if self.closed && !self.opened {
-            self.visible = false;
-            return Shown { withdrawn: true, text: String::new() };
+            shown = Shown { withdrawn: true, text: String::new() };
         }
-        shown
+        self.spoken(shown, true)
+    }
+
+    /// What is left of what is to be shown without the marks.
+    fn spoken(&mut self, shown: Shown, last: bool) -> Shown {
+        if shown.withdrawn {
+            self.speech = Speech { hidden: self.speech.hidden, ..Speech::default() };
+        }
+        Shown { withdrawn: shown.withdrawn, text: self.speech.push(&shown.text, last) }
     }
 
     /// True once there is something to read.
     pub(super) fn has_text(&self) -> bool {
-        self.visible
+        self.speech.visible
     }
 
     /// True where thoughts ended that had not begun: the server's template opens them.
@@ -205,7 +224,7 @@ impl Plain {
 
     /// Characters that were taken out.
     pub(super) fn hidden(&self) -> usize {
-        self.hidden
+        self.hidden + self.speech.hidden
     }
 
     fn read(&mut self, last: bool) -> Shown {
@@ -555,6 +574,518 @@ fn token(name: &str, bars: (bool, bool)) -> Mark {
     }
 }
 
+/// Takes out what terminals understand and readers do not: codes for colours, and marks that turn the direction of text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Escapes {
+    #[default]
+    No,
+    /// The mark of a code came.
+    Begun,
+    /// Within a code, so many characters are left of the longest.
+    Within(u8),
+}
+
+impl Escapes {
+    /// Longest code, in characters.
+    const LONGEST: u8 = 32;
+
+    /// True for a character that is text.
+    fn passes(&mut self, c: char) -> bool {
+        let before = std::mem::take(self);
+        match (before, c) {
+            (_, '\u{1b}') => {
+                *self = Self::Begun;
+                false
+            }
+            (_, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                *self = before;
+                false
+            }
+            (Self::Begun, '[') => {
+                *self = Self::Within(Self::LONGEST);
+                false
+            }
+            (Self::Within(left @ 1..), ' '..='?') => {
+                *self = Self::Within(left - 1);
+                false
+            }
+            (Self::Within(1..), '@'..='~') => false,
+            (Self::No | Self::Begun | Self::Within(_), _) => true,
+        }
+    }
+}
+
+/// Most bytes that are held back until it is clear what an answer begins with.
+const BEGINNING_MAX: usize = 16_384;
+/// An error that a gateway writes is no longer.
+const ERROR_MAX: usize = 600;
+/// Most bytes of a visitor's turn that a model makes up.
+const TURN_MAX: usize = 1_000;
+
+/// Names of who speaks, before the first word.
+const ROLES: [&str; 10] = [
+    "Assistant:",
+    "assistant:",
+    "ASSISTANT:",
+    "Asistan:",
+    "**Assistant:**",
+    "**Assistant**:",
+    "### Assistant:",
+    "### Response:",
+    "###Response:",
+    "## Response:",
+];
+/// The same, alone on the first line.
+const ROLE_LINES: [&str; 3] = ["assistant", "Assistant", "model"];
+/// Names of whom a model answers, at the beginning of a line, that are no words of an answer.
+const INSTRUCTIONS: [&str; 4] = ["### Instruction:", "### Human:", "### User:", "### Kullanıcı:"];
+/// The same, where they may be.
+const GUESTS: [&str; 9] =
+    ["User:", "USER:", "Human:", "Visitor:", "Kullanıcı:", "Ziyaretçi:", "**User:**", "**Human:**", "**Kullanıcı:**"];
+/// Who answers them.
+const HOSTS: [&str; 7] =
+    ["Assistant:", "ASSISTANT:", "Asistan:", "AI:", "**Assistant:**", "**Asistan:**", "### Response:"];
+/// Headings of thoughts.
+const THOUGHTS_ALOUD: [&str; 14] = [
+    "Thinking Process:",
+    "Thinking process:",
+    "Thought Process:",
+    "**Thinking Process:**",
+    "**Thought Process:**",
+    "**Thinking:**",
+    "**Thoughts:**",
+    "**Reasoning:**",
+    "**Analysis:**",
+    "Thinking:",
+    "Thought:",
+    "Reasoning:",
+    "Chain of Thought:",
+    "Let's think step by step",
+];
+/// Headings of the answer behind them.
+const ANSWER_ALOUD: [&str; 11] = [
+    "**Final Answer:**",
+    "**Final Answer**:",
+    "**Final answer:**",
+    "**Answer:**",
+    "**Answer**:",
+    "**Response:**",
+    "Final Answer:",
+    "Final answer:",
+    "\nAnswer:",
+    "\n### Final Answer",
+    "\n### Answer",
+];
+/// What thoughts in passing begin and end with.
+const ASIDES: [(&str, char); 4] = [("*thinking:", '*'), ("*Thinking:", '*'), ("(thinking:", ')'), ("[thinking:", ']')];
+/// What stands for nothing in some language of programmers.
+const NOTHING: [&str; 4] = ["null", "undefined", "None", "[object Object]"];
+/// What errors begin with.
+const ERRORS: [&str; 8] =
+    ["Error:", "error:", "ERROR:", "ERROR ", "[Error]", "[ERROR]", "Error code:", "Internal Server Error"];
+/// What errors of providers speak of, in small letters.
+const FAILURES: [&str; 24] = [
+    "overload",
+    "upstream",
+    "status code",
+    "error code",
+    "rate limit",
+    "ratelimit",
+    "rate_limit",
+    "too many requests",
+    "request id",
+    "request_id",
+    "requestid",
+    "timeout",
+    "timed out",
+    "server error",
+    "bad gateway",
+    "unavailable",
+    "quota",
+    "api key",
+    "api_key",
+    "connection",
+    "http 4",
+    "http 5",
+    "model not found",
+    "at capacity",
+];
+/// Fields of JSON that hold an answer, whatever stands beside them.
+const ANSWER_FIELDS: [&str; 3] = ["answer", "response", "output"];
+/// Fields that do where they are alone, or with one of `BESIDE`.
+const TEXT_FIELDS: [&str; 3] = ["text", "content", "message"];
+const BESIDE: [&str; 2] = ["role", "type"];
+/// Fields of a call of a tool: its name, and what it is told.
+const CALLED: [&str; 4] = ["name", "tool", "function", "tool_name"];
+const CALLED_WITH: [&str; 5] = ["parameters", "arguments", "args", "input", "tool_input"];
+
+/// What an answer begins with.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    /// More is needed to tell.
+    Unclear,
+    /// So many bytes before the answer.
+    Before(usize),
+    /// The answer, in something else.
+    Within(String),
+    /// No answer at all.
+    Nothing,
+    Text,
+}
+
+/// What a model says, in its own words: its beginning is held back while it may be none of them, and so are lines that may
+/// begin a turn of the visitor.
+#[derive(Debug, Default)]
+struct Speech {
+    held: String,
+    /// What it begins with is known.
+    begun: bool,
+    /// Nothing more is said.
+    over: bool,
+    lines: Lines,
+    /// Something can be read.
+    visible: bool,
+    /// Characters that were taken out.
+    hidden: usize,
+}
+
+impl Speech {
+    /// What can be shown after a further piece, and at the end.
+    fn push(&mut self, text: &str, last: bool) -> String {
+        self.held.push_str(text);
+        self.begun |= !self.over && self.begins(last);
+        let shown = if self.begun && !self.over { self.lines(last) } else { String::new() };
+        if self.over {
+            self.hidden += std::mem::take(&mut self.held).chars().count();
+        }
+        self.visible |= shown.chars().any(|c| !c.is_whitespace());
+        shown
+    }
+
+    /// Takes away what stands before the first word, or around all of them; false while it is unclear.
+    fn begins(&mut self, last: bool) -> bool {
+        // Nothing is said before the first word.
+        if !self.begun && self.held.starts_with(char::is_whitespace) {
+            self.held = self.held.trim_start().to_owned();
+        }
+        while !self.begun && !self.held.is_empty() {
+            let before = self.held.chars().count();
+            match look(&self.held, last) {
+                Look::Unclear => return self.held.len() > BEGINNING_MAX,
+                Look::Before(length) => self.held = self.held[length..].trim_start().to_owned(),
+                Look::Within(text) => self.held = text.trim_start().to_owned(),
+                Look::Nothing => {
+                    self.over = true;
+                    return false;
+                }
+                Look::Text => return true,
+            }
+            self.hidden += before.saturating_sub(self.held.chars().count());
+        }
+        self.begun
+    }
+
+    /// Passes lines until the visitor's turn begins.
+    fn lines(&mut self, last: bool) -> String {
+        let held = std::mem::take(&mut self.held);
+        let (mut rest, mut shown) = (held.as_str(), String::new());
+        while !rest.is_empty() {
+            match self.lines.turn(rest, last) {
+                Some(false) => {}
+                Some(true) => {
+                    self.over = true;
+                    break;
+                }
+                None => break,
+            }
+            let end = rest.find('\n').map_or(rest.len(), |at| at + 1);
+            self.lines.follow(&rest[..end]);
+            shown.push_str(&rest[..end]);
+            rest = &rest[end..];
+        }
+        rest.clone_into(&mut self.held);
+        shown
+    }
+}
+
+/// Where a text stands, by its lines.
+#[derive(Debug, Default)]
+struct Lines {
+    /// The line so far.
+    line: String,
+    /// Between fences.
+    is_fenced: bool,
+    /// The line before is empty.
+    is_apart: bool,
+    /// The last line that is not empty is part of a list of names, or announces one.
+    is_listed: bool,
+    /// A whole line was said.
+    has_line: bool,
+}
+
+impl Lines {
+    fn follow(&mut self, text: &str) {
+        self.line.push_str(text);
+        if !text.ends_with('\n') {
+            return;
+        }
+        let line = std::mem::take(&mut self.line);
+        let line = line.trim();
+        self.is_fenced ^= line.starts_with("```");
+        self.is_apart = line.is_empty();
+        if !line.is_empty() {
+            (self.has_line, self.is_listed) = (true, is_listed(line));
+        }
+    }
+
+    /// Whether the visitor's turn begins here; `None` where more is needed to tell.
+    fn turn(&self, rest: &str, last: bool) -> Option<bool> {
+        if !self.line.is_empty() || !self.has_line || self.is_fenced {
+            return Some(false);
+        }
+        if begins_any(rest, &INSTRUCTIONS) {
+            return Some(true);
+        }
+        if begins_any(rest, &GUESTS) {
+            return self.is_turn(rest, last);
+        }
+        let may_begin = !last && (may_begin_any(rest, &INSTRUCTIONS) || may_begin_any(rest, &GUESTS));
+        if may_begin { None } else { Some(false) }
+    }
+
+    /// A line that begins with the visitor's name is their turn if one of the assistant follows, or nothing.
+    fn is_turn(&self, rest: &str, last: bool) -> Option<bool> {
+        let is_human = rest.trim_start_matches('*').starts_with("Human:");
+        let window = &rest[..rest.floor_char_boundary(TURN_MAX)];
+        if is_human && self.is_apart || window.lines().skip(1).any(|line| begins_any(line, &HOSTS)) {
+            return Some(true);
+        }
+        if rest.len() > TURN_MAX {
+            return Some(false);
+        }
+        let is_alone = rest.lines().all(|line| line.trim().is_empty() || begins_any(line, &GUESTS));
+        let is_said = self.is_apart || rest.trim_end().ends_with('?');
+        last.then_some(is_alone && is_said && !self.is_listed)
+    }
+}
+
+/// True for a line that explains a name, as lines of lists do, or announces a list.
+fn is_listed(line: &str) -> bool {
+    let name = line.split_once(':').map(|(name, _)| name);
+    line.ends_with(':') || name.is_some_and(|name| name.split_whitespace().count() <= 4)
+}
+
+fn begins_any(text: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| text.starts_with(beginning))
+}
+
+/// True for a text that may become one of these.
+fn may_begin_any(text: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| beginning.starts_with(text))
+}
+
+fn look(text: &str, last: bool) -> Look {
+    let mut is_unclear = false;
+    for kind in [role, aside, aloud, enclosed, fenced, boxed, failure] {
+        match kind(text, last) {
+            Look::Text => {}
+            Look::Unclear => is_unclear = true,
+            found @ (Look::Before(_) | Look::Within(_) | Look::Nothing) => return found,
+        }
+    }
+    if is_unclear && !last { Look::Unclear } else { Look::Text }
+}
+
+/// The name of who speaks.
+fn role(text: &str, _: bool) -> Look {
+    if let Some(name) = ROLES.iter().find(|name| text.starts_with(*name)) {
+        return Look::Before(name.len());
+    }
+    let after =
+        ROLE_LINES.iter().find_map(|name| text.strip_prefix(name)).map(|rest| rest.trim_start_matches([' ', '\r']));
+    match after {
+        Some("") => Look::Unclear,
+        Some(rest) if rest.starts_with('\n') => Look::Before(text.len() - rest.len()),
+        Some(_) | None if may_begin_any(text, &ROLES) || may_begin_any(text, &ROLE_LINES) => Look::Unclear,
+        Some(_) | None => Look::Text,
+    }
+}
+
+/// Thoughts in passing: `*thinking: …*`.
+fn aside(text: &str, _: bool) -> Look {
+    for (open, close) in ASIDES {
+        let Some(inside) = text.strip_prefix(open) else { continue };
+        let inside = &inside[..inside.floor_char_boundary(BEGINNING_MAX)];
+        return match inside.find([close, '\n']) {
+            None => Look::Unclear,
+            Some(at) if inside[at..].starts_with(close) => Look::Before(open.len() + at + close.len_utf8()),
+            Some(_) => Look::Text,
+        };
+    }
+    if ASIDES.iter().any(|(open, _)| open.starts_with(text)) { Look::Unclear } else { Look::Text }
+}
+
+/// Thoughts under a heading, if the answer has one, too.
+fn aloud(text: &str, last: bool) -> Look {
+    if !begins_any(text, &THOUGHTS_ALOUD) {
+        return if may_begin_any(text, &THOUGHTS_ALOUD) { Look::Unclear } else { Look::Text };
+    }
+    if !last {
+        return Look::Unclear;
+    }
+    let ends = ANSWER_ALOUD.iter().filter_map(|heading| Some(text.rfind(heading)? + heading.len()));
+    match ends.max().filter(|end| !text[*end..].trim().is_empty()) {
+        Some(end) => Look::Before(end),
+        None => Look::Text,
+    }
+}
+
+/// An answer in JSON, or a call of a tool.
+fn enclosed(text: &str, last: bool) -> Look {
+    let Some(inside) = text.strip_prefix(['{', '[']) else { return Look::Text };
+    let next = inside.trim_start().chars().next();
+    let is_json = next.is_none_or(|next| next == if text.starts_with('{') { '"' } else { '{' });
+    match (is_json, last) {
+        (false, _) => Look::Text,
+        (true, false) => Look::Unclear,
+        (true, true) => json(text),
+    }
+}
+
+/// What a text in JSON is; it may break off in the middle of the answer, and hold lines as they are.
+fn json(text: &str) -> Look {
+    let text = with_lines_escaped(text.trim());
+    let read = ["", "}", "\"}"].iter().find_map(|end| serde_json::from_str::<Value>(&format!("{text}{end}")).ok());
+    match read {
+        Some(Value::Object(object)) => of_object(&object),
+        Some(Value::Array(list)) if !list.is_empty() && list.iter().all(|it| it.as_object().is_some_and(is_call)) => {
+            Look::Nothing
+        }
+        Some(Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => Look::Text,
+    }
+}
+
+fn of_object(object: &Map<String, Value>) -> Look {
+    if is_call(object) || object.len() == 1 && object.contains_key("error") {
+        return Look::Nothing;
+    }
+    let is_alone = object.keys().filter(|key| !BESIDE.contains(&key.as_str())).count() == 1;
+    let fields = ANSWER_FIELDS.iter().chain(TEXT_FIELDS.iter().filter(|_| is_alone));
+    match fields.filter_map(|field| object.get(*field)).find(|value| value.is_string() || value.is_object()) {
+        Some(Value::String(text)) => Look::Within(text.clone()),
+        Some(Value::Object(inner)) => of_object(inner),
+        Some(Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_)) | None => Look::Text,
+    }
+}
+
+fn is_call(object: &Map<String, Value>) -> bool {
+    let has = |fields: &[&str]| fields.iter().any(|field| object.contains_key(*field));
+    has(&CALLED) && has(&CALLED_WITH)
+        || has(&["tool_calls", "function_call"])
+        || object.get("function").is_some_and(|function| function.as_object().is_some_and(is_call))
+}
+
+/// JSON as models write it, with the ends of lines within its texts escaped.
+fn with_lines_escaped(text: &str) -> String {
+    let (mut written, mut in_text, mut is_escaped) = (String::with_capacity(text.len()), false, false);
+    for c in text.chars() {
+        match c {
+            '\n' if in_text => written.push_str("\\n"),
+            '\t' if in_text => written.push_str("\\t"),
+            '\r' if in_text => {}
+            _ => written.push(c),
+        }
+        in_text ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped && in_text;
+    }
+    written
+}
+
+/// A fence around the whole answer.
+fn fenced(text: &str, last: bool) -> Look {
+    let Some(after) = text.strip_prefix("```") else {
+        return if "```".starts_with(text) { Look::Unclear } else { Look::Text };
+    };
+    let Some((language, inside)) = after.split_once('\n') else {
+        return if after.len() < LONGEST { Look::Unclear } else { Look::Text };
+    };
+    let is_json = match language.trim().to_ascii_lowercase().as_str() {
+        "markdown" | "md" | "text" | "txt" | "plaintext" => false,
+        "json" | "" if matches!(inside.trim_start().chars().next(), None | Some('{' | '[')) => true,
+        _ => return Look::Text,
+    };
+    match inside_of_fence(inside) {
+        _ if !last => Look::Unclear,
+        None => Look::Text,
+        Some(inside) if is_json => json(inside),
+        Some(inside) => Look::Within(inside.trim_end().to_owned()),
+    }
+}
+
+/// What stands up to the end of a fence, if nothing follows it. It may not have come.
+fn inside_of_fence(text: &str) -> Option<&str> {
+    let (mut is_inner, mut at) = (false, 0);
+    for line in text.split_inclusive('\n') {
+        match line.trim() {
+            "```" if is_inner => is_inner = false,
+            "```" => return text[at + line.len()..].trim().is_empty().then_some(&text[..at]),
+            line if line.starts_with("```") => is_inner = true,
+            _ => {}
+        }
+        at += line.len();
+    }
+    Some(text)
+}
+
+/// `\boxed{…}` around the whole answer, as models of mathematics write.
+fn boxed(text: &str, last: bool) -> Look {
+    const BOXES: [&str; 3] = ["\\boxed{", "$\\boxed{", "$$\\boxed{"];
+    if !begins_any(text, &BOXES) {
+        return if may_begin_any(text, &BOXES) { Look::Unclear } else { Look::Text };
+    }
+    if !last {
+        return Look::Unclear;
+    }
+    let whole = text.trim_end().trim_matches('$');
+    let inside = inside_of_braces(whole, "\\boxed{");
+    let inside = inside.map(|inside| inside_of_braces(inside, "\\text{").unwrap_or(inside));
+    inside.map_or(Look::Text, |inside| Look::Within(inside.to_owned()))
+}
+
+/// What stands in braces that begin like this and close at the end only.
+fn inside_of_braces<'a>(text: &'a str, open: &str) -> Option<&'a str> {
+    let inside = text.strip_prefix(open)?.strip_suffix('}')?;
+    let mut depth = 0_usize;
+    for c in inside.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    (depth == 0).then_some(inside)
+}
+
+/// An error, or nothing, in place of an answer. What cites a source is one.
+fn failure(text: &str, last: bool) -> Look {
+    let whole = text.trim_end();
+    if last && NOTHING.contains(&whole) {
+        return Look::Nothing;
+    }
+    if !begins_any(text, &ERRORS) {
+        let may_begin = may_begin_any(whole, &NOTHING) || may_begin_any(text, &ERRORS);
+        return if may_begin { Look::Unclear } else { Look::Text };
+    }
+    let words = text.to_ascii_lowercase();
+    let cites = text.split('[').skip(1).any(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+    match last {
+        _ if text.len() > ERROR_MAX || cites => Look::Text,
+        false => Look::Unclear,
+        true if FAILURES.iter().any(|word| words.contains(word)) => Look::Nothing,
+        true => Look::Text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -636,7 +1167,131 @@ mod tests {
         "<final>§</final>",
         "[gMASK]<sop>§",
         "<0xC4><0xB0>ade süresi 30 gündür [1].",
+        "<output>§</output>",
+        "\u{1b}[32m§\u{1b}[0m",
+        "\u{1b}[1;31m<think>plan</think>\u{1b}[0m§",
+        "\u{202e}§\u{202c}\u{2066}\u{2069}",
     ];
+
+    /// What models write around their words without marks.
+    const SPOKEN: &[&str] = &[
+        "Assistant: §",
+        "**Assistant:** §",
+        "### Response:\n§",
+        "assistant\n\n§",
+        "assistant\nAssistant: §",
+        "<think>plan</think>\n\nAssistant: §",
+        "§\n\nUser: Peki kargo?\nAssistant: Kargo 2 gün.",
+        "§\nUser: Peki kargo?\nAssistant: Kargo 2 gün.",
+        "§\n\nUser: Peki kargo?",
+        "§\nUser: Peki kargo?",
+        "§\n\nUser: Peki kargo\n\nUser:",
+        "§\n\nHuman: Peki kargo?\n\nKargo 2 gün.",
+        "§\n\nKullanıcı: Peki\nkargo?\n\nAsistan: Kargo 2 gün.",
+        "§\n\n### Instruction:\nPeki kargo?\n### Response:\nKargo",
+        "Assistant: §\nHuman: Peki kargo?\nAssistant: Kargo",
+        "{\"answer\": \"§\"}",
+        "{\n  \"thinking\": \"plan\",\n  \"answer\": \"§\",\n  \"sources\": [1]\n}\n",
+        "{\"role\": \"assistant\", \"content\": \"§\"}",
+        "{\"response\": \"§\"}",
+        "{\"text\": \"§\"}",
+        "{\"message\": \"§\"}",
+        "{\"output\": \"§\"}",
+        "{\"answer\": {\"text\": \"§\"}}",
+        "{\"answer\": \"§\n\"}",
+        "```json\n{\"answer\": \"§\"}\n```",
+        "```\n{\"answer\": \"§\"}\n```\n",
+        "```markdown\n§\n```",
+        "```md\n§\n```\n",
+        "```text\nAssistant: §\n```",
+        "Thinking Process:\n1. Final Answer: later\n2. x\n\nFinal Answer: §",
+        "**Reasoning:** plan **Answer:** §",
+        "**Thinking:**\nplan\n\n**Final Answer:**\n\n§",
+        "*thinking: user wants return*\n\n§",
+        "\\boxed{§}",
+        "$\\boxed{\\text{§}}$",
+    ];
+
+    /// What models and gateways write that is no answer.
+    const UNSPOKEN: &[&str] = &[
+        "null",
+        "undefined",
+        "None\n",
+        "Error: upstream connect error or disconnect/reset before headers",
+        "[Error] The model is overloaded. Request ID: 4f2",
+        "ERROR 503: Service Unavailable",
+        "Error code: 429 - {'error': {'message': 'Rate limit reached'}}",
+        "{\"name\": \"search\", \"parameters\": {\"q\": \"iade\"}}",
+        "```json\n{\"name\": \"search\", \"arguments\": \"{}\"}\n```",
+        "[{\"name\": \"search\", \"arguments\": {}}]",
+        "{\"error\": {\"message\": \"overloaded\"}}",
+        "Assistant:",
+        "*thinking: user wants return*",
+    ];
+
+    fn letters(text: &str) -> Vec<String> {
+        text.chars().map(String::from).collect()
+    }
+
+    #[test]
+    fn what_stands_around_the_words_is_taken_away() {
+        for written in SPOKEN {
+            let written = written.replace('§', A);
+            assert_eq!(read([written.as_str()]).trim_end(), A, "{written}");
+            assert_eq!(read(letters(&written).iter().map(String::as_str)).trim_end(), A, "{written} in pieces");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_has_no_word() {
+        for written in UNSPOKEN {
+            let mut plain = Plain::default();
+            let shown: String = letters(written).iter().map(|letter| plain.push(letter).text).collect();
+            assert_eq!((shown + &plain.finish().text, plain.has_text()), (String::new(), false), "{written}");
+            assert!(plain.hidden() > 0, "{written}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_within_json_is_read_as_far_as_it_came() {
+        assert_eq!(read(["{\"answer\": \"İade sür"]), "İade sür");
+        assert_eq!(read(["```markdown\nİade sür"]), "İade sür");
+        assert_eq!(read(["{\"ans"]), "{\"ans");
+    }
+
+    #[test]
+    fn texts_that_only_begin_like_machinery_are_whole() {
+        let long = format!("{{\"answer\": \"{}\"}}", "x".repeat(BEGINNING_MAX));
+        for text in [
+            "Assistant managers may do so.",
+            "assistant",
+            "Roller:\n\nAdmin: her şey\nUser: yalnız okur",
+            "İki rol vardır:\nUser: the account's name\nOwner: x",
+            "Alanlar\n\n- User: ad\n- Human: x",
+            "Örnek:\n\n```\nUser: a\nAssistant: b\n```\nBu kadar.",
+            "Bkz.\nUsers: x\nHumanity",
+            "Giriş bilgileri aşağıdadır.\nUser: demo",
+            "Giriş bilgileri aşağıdadır.\n\nUser: demo\nParola: demo",
+            "{{ad}} alanı [1]",
+            "{\"message\": \"x\", \"user\": 5}",
+            "{\"a\": 1} gönderin [1].",
+            "```json\n{\"a\": 1}\n```",
+            "```json\n{\"answer\": \"x\"}\n```\ngönderin [1].",
+            "```text\na\n```\nsonra\n```text\nb\n```",
+            "```js\nlet a;\n```",
+            "Error: 429 rate limit, bekleyin [1].",
+            "Error: geçersiz parola yazıyorsa parolanızı sıfırlayın.",
+            "Error 429 means too many requests.",
+            "None of them. null değil.",
+            "Reasoning: because.",
+            "*thinking* hakkında",
+            "\\boxed{a} + {b}",
+            long.as_str(),
+        ] {
+            assert_eq!(read([text]), text);
+            assert_eq!(read(letters(text).iter().map(String::as_str)), text, "in pieces");
+        }
+    }
 
     #[test]
     fn what_models_write_reads_as_it_is_meant() {
@@ -697,6 +1352,8 @@ mod tests {
                 "plan", "İade ", " 30", "<think>", "</think>", "<|channel|>", "analysis", "final", "<|message|>", "<|end|>",
                 "<|start|>", "assistant", "<|im_end|>", "</s>", "<s>", "\n", "<", "[", "[THINK]", "[/THINK]", "`", "<tool_call>",
                 "</tool_call>", "<0xC4>", "<0xB0>", "assistantfinal", "🙂", "<answer>", "</answer>", "<|im_start|>",
+                "Assistant: ", "\n\nUser: ", "\nAssistant: ", "{\"answer\": \"", "\"}", "```md\n", "\n```\n", "Error: ", "\u{1b}[1m",
+                "*thinking: ", "*", "Final Answer: ", "Reasoning: ", "\\boxed{", "}",
             ]), 0..14),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
         ) {

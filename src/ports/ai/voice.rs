@@ -9,7 +9,10 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Cause, Finish, ModelError, Piece, Reply, Usage, plain::Plain};
+use super::{
+    Cause, Finish, ModelError, Piece, Reply, Usage,
+    plain::{Plain, Shown},
+};
 
 /// How a model is known to begin its answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +51,78 @@ enum Wait {
     Moment(String, Option<Instant>),
 }
 
+/// Letters that no answer begins with twice in one breath.
+const REPEATED: usize = 8;
+/// The same where it was said in one piece.
+const SENTENCE: usize = 20;
+/// Letters that a longer piece does not begin with by chance, where it is the second one.
+const GROWING: usize = 4;
+
+/// What was said so far: some vendors say it again with each piece, or once more at the end.
+#[derive(Default)]
+struct SoFar {
+    text: String,
+    /// Its pieces begin with what was said before.
+    grows: bool,
+    /// The first two pieces, until a third has come.
+    first: Vec<String>,
+}
+
+/// What is new in a piece.
+#[derive(Debug, PartialEq, Eq)]
+enum New<'a> {
+    More(&'a str),
+    /// What was said before does not count: it was the beginning of this, more than once.
+    Anew(&'a str),
+}
+
+impl SoFar {
+    /// What is new in a piece.
+    fn new_in<'a>(&mut self, piece: &'a str) -> New<'a> {
+        let new = self.repeated(piece).unwrap_or(piece);
+        if !self.grows && self.grew(piece) {
+            (self.grows, self.text) = (true, piece.to_owned());
+            return New::Anew(piece);
+        }
+        self.text.push_str(new);
+        New::More(new)
+    }
+
+    /// True for the third of three pieces that each begin with the one before: letters at first, too few to tell.
+    fn grew(&mut self, piece: &str) -> bool {
+        let grows = |before: &str, after: &str| before.len() < after.len() && after.starts_with(before);
+        match self.first.as_slice() {
+            _ if piece.trim().is_empty() => return false,
+            [one, two] if !two.is_empty() => {
+                let grew = grows(one, two) && grows(two, piece) && one.chars().any(char::is_alphabetic);
+                // The second one will do no more.
+                self.first[1].clear();
+                return grew;
+            }
+            [_, _] => return false,
+            _ => {}
+        }
+        self.first.push(piece.to_owned());
+        false
+    }
+
+    /// What follows in a piece that repeats what was said before.
+    fn repeated<'a>(&mut self, piece: &'a str) -> Option<&'a str> {
+        let said = self.text.trim_start();
+        let rest = if piece.trim() == said.trim_end() { "" } else { piece.trim_start().strip_prefix(said)? };
+        let has_so_many = |least| said.chars().nth(least - 1).is_some();
+        let begins_anew = !rest.is_empty() && (has_so_many(GROWING) || rest.starts_with(char::is_whitespace));
+        // A word may be said twice at the beginning; a sentence is not.
+        let is_whole = has_so_many(if self.first.len() > 1 { REPEATED } else { SENTENCE });
+        let repeats = self.grows || is_whole || begins_anew;
+        if !repeats || !said.chars().any(char::is_alphabetic) {
+            return None;
+        }
+        self.grows |= !rest.is_empty();
+        Some(rest)
+    }
+}
+
 /// What passes of an answer. At its end `learn` is told how the model begins; `spent` is the guess of what was written
 /// without a word for the reader.
 pub(super) fn heard(
@@ -59,6 +134,7 @@ pub(super) fn heard(
 ) -> Reply {
     Box::pin(async_stream::stream! {
         let mut plain = if begins == Begins::Plainly { Plain::of_known() } else { Plain::default() };
+        let mut so_far = SoFar::default();
         let mut wait = match begins {
             Begins::Plainly => Wait::No,
             Begins::Thinking => Wait::Thoughts(String::new()),
@@ -77,7 +153,13 @@ pub(super) fn heard(
                 continue;
             };
             let shown = match &next {
-                Some(Ok(Piece::Text(text))) => plain.push(text),
+                Some(Ok(Piece::Text(text))) => match so_far.new_in(text) {
+                    New::More(new) => plain.push(new),
+                    New::Anew(whole) => {
+                        plain = Plain::default();
+                        Shown { withdrawn: true, text: plain.push(whole).text }
+                    }
+                },
                 Some(Ok(Piece::Withdrawn)) => continue,
                 Some(Ok(Piece::Done { .. }) | Err(_)) | None => plain.finish(),
             };
@@ -240,6 +322,53 @@ mod tests {
         let endless = stream::iter([text("Mer")]).chain(stream::pending()).boxed();
         let mut reply = heard(endless, Begins::Unknown, Duration::from_millis(20), 400, |_| {});
         assert_eq!(reply.next().await, Some(text("Mer")));
+    }
+
+    #[test]
+    fn what_is_said_again_is_said_once() {
+        for (pieces, expected) in [
+            (&["İade", "İade süresi", "İade süresi 30 gün"][..], "İade süresi 30 gün"),
+            (&["Bu", "Bu süre", "Bu süre 30", "Bu süre 30", "Bu süre 30 gün"], "Bu süre 30 gün"),
+            (&["\n", "\nİade", "\nİade süresi"], "\n\nİade süresi"),
+            (&["İade ", "süresi ", "30 gün.", "İade süresi 30 gün."], "İade süresi 30 gün."),
+            (&["\n\nİade süresi ", "30 gün.\n", "İade süresi 30 gün."], "\n\nİade süresi 30 gün.\n"),
+            (&["<think>pl", "<think>plan</think>", "<think>plan</think>İade"], "<think>plan</think>İade"),
+            (&["İ", "İa", "İad", "İade", "İade", "İade s"], "İade s"),
+            (&["10", "100", "1000"], "101001000"),
+            (&["Ba", "Ba", " ha", " ha"], "BaBa ha ha"),
+            (&["Teşekkürler ", "Teşekkürler ", "Teşekkürler "], "Teşekkürler Teşekkürler Teşekkürler "),
+            (&["İade süresi 30 gündür.", "İade süresi 30 gündür."], "İade süresi 30 gündür."),
+            (&["A", "ARP ", "nedir? ", "ARP "], "AARP nedir? ARP "),
+            (&["--------", "--------"], "----------------"),
+        ] {
+            let (mut so_far, mut said) = (SoFar::default(), String::new());
+            for piece in pieces {
+                match so_far.new_in(piece) {
+                    New::More(new) => said.push_str(new),
+                    New::Anew(whole) => whole.clone_into(&mut said),
+                }
+            }
+            assert_eq!(said, expected, "{pieces:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_grows_letter_by_letter_is_begun_anew() {
+        let (pieces, _) = all(Begins::Plainly, &["İ", "İa", "İad", "İade"], DONE).await;
+        assert_eq!(pieces, [text("İ"), text("İa"), Ok(Piece::Withdrawn), text("İad"), text("e"), DONE]);
+        let (pieces, _) = all(Begins::Unknown, &["İ", "İa", "İad", "İade"], DONE).await;
+        assert_eq!(pieces, [text("İad"), text("e"), DONE]);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_counts_as_none() {
+        for said in [&["null"][..], &["Error: up", "stream overloaded"], &["{\"name\": \"x\", ", "\"arguments\": {}}"]]
+        {
+            let (pieces, learnt) = all(Begins::Plainly, said, DONE).await;
+            assert_eq!(pieces.len(), 1, "{said:?}");
+            assert_eq!(pieces[0].as_ref().map_err(ModelError::cause), Err(Cause::Wordless), "{said:?}");
+            assert_eq!(learnt, None);
+        }
     }
 
     #[test]
