@@ -32,8 +32,11 @@ use crate::{
         spending::{self, Call, Reserved},
     },
     kernel::{Ctx, Result, text},
-    ports::ai::{Cause, ModelError, Pass, Piece, Price, Prompt, Reply, Target, Usage},
+    ports::ai::{Cause, Finish, ModelError, Pass, Piece, Price, Prompt, Reply, Target, Usage},
 };
+
+/// Characters of a token, of which there are many more than of most.
+const TOKEN: usize = 12;
 
 /// What is asked for.
 #[derive(Clone, Copy)]
@@ -249,7 +252,8 @@ impl Asking {
         let reserved = self.reserve(&call, prompt_tokens, prompt.max_tokens).await?;
         let id = call.id;
         self.account.calls(call, prompt_tokens);
-        let mut rest = model.reply(prompt).map(in_characters).boxed();
+        let most = prompt.max_tokens;
+        let mut rest = bounded(model.reply(prompt).map(in_characters).boxed(), most);
         let first = rest.next().await.unwrap_or_else(|| Err(ModelError::truncated(Cause::Cut, "nothing came")));
         let error = match first {
             Ok(_) => return Ok(Speaking { first, rest, pass }),
@@ -279,11 +283,49 @@ impl Asking {
     }
 }
 
+/// What a model says, up to about as many tokens as it was told: one that does not stop is stopped. Ending the reply ends
+/// the call.
+fn bounded(mut reply: Reply, tokens: u32) -> Reply {
+    let mut left = usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(TOKEN);
+    let pieces = stream! {
+        while let Some(piece) = reply.next().await {
+            let Ok(Piece::Text(words)) = &piece else {
+                yield piece;
+                continue;
+            };
+            let length = words.chars().count();
+            if length > left {
+                yield Ok(Piece::Text(words.chars().take(left).collect()));
+                yield Ok(Piece::Done { finish: Finish::Length, usage: None });
+                return;
+            }
+            left -= length;
+            yield piece;
+        }
+    };
+    pieces.boxed()
+}
+
 /// What a model says, without what is no text.
 fn in_characters(piece: Result<Piece, ModelError>) -> Result<Piece, ModelError> {
     match piece {
         Ok(Piece::Text(words)) => Ok(Piece::Text(text::kept(&words).into_owned())),
         Ok(piece @ (Piece::Withdrawn | Piece::Done { .. })) => Ok(piece),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model that does not stop, and does not count.
+    #[tokio::test]
+    async fn a_model_that_does_not_stop_is_stopped() {
+        let endless = futures_util::stream::repeat(Ok(Piece::Text("30 gün ".to_owned()))).boxed();
+        let pieces: Vec<Piece> = bounded(endless, 10).filter_map(|piece| async { piece.ok() }).collect().await;
+        let words = |piece: &Piece| if let Piece::Text(words) = piece { words.chars().count() } else { 0 };
+        assert_eq!(pieces.iter().map(words).sum::<usize>(), 10 * TOKEN);
+        assert!(matches!(pieces.last(), Some(Piece::Done { finish: Finish::Length, .. })));
     }
 }

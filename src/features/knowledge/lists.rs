@@ -7,8 +7,10 @@ use exact_index::text::{is_list_item, sentences};
 
 use super::{answer::Quote, context::is_heading};
 
-/// Characters of the longest steps with code in them, code or table that is quoted whole wherever passages end.
+/// Characters of the longest table that is quoted whole wherever passages end; of a longer one rows are.
 const WHOLE: usize = 2_000;
+/// Characters of the longest code, also between steps, that is quoted whole wherever passages end: half of it is of no use.
+const WHOLE_CODE: usize = 8_000;
 /// From so many columns on a line is indented code, and as deep as a tab goes.
 const INDENTED: usize = 4;
 
@@ -63,18 +65,20 @@ impl List {
     fn quote(&self, body: &str, passage: &Range<usize>, sentence: &Range<usize>) -> Option<Range<usize>> {
         let whole = self.whole();
         let is_there = passage.start <= whole.start && whole.end <= passage.end;
-        let is_short = |range: &Range<usize>| body[range.clone()].chars().count() <= WHOLE;
+        let length = |range: &Range<usize>| body[range.clone()].chars().count();
         match &self.kind {
             Kind::Items { .. } if is_there => Some(whole),
-            Kind::Items { has_code } => Some(whole).filter(|whole| *has_code && is_short(whole)),
+            Kind::Items { has_code } => Some(whole).filter(|whole| *has_code && length(whole) <= WHOLE_CODE),
             // Whatever stands between the sentence and the code leads to the code.
-            Kind::Code { .. } => Some(whole.start.min(sentence.start)..whole.end).filter(is_short),
+            Kind::Code { .. } => {
+                Some(whole.start.min(sentence.start)..whole.end).filter(|quoted| length(quoted) <= WHOLE_CODE)
+            }
             Kind::Table { .. } if is_there => Some(whole),
             Kind::Table { header } => {
                 let rows = header.as_ref().map_or(self.items.start, |header| header.end);
                 match self.items.contains(&sentence.start) && sentence.start >= rows {
                     true => Some(lines_of(body, sentence)),
-                    false => Some(whole).filter(is_short),
+                    false => Some(whole).filter(|whole| length(whole) <= WHOLE),
                 }
             }
         }
@@ -429,7 +433,7 @@ mod tests {
             }
             assert_eq!(quoted(body, "Sonra bekleyin.", passage), Some(vec!["Sonra bekleyin.".into()]));
         }
-        let long = format!("Çalıştırın:\n\n```\n{}```\n", "npm run something\n".repeat(200));
+        let long = format!("Çalıştırın:\n\n```\n{}```\n", "npm run something\n".repeat(500));
         assert_eq!(quoted(&long, "Çalıştırın:", 500), None);
     }
 
