@@ -357,3 +357,13 @@ async fn of_two_questions_after_a_story_each_is_answered_or_named() {
         assert!(text(&answer["text"]).contains(&format!("**{named}**")), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn who_writes_is_told_beside_the_answer() {
+    let shop = Shop::new().await;
+    let answer = shop.talk().await.ask("Bot musun? Kargo ücreti ne kadar?").await;
+    let said = text(&answer["text"]);
+    assert!(answer["action"] == "ANSWER" && said.contains("yapay zekâ") && said.contains("49"), "{answer}");
+    let answer = shop.talk().await.ask("Robot musun? Uzay mekiğiniz ne zaman kalkıyor?").await;
+    assert!(answer["action"] == "ABSTAIN" && text(&answer["text"]).contains("yapay zekâ"), "{answer}");
+}

@@ -280,6 +280,13 @@ pub fn asks_for_a_person(text: &str) -> bool {
     parse::parts(text).into_iter().any(|part| understand(part).kind == Kind::Person) || parse::wishes_beside(text)
 }
 
+/// What a message says beside asking whether a robot writes: `How long is the warranty?` of `Are you a bot? How long is the
+/// warranty?` Nothing where it asks only that, or does not ask it; small talk is nothing, either.
+#[must_use]
+pub fn beside_who_writes(text: &str) -> Vec<&str> {
+    parse::beside_who_writes(text)
+}
+
 /// True for keys that were run over, as `asdfgh`: there is nothing in it to look for.
 #[must_use]
 pub fn is_nonsense(text: &str) -> bool {
@@ -313,7 +320,7 @@ pub fn core(text: &str) -> &str {
 }
 
 /// The one sentence of a message that asks, where there is more in it: `It is two weeks now, I am furious. When will it
-/// come?`
+/// come?` Where none asks, the one beside words of anger: `I want a refund NOW! This is unacceptable!`
 #[must_use]
 pub fn asking_part(text: &str) -> Option<&str> {
     parse::asking_part(text)

@@ -175,7 +175,7 @@ pub(crate) fn spot(rules: &Rules, words: &[String], cover: Option<&Cover>) -> Op
     if words.len() > SPOT_WORDS {
         return None;
     }
-    if is_there(rules, words, Role::Against) {
+    if is_there(rules, words, Role::Against) || is_there(rules, words, Role::Refusal) {
         return None;
     }
     if is_there(rules, words, Role::PersonSpot) {
@@ -263,12 +263,87 @@ pub(crate) fn questions(text: &str) -> Vec<&str> {
     starts.iter().zip(ends).map(|(from, to)| without_joint(text[*from..to].trim())).collect()
 }
 
+/// See [`super::beside_who_writes`].
+pub(crate) fn beside_who_writes(text: &str) -> Vec<&str> {
+    let mut pieces: Vec<&str> = vec![];
+    for part in parts(text) {
+        match who_writes_and_question(part) {
+            Some(at) => pieces.extend([&part[..at], &part[at..]]),
+            None => pieces.push(part),
+        }
+    }
+    let place = |piece: &str| piece.as_ptr() as usize - text.as_ptr() as usize;
+    let told: Vec<&str> = pieces.into_iter().filter(|piece| asks_who_writes(piece)).collect();
+    if told.is_empty() {
+        return vec![];
+    }
+    let starts = [0].into_iter().chain(told.iter().map(|piece| place(piece) + piece.len()));
+    let ends = told.iter().map(|piece| place(piece)).chain([text.len()]);
+    let between =
+        starts.zip(ends).map(|(from, to)| without_joint(text[from..to].trim_start_matches(['?', '!', '.']).trim()));
+    between.filter(|rest| tells_something(rest)).collect()
+}
+
+fn asks_who_writes(piece: &str) -> bool {
+    super::understand(piece).kind == Kind::Robot
+}
+
+/// True for what is more than small talk, and names something.
+fn tells_something(rest: &str) -> bool {
+    let rules = Rules::get();
+    let found = rules.spelled(&words(rest));
+    let is_small = || cover(rules, &found).is_some() || complaint(rest).is_some() || super::is_nonsense(rest);
+    found.len() > 1 && super::understand(rest).kind == Kind::Question && topics(rules, &found) > 0 && !is_small()
+}
+
+/// Where a sentence goes on with a question after asking who writes, or the other way round: `are you a bot, and how long
+/// is the warranty?`
+fn who_writes_and_question(sentence: &str) -> Option<usize> {
+    let starts: Vec<usize> =
+        sentence.split_whitespace().map(|token| token.as_ptr() as usize - sentence.as_ptr() as usize).collect();
+    if starts.len() > RUN_ON || sentence.len() > JOINED {
+        return None;
+    }
+    let rules = Rules::get();
+    // "Are you a bot or is somebody reading this?" asks one thing.
+    let goes_on = |half: &str| words(half).first().is_some_and(|first| EITHER.contains(&first.as_str()));
+    let question = |half: &str| {
+        let half = without_link(half.trim());
+        asks(half) && stands_alone(half) && !depends(half) && !goes_on(half) && !refers_back(half)
+    };
+    let robot = |half: &str| {
+        let found = rules.spelled(&words(half));
+        asks_who_writes(half) && cover(rules, &found).is_some_and(|covered| covered.kind() == Some(Kind::Robot))
+    };
+    // Without a mark between them, only what is said to somebody parts.
+    let says_you = |half: &str| is_there(rules, &rules.spelled(&words(half)), Role::RobotSpot);
+    starts.into_iter().skip(1).find(|at| {
+        let (left, right) = sentence.split_at(*at);
+        let is_parted = left.trim_end().ends_with(MARKS) || without_link(right).len() < right.len();
+        let left_is_robot = robot(left) && (is_parted || says_you(left));
+        left_is_robot && question(right) || is_parted && robot(right) && question(left) && !ends_asking(left)
+    })
+}
+
+/// Words with which the other half of a choice begins.
+const EITHER: [&str; 6] = ["or", "oder", "yoksa", "veya", "ya", "if"];
+
 /// See [`super::asking_part`].
 pub(crate) fn asking_part(text: &str) -> Option<&str> {
     let parts = parts(text);
-    let mut asking = parts.iter().filter(|part| asks(part));
-    let only = asking.next()?.trim();
-    (asking.next().is_none() && only.len() < text.trim().len()).then_some(only)
+    let asking: Vec<&str> = parts.iter().copied().filter(|part| asks(part)).collect();
+    // "I want a refund NOW! This is unacceptable!"
+    let telling = || {
+        let small = |part: &str| complaint(part).is_some() || words(part).is_empty();
+        let rules = Rules::get();
+        let wishes = |part: &str| is_there(rules, &rules.spelled(&words(part)), Role::Please);
+        let is_told = |part: &&str| !small(part) && wishes(part) && super::understand(part).kind == Kind::Question;
+        let complains = parts.iter().any(|part| !words(part).is_empty() && complaint(part).is_some());
+        parts.iter().copied().filter(|part| complains && is_told(part)).collect()
+    };
+    let found: Vec<&str> = if asking.is_empty() { telling() } else { asking };
+    let [only] = found.as_slice() else { return None };
+    (only.trim().len() < text.trim().len()).then_some(only.trim())
 }
 
 /// Sentences, lines, and what stands on either side of a joint that joins two questions.
@@ -595,7 +670,8 @@ const RUN_ON: usize = 20;
 fn wish_runs_on(part: &str) -> bool {
     let starts: Vec<usize> =
         part.split_whitespace().map(|token| token.as_ptr() as usize - part.as_ptr() as usize).collect();
-    if starts.len() > RUN_ON {
+    // "I do not want to | talk to a person, how long is the warranty?"
+    if starts.len() > RUN_ON || refuses_a_person(part) {
         return false;
     }
     let whole_question = |half: &str| asks(half) && stands_alone(half);
@@ -605,6 +681,12 @@ fn wish_runs_on(part: &str) -> bool {
         names_a_person(left) && is_wish(left) && whole_question(right)
             || ends && names_a_person(right) && is_wish(right) && whole_question(left)
     })
+}
+
+/// True where a person is refused in so many words.
+fn refuses_a_person(part: &str) -> bool {
+    let rules = Rules::get();
+    is_there(rules, &rules.spelled(&words(part)), Role::Refusal)
 }
 
 /// True where it is said who is wanted: "can I connect" may go on with a thing.

@@ -59,6 +59,8 @@ pub(crate) enum Role {
     PersonSpot,
     /// Turns a spot into a question.
     Against,
+    /// Refuses a person, whatever is asked beside it.
+    Refusal,
     /// Something is wrong or was not understood: a question, whatever it is made of.
     Trouble,
     /// An answer was of no use: `wrong answer`.
@@ -114,6 +116,7 @@ impl Role {
             "robot-spot" => Self::RobotSpot,
             "person-spot" => Self::PersonSpot,
             "against" => Self::Against,
+            "refusal" => Self::Refusal,
             "trouble" => Self::Trouble,
             "unhelped" => Self::Unhelped,
             "unclear" => Self::Unclear,
@@ -142,6 +145,7 @@ impl Role {
             Self::RobotSpot
                 | Self::PersonSpot
                 | Self::Against
+                | Self::Refusal
                 | Self::Trouble
                 | Self::Unhelped
                 | Self::Unclear

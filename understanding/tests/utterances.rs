@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a file of utterances that cannot be read fails the test")]
 
 use understanding::{
-    Kind, Language, asking_part, asks_for_a_person, asks_how_much, core, goes_on, is_nonsense, questions, understand,
+    Complaint, Kind, Language, asking_part, asks_for_a_person, asks_how_much, beside_who_writes, complaint, core,
+    goes_on, is_nonsense, questions, understand,
 };
 
 struct Utterance {
@@ -349,4 +350,103 @@ fn the_part_that_asks_is_found_in_a_complaint() {
     assert_eq!(asking_part("Berbat bir hizmet. Çok kötü."), None);
     assert!(asks_how_much("How long do I have to return a cup?") && asks_how_much("iade kaç gün"));
     assert!(!asks_how_much("Where is my parcel?"));
+}
+
+#[test]
+fn who_refuses_a_person_asks_something_else() {
+    for text in [
+        "I don't want to talk to a person, just tell me the warranty",
+        "I don't want to talk to a human, how long is the warranty?",
+        "I do not want to speak with an agent, just tell me the price",
+        "I don't wanna talk to anyone, just tell me how returns work",
+        "without talking to a human, how can I cancel?",
+        "you don't have to connect me to a human, just tell me the price",
+        "bir insanla konuşmak istemiyorum, garanti ne kadar?",
+        "yetkiliye gerek yok, iade süresi kaç gün?",
+        "beni birine bağlamadan söyle, garanti kaç yıl?",
+        "Ich will nicht mit einem Menschen sprechen, wie lange ist die Garantie?",
+        "ohne mit einem Menschen zu reden, wie kann ich kündigen?",
+        "Ich möchte nicht an einen Mitarbeiter weitergeleitet werden, was kostet der Versand?",
+    ] {
+        assert!(understand(text).kind == Kind::Question && !asks_for_a_person(text), "{text}");
+    }
+    for text in ["I don't want to talk to a bot, give me a person", "I don't want to talk to you, I want a human"] {
+        assert!(asks_for_a_person(text), "{text}");
+    }
+}
+
+#[test]
+fn a_question_beside_who_writes_is_found() {
+    for (text, expected) in [
+        ("Bot musun? Kargo ücreti ne kadar?", &["Kargo ücreti ne kadar?"][..]),
+        ("Hi are you a bot?? How long is the warranty?", &["How long is the warranty?"]),
+        ("Bist du ein Roboter? Wie kann ich bezahlen?", &["Wie kann ich bezahlen?"]),
+        ("Hi are you a bot? I need to return a cup, how many days?", &["I need to return a cup, how many days?"]),
+        ("are you a robot, what does shipping cost?", &["what does shipping cost?"]),
+        ("bot musun kargo ücreti ne kadar", &["kargo ücreti ne kadar"]),
+        ("Was kostet der Versand? Bist du ein Mensch?", &["Was kostet der Versand?"]),
+        ("Kargo ücreti ne kadar?", &[]),
+        ("are you a bot? yes or no?", &[]),
+        ("are you an actual person or a bot", &[]),
+        ("siz insan mısınız yoksa yapay zeka mı", &[]),
+        ("Bist du ein Mensch oder antwortet hier ein Computer?", &[]),
+    ] {
+        assert_eq!(beside_who_writes(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_a_thing_is_not_who_writes() {
+    for text in
+        ["peki kim ödüyor?", "makine mi?", "otomatik mi?", "yazılım mı", "is it automated?", "ist das automatisch?"]
+    {
+        assert_eq!(understand(text).kind, Kind::Question, "{text}");
+    }
+    for text in
+        ["robot mu?", "bu makine mi", "makine misin", "Ist hier ein Computer dran?", "do the answers come from a bot?"]
+    {
+        assert_eq!(understand(text).kind, Kind::Robot, "{text}");
+    }
+    assert_eq!(understand("do I get answers from a machine or a person?").kind, Kind::Robot);
+}
+
+#[test]
+fn further_wishes_for_a_person_are_heard() {
+    for text in [
+        "I need help from a real human being",
+        "with a colleague of yours please",
+        "Can I talk to your boss?",
+        "can someone get back to me",
+        "birisi bana dönebilir mi",
+        "biri bana geri dönsün",
+        "Kann sich jemand bei mir melden?",
+        "Kann ich mit deinem Chef reden?",
+    ] {
+        assert_eq!(understand(text).kind, Kind::Person, "{text}");
+    }
+    for text in ["how do I email your manager", "iade param bana ne zaman döner", "when will someone get back to me?"]
+    {
+        assert_eq!(understand(text).kind, Kind::Question, "{text}");
+    }
+}
+
+#[test]
+fn what_was_tried_in_vain_is_a_complaint_and_anger_beside_a_wish_is_not() {
+    for text in [
+        "not good",
+        "iyi değil",
+        "nicht gut",
+        "Hab ich schon versucht, geht nicht",
+        "denedim olmadı",
+        "zaten denedim, olmadı",
+        "already tried, doesn't work",
+        "tried it, not working",
+    ] {
+        assert_eq!(complaint(text), Some(Complaint::Unhelped), "{text}");
+    }
+    let text = "I want a refund NOW!!! this is unacceptable";
+    assert_eq!((complaint(text), asking_part(text)), (None, Some("I want a refund NOW!")));
+    for text in ["my card is not good", "Rückgabe geht nicht", "sipariş vermeyi denedim olmadı"] {
+        assert_eq!(complaint(text), None, "{text}");
+    }
 }

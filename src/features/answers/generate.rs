@@ -168,9 +168,12 @@ async fn find(
             return Ok(by_server(Said::plain(texts::what_is_it(language), AnswerAction::Clarify), 1.0, language));
         }
         Meaning::SmallTalk(said) => (Some(said), assistants::asks_models(assistant)),
-        Meaning::Complaint(_) | Meaning::Unknown | Meaning::Question | Meaning::Person | Meaning::Robot => {
-            (None, assistants::asks_models(assistant))
-        }
+        Meaning::Complaint(_)
+        | Meaning::Unknown
+        | Meaning::Question
+        | Meaning::Person
+        | Meaning::Robot
+        | Meaning::RobotAndQuestion => (None, assistants::asks_models(assistant)),
     };
     let is_complaint = matches!(meaning, Meaning::Complaint(_) | Meaning::Unknown);
     let small_answer = match small_talk {
@@ -185,7 +188,21 @@ async fn find(
     };
     // What was not understood is looked up again, for it to be said in other words.
     let before = model::asked_before(history).filter(|_| is_complaint);
-    let asked = understanding::questions(before.as_ref().unwrap_or(&question));
+    // Who writes is told by the server, whoever answers what is asked beside it.
+    let beside = match meaning {
+        Meaning::RobotAndQuestion if !for_agent => understanding::beside_who_writes(&question),
+        Meaning::RobotAndQuestion
+        | Meaning::Question
+        | Meaning::Person
+        | Meaning::Robot
+        | Meaning::Complaint(_)
+        | Meaning::Unknown
+        | Meaning::SmallTalk(_) => vec![],
+    };
+    let asked: Vec<&str> = match beside.is_empty() {
+        true => understanding::questions(before.as_ref().unwrap_or(&question)),
+        false => beside.iter().flat_map(|rest| understanding::questions(rest)).collect(),
+    };
     let most = if with_models { QUESTIONS_OF_MODEL } else { QUESTIONS };
     let looked = look(cx, assistant, history, &asked[..asked.len().min(most)], spoken).await?;
     let (mut quoted, confidence) = answer(assistant, &looked[..looked.len().min(QUESTIONS)], setting);
@@ -193,11 +210,18 @@ async fn find(
     if !for_agent {
         quoted.text.push_str(&ask_again(asked.get(QUESTIONS..), language));
     }
-    let left = ask_again(asked.get(QUESTIONS_OF_MODEL..), language);
+    let mut left = ask_again(asked.get(QUESTIONS_OF_MODEL..), language);
+    let mut nothing = none_of(&looked, setting);
+    if !beside.is_empty() {
+        let asks = beside.iter().any(|rest| rest.contains('?'));
+        quoted = beside_who_writes(quoted, asks, setting);
+        nothing = beside_who_writes(nothing, asks, setting);
+        left.push_str("\n\n");
+        left.push_str(texts::an_assistant_writes(language));
+    }
     if !with_models {
         return Ok(by_server(quoted, confidence, language));
     }
-    let nothing = none_of(&looked, setting);
     let found = together(looked);
     if small_answer.is_none() && beyond(assistant, &found, confidence) {
         return Ok(by_server(nothing, confidence, language));
@@ -403,6 +427,15 @@ fn none_of(looked: &[Looked], setting: Setting) -> Said {
     let mut parts: Vec<String> = looked.iter().map(|looked| no_answer_to(looked, setting)).collect();
     parts.push(texts::instead(setting.language.tag(), setting.has_staff).to_owned());
     Said::plain(&parts.join("\n\n"), AnswerAction::Abstain)
+}
+
+/// What is said to a question beside the one who writes. What only tells something, and has no answer, needs none.
+fn beside_who_writes(said: Said, asks: bool, setting: Setting) -> Said {
+    let language = setting.language.tag();
+    if !asks && said.action != AnswerAction::Answer {
+        return Said::plain(texts::who_writes(language, setting.has_staff), AnswerAction::Clarify);
+    }
+    Said { text: format!("{}\n\n{}", texts::an_assistant_writes(language), said.text), ..said }
 }
 
 /// An answer of the server's own, without asking anybody.

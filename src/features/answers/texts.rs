@@ -103,6 +103,15 @@ pub(super) fn who_writes(language: &str, offers_person: bool) -> &'static str {
     }
 }
 
+/// Who writes, where more is answered than that.
+pub(super) fn an_assistant_writes(language: &str) -> &'static str {
+    match language {
+        "tr" => "Ben bir yapay zekâ asistanıyım, insan değilim.",
+        "de" => "Ich bin ein KI-Assistent, kein Mensch.",
+        _ => "I'm an AI assistant, not a human.",
+    }
+}
+
 /// The answer to "all right".
 pub(super) fn at_your_service(language: &str) -> &'static str {
     match language {

@@ -14,6 +14,8 @@ pub(super) enum Meaning {
     Person,
     /// To be told who writes.
     Robot,
+    /// To be told who writes, and an answer.
+    RobotAndQuestion,
     /// Another answer, or the same one in other words.
     Complaint(Complaint),
     /// To be asked what it is about: a complaint with which a conversation begins.
@@ -50,6 +52,9 @@ pub(super) fn meaning(text: &str, history: &[message::Model]) -> Meaning {
     }
     let small_talk = match understood.kind {
         Kind::Question if understanding::asks_for_a_person(text) => return Meaning::Person,
+        Kind::Question | Kind::Robot if !understanding::beside_who_writes(text).is_empty() => {
+            return Meaning::RobotAndQuestion;
+        }
         Kind::Question => return Meaning::Question,
         Kind::Person => return Meaning::Person,
         Kind::Robot => return Meaning::Robot,
@@ -81,7 +86,7 @@ pub(super) fn is_wish(text: &str) -> bool {
 
 /// True for words that need no answer from articles.
 pub(super) fn is_small(text: &str) -> bool {
-    understand(text).kind != Kind::Question
+    understand(text).kind != Kind::Question && understanding::beside_who_writes(text).is_empty()
         || understanding::is_nonsense(text)
         || understanding::complaint(text).is_some()
 }
@@ -228,6 +233,22 @@ pub(super) mod tests {
         assert_eq!(meaning("evet", &[said(1, "kutu", None), titles, said(3, "evet", None)]), Meaning::Person);
         let told = [said(1, "robot musun", None), said(2, "…", Some(AnswerAction::Clarify)), said(3, "evet", None)];
         assert_eq!(meaning("evet", &told), Meaning::Person);
+    }
+
+    #[test]
+    fn who_writes_may_be_asked_beside_a_question() {
+        for both in [
+            "Bot musun? Kargo ücreti ne kadar?",
+            "Hi are you a bot?? How long is the warranty?",
+            "Hi are you a bot? I need to return a cup, how many days?",
+            "Bist du ein Roboter? Wie kann ich bezahlen?",
+        ] {
+            assert_eq!(after(AnswerAction::Answer, both), Meaning::RobotAndQuestion, "{both}");
+            assert!(!is_small(both), "{both}");
+        }
+        assert_eq!(after(AnswerAction::Answer, "robot musun?"), Meaning::Robot);
+        assert_eq!(after(AnswerAction::Answer, "Are you a bot? I want a human!"), Meaning::Person);
+        assert_eq!(after(AnswerAction::Answer, "makine mi?"), Meaning::Question);
     }
 
     #[test]
