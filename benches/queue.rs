@@ -274,6 +274,7 @@ fn talk(cx: &Ctx, site: SiteId, visitor: Option<VisitorId>) -> conversation::Mod
         opened_seq: 0,
         resumed_seq: 0,
         called_seq: 0,
+        waited_seq: 0,
     }
 }
 

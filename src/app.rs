@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     features::{
         agents,
-        answers::{self, AnswerQuestion, OfferPerson, SummarizeHandoff},
+        answers::{self, AnswerLeftOpen, AnswerQuestion, OfferPerson, SummarizeHandoff},
         conversations::{self, CloseIdle},
         evaluation::RunEvaluation,
         knowledge::{self, CheckIndex, FillVectors, ImportArticles, IndexArticle, RebuildIndex},
@@ -142,6 +142,7 @@ impl App {
                 .with::<CheckAttendance>()
                 .with::<TellEmergency>()
                 .with::<OfferPerson>()
+                .with::<AnswerLeftOpen>()
                 .with::<SummarizeHandoff>()
                 .with::<EmbedQuestion>()
                 .with::<IndexArticle>()

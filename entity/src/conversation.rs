@@ -79,6 +79,9 @@ pub struct Model {
     pub resumed_seq: i64,
     /// The number of the newest message of the visitor for which the site asked for a person, by itself.
     pub called_seq: i64,
+    /// The number of its newest message when a wait last ended without a person, or the assistant began to help: who wished
+    /// for a person until then has had that wish heard.
+    pub waited_seq: i64,
 }
 
 /// Who attends a conversation.

@@ -247,6 +247,65 @@ async fn who_asks_for_a_person_while_theirs_is_away_gets_another() {
     }
 }
 
+/// An agent who was away is no one who declined: back, they have their visitor again.
+#[tokio::test]
+async fn who_was_away_gets_their_visitor_back() {
+    let place = Place::new().await;
+    let (app, site) = (&place.app, &place.site);
+    let (visitor, conversation) = place.answered().await;
+    let agent = app.limited(site, "Ayşe", 1).await;
+    let _desk = app.dashboard(site, &agent).await;
+    place.change(&agent, TAKE, &conversation, json!({})).await;
+    app.say(&agent.token, &conversation, "Merhaba.").await;
+    let set = "mutation A($i: SetPresenceInput!) { setPresence(input: $i) { agent { id } } }";
+    let say = async |state: &str| {
+        app.run(Some(&agent.token), set, json!({ "i": { "siteId": site.id, "state": state } })).await;
+    };
+    say("AWAY").await;
+    app.ask_for_person(&visitor, &conversation).await;
+    app.until_place(site, &conversation, 1).await;
+    say("AVAILABLE").await;
+    assert_eq!(app.until_assigned(site, &conversation).await, agent.id);
+}
+
+/// A wish that led to a wait has been heard, also where it was said again while they waited.
+#[tokio::test]
+async fn a_wish_that_was_heard_begins_no_second_wait() {
+    let place = Place::new().await;
+    let (app, site) = (&place.app, &place.site);
+    let cancel =
+        "mutation L($i: CancelHumanRequestInput!) { cancelHumanRequest(input: $i) { conversation { attention } } }";
+    for wishes in [&["Orada bir insan var mı?", "Bir temsilci istiyorum"][..], &["Is a human there?"][..]] {
+        let (visitor, conversation) = place.answered().await;
+        app.ask_for_person(&visitor, &conversation).await;
+        app.until_place(site, &conversation, 1).await;
+        for body in wishes {
+            app.say(&visitor.token, &conversation, body).await;
+        }
+        let here = json!({ "i": { "conversationId": conversation } });
+        app.run(Some(&visitor.token), cancel, here).await;
+        app.app.drain().await.unwrap();
+        app.say(&visitor.token, &conversation, "Siparişler ne zaman kargoya verilir?").await;
+        app.clock.advance(Duration::from_secs(5));
+        let now = place.until(&conversation, |now| now.to_string().contains("iki iş günü")).await;
+        assert_eq!(now["attention"], "ASSISTANT", "{now}");
+        // The same after nobody came.
+        app.ask_for_person(&visitor, &conversation).await;
+        app.until_place(site, &conversation, 1).await;
+        for body in wishes {
+            app.say(&visitor.token, &conversation, body).await;
+        }
+        for _ in 0..21 {
+            app.clock.advance(Duration::from_secs(15));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        app.until_position(site, &conversation, |at| at["outcome"] == "TIMED_OUT").await;
+        app.clock.advance(Duration::from_secs(5));
+        app.app.drain().await.unwrap();
+        assert_eq!(place.read(&conversation).await["attention"], "ASSISTANT");
+    }
+}
+
 /// No assistant, no help: the place in the queue is all that the visitor has.
 #[tokio::test]
 async fn nobody_is_left_to_an_assistant_that_cannot_answer() {
@@ -291,6 +350,11 @@ async fn an_emergency_stops_answers_that_are_on_their_way() {
     app.app.drain().await.unwrap();
     let now = place.read(&conversation).await;
     assert_eq!((said(&now, "ASSISTANT"), now.to_string().matches("Su bastı.").count()), (0, 1), "{now}");
+    // Over, what was asked is answered.
+    app.say(&visitor.token, &conversation, "Orada mısınız?").await;
+    let input = json!({ "siteId": site.id, "enabled": false });
+    app.run(Some(&site.admin.token), set, json!({ "i": input })).await;
+    place.until(&conversation, |now| now["messages"].to_string().contains("14 gün")).await;
 }
 
 /// C4: an hour of service is no wait, nor is yesterday.

@@ -184,6 +184,7 @@ async fn who_writes_is_told_of_each_night_and_of_the_emergency_after_it() {
     // It was open for two minutes, and is closed.
     place.app.clock.advance(Duration::from_secs(360));
     told("closed", 2).await;
+    place.app.clock.advance(Duration::from_secs(1));
     let input = json!({ "siteId": place.site.id, "enabled": true, "message": "Su bastı.", "allowAi": false });
     place.app.run(Some(&place.site.admin.token), EMERGENCY, json!({ "i": input })).await;
     place.until(&visitor.token, &conversation, |now| said(now, "SYSTEM").contains(&"Su bastı.")).await;

@@ -17,6 +17,7 @@ use super::{
     history,
     job::{AnswerQuestion, say_silent_in},
     model::{self, FailureReason},
+    resume::AnswerLeftOpen,
     store::{self, Queued},
     summary::SummarizeHandoff,
 };
@@ -25,6 +26,7 @@ use crate::{
         assistants,
         conversations::{self, ConversationFact},
         routing, sites,
+        widgets::WidgetFact,
     },
     kernel::{Permission, Result, Tx, journal::Line, readers::Reader},
 };
@@ -33,9 +35,19 @@ use crate::{
 /// answered after it.
 const RESTARTS: u64 = 3;
 
-/// Reacts to messages of visitors and to handoffs.
+/// Reacts to messages of visitors, to handoffs, and to emergencies that are over.
 pub fn reader() -> Reader {
-    Reader::new("answers", |line| concern(line).is_some(), |tx, lines| react(tx, lines).boxed())
+    let concerns = |line: &Line| concern(line).is_some() || lets_speak(line);
+    Reader::new("answers", concerns, |tx, lines| react(tx, lines).boxed())
+}
+
+/// True where the assistants of a site may speak again, whom an emergency had silenced.
+fn lets_speak(line: &Line) -> bool {
+    match WidgetFact::read(line) {
+        Some(WidgetFact::EmergencyEnded { .. }) => true,
+        Some(WidgetFact::EmergencySet { enabled, allow_ai, .. }) => !enabled || allow_ai,
+        Some(WidgetFact::SettingsUpdated { .. }) | None => false,
+    }
 }
 
 /// What a line asks for.
@@ -76,6 +88,9 @@ fn concern(line: &Line) -> Option<Concern> {
 }
 
 async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
+    if let Some(line) = lines.iter().find(|line| lets_speak(line)) {
+        tx.enqueue(&AnswerLeftOpen { site: line.site_id, after: None }).await?;
+    }
     // The newest question of each conversation: messages that came together are answered together.
     let mut questions: BTreeMap<ConversationId, i64> = BTreeMap::new();
     let mut pending: BTreeMap<ConversationId, i64> = BTreeMap::new();
@@ -126,7 +141,7 @@ async fn react(tx: &mut Tx, lines: &[Line]) -> Result<()> {
 }
 
 /// A question that nobody has answered: where a person took over while its answer was being written, it is begun again.
-async fn ask_pending(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
+pub(super) async fn ask_pending(tx: &mut Tx, id: ConversationId, question_seq: i64) -> Result<()> {
     let earlier = store::newest_edition(&tx.db(), id, question_seq).await?;
     let given_up = earlier.filter(|run| run.status == RunStatus::Cancelled);
     ask_edition(tx, id, question_seq, given_up.map_or(0, |run| run.edition + 1)).await

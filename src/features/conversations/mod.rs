@@ -72,7 +72,7 @@ pub(crate) use self::{
     model::{MESSAGE_MAX, audiences, blank, may, sees_internals},
     posting::{insert_answer, post_in, send},
     reading::viewing::{Viewer, Viewing},
-    reading::{count_waiting, had_another, names_of, of_assignee, open_by_assignee, reply_times, talking},
+    reading::{count_waiting, had_another, left_open, names_of, of_assignee, open_by_assignee, reply_times, talking},
     starting::{Start, start},
     state::{Event, Release, State, assistant_speaks, is_wish, waits},
     store::{Busy, by_ids, find, find_for_update, lock_all, lookup, tags},

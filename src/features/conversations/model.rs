@@ -101,6 +101,7 @@ pub(crate) fn blank_at(id: ConversationId, now: DateTime<Utc>) -> conversation::
         opened_seq: 0,
         resumed_seq: 0,
         called_seq: 0,
+        waited_seq: 0,
     }
 }
 
@@ -213,6 +214,13 @@ pub(crate) fn is_farewell(body: &str) -> bool {
         Kind::Greeting => understood.is_open,
         Kind::Yes | Kind::No | Kind::Robot | Kind::Person | Kind::Question => false,
     }
+}
+
+/// Words that ask for a person and for nothing else.
+pub(crate) fn is_wish(body: &str) -> bool {
+    let asks = |part: &str| understand(part).kind == Kind::Question && !understanding::asks_for_a_person(part);
+    let mut parts = body.split_inclusive(['.', '?', '!', '\n']).filter(|part| !part.trim().is_empty());
+    understanding::asks_for_a_person(body) && !parts.any(asks)
 }
 
 /// A tag: lower-case, one line.

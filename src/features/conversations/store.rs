@@ -174,6 +174,7 @@ pub(crate) async fn save_attention(db: &Db<'_>, row: &conversation::Model) -> Re
         opened_seq: Set(row.opened_seq),
         resumed_seq: Set(row.resumed_seq),
         called_seq: Set(row.called_seq),
+        waited_seq: Set(row.waited_seq),
         ..Default::default()
     };
     conversation::Entity::update(changed).exec(db).await?;

@@ -59,13 +59,15 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
     let (demand, head_start) = wanted(tx, &found, &who, &settings, version).await?;
     let demand = Demand { preferred: wishes.preferred.or(found.assignee_id), ..demand };
     let entered_at = found.human_requested_at.unwrap_or(now);
+    // Who was away when the visitor asked for a person may come back; colleagues took it from somebody on purpose.
+    let wished = found.handoff_reason.is_some_and(conversations::is_wish);
     // Where nobody is to wait, only who is free at once comes.
     let features = sites::offered::features(&tx.db(), site).await?;
     let patience = TimeDelta::seconds(if features.waiting { settings.patience_seconds.into() } else { AT_ONCE });
     let line = demand.department.filter(|_| demand.strict);
     let hours = hours::of_line(&tx.db(), &place, line, now).await?;
     let is_open = hours.as_ref().is_some_and(|hours| hours.are_open(now));
-    let is_offered = features.live_chat || !found.handoff_reason.is_some_and(conversations::is_wish);
+    let is_offered = features.live_chat || !wished;
     let deadline = hours.filter(|_| is_offered).and_then(|hours| hours.deadline(now, now, patience));
     let entry = queue_entry::Model {
         conversation_id: id,
@@ -78,7 +80,7 @@ pub(super) async fn enter_in(tx: &mut Tx, id: ConversationId, wishes: Wishes) ->
         seen_until: None,
         offered_to: None,
         offer_expires_at: None,
-        declined: Users(wishes.without.into_iter().collect()),
+        declined: Users(wishes.without.filter(|_| !wished).into_iter().collect()),
     };
     store::insert(&tx.db(), entry).await?;
     tx.record(site, id.0, &ConversationFact::QueueEntered)?;
@@ -149,6 +151,11 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId, seq: Option<i64>
     // A customer's private space has no people.
     if place.owner_id.is_some() {
         return Ok(false);
+    }
+    // As it is now that nobody else can change it: they may just have been told.
+    let seen = conversations::find_for_update(&tx.db(), &reach, id).await?;
+    if !conversations::assistant_speaks(&seen) || conversations::waits(&seen) {
+        return Ok(speaker.is_none());
     }
     let hours = hours::of_line(&tx.db(), &place, None, now).await?;
     let is_open = hours.as_ref().is_some_and(|hours| hours.are_open(now));

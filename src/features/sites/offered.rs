@@ -94,7 +94,7 @@ pub(crate) async fn check_pre_chat(db: &Db<'_>, site: SiteId, visitor: Option<&v
         return Ok(());
     }
     let message = format!(
-        "This site asks for {} before a conversation; give it with `startVisitorSession` or `updateVisitor` first.",
+        "This site asks for {} before a conversation; give it with `updateVisitor` first.",
         missing.join(" and ")
     );
     Err(Error::bad_input("input", ErrorReason::ProfileIncomplete, message))

@@ -109,6 +109,9 @@ async fn write_in(
     if let Some(department) = department {
         row.department_id = department;
     }
+    if matches!(event, Event::Resumed(_) | Event::Helped(true)) {
+        row.waited_seq = row.last_seq;
+    }
     match event {
         Event::Reopened { .. } => {
             (row.opened_seq, row.closed_at) = (row.last_seq, None);

@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::super::store::lookup;
+use super::super::{model, store::lookup};
 use crate::{
     kernel::{
         Error, Reach, Result,
@@ -93,9 +93,10 @@ pub(crate) async fn history(
     up_to: i64,
     limit: u64,
 ) -> Result<Vec<message::Model>> {
-    use conversation::Column::{OpenedSeq, ResumedSeq};
-    let from = conversation::Entity::find_by_id(conversation).select_only().columns([OpenedSeq, ResumedSeq]);
-    let (opened, resumed): (i64, i64) = from.into_tuple().one(db).await?.unwrap_or_default();
+    use conversation::Column::{OpenedSeq, ResumedSeq, WaitedSeq};
+    let from = conversation::Entity::find_by_id(conversation).select_only();
+    let from = from.columns([OpenedSeq, ResumedSeq, WaitedSeq]).into_tuple();
+    let (opened, resumed, waited): (i64, i64, i64) = from.one(db).await?.unwrap_or_default();
     let mut rows = visible(conversation, &[Audience::Everyone])
         .filter(message::Column::Seq.gt(opened))
         .filter(message::Column::Seq.lte(up_to))
@@ -109,6 +110,10 @@ pub(crate) async fn history(
     let given_back = rows.partition_point(|row| row.seq <= resumed);
     let unanswered = rows[..given_back].iter().rev().take_while(|row| row.author_kind == AuthorKind::Visitor).count();
     rows.drain(given_back - unanswered..given_back);
+    // Whoever asked for a person and waited has been heard: what they ask besides is still to be answered.
+    let answered = rows.iter().rposition(|row| row.author_kind != AuthorKind::Visitor).map_or(0, |last| last + 1);
+    let said = rows.split_off(answered);
+    rows.extend(said.into_iter().filter(|row| row.seq > waited || !model::is_wish(&row.body)));
     Ok(rows)
 }
 

@@ -8,6 +8,8 @@ pub(crate) mod viewing;
 
 pub(crate) use self::{
     inbox::count_waiting,
-    people::{department_names, had_another, names_of, of_assignee, open_by_assignee, participants, talking},
+    people::{
+        department_names, had_another, left_open, names_of, of_assignee, open_by_assignee, participants, talking,
+    },
     reply_times::reply_times,
 };

@@ -5,12 +5,37 @@ use std::collections::HashMap;
 use ::entity::{
     conversation, department,
     ids::{ConversationId, DepartmentId, SiteId, UserId},
+    message::AuthorKind,
     participant, user, visitor,
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{kernel::Result, ports::db::Db};
+
+/// Conversations of a site with the assistant, by id, in which the visitor was told that nobody is there and has not been
+/// answered since a moment.
+pub(crate) async fn left_open(
+    db: &Db<'_>,
+    site: SiteId,
+    since: DateTime<Utc>,
+    after: Option<ConversationId>,
+    limit: u64,
+) -> Result<Vec<ConversationId>> {
+    use conversation::{Attention, Column, QueueOutcome};
+    let rows = conversation::Entity::find()
+        .filter(Column::SiteId.eq(site))
+        .filter(Column::Attention.eq(Attention::Assistant))
+        .filter(Column::LastActivity.gte(since.timestamp_micros()))
+        .filter(Column::QueueOutcome.eq(QueueOutcome::SiteClosed))
+        .filter(Column::LastMessageAuthor.eq(AuthorKind::Visitor))
+        .filter(Condition::all().add_option(after.map(|after| Column::Id.gt(after))))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .select_only()
+        .column(Column::Id);
+    Ok(rows.into_tuple().all(db).await?)
+}
 
 /// Open conversations of a site in which somebody answers, those with the assistant only if something was said since a
 /// moment: by id, after one.
