@@ -37,6 +37,8 @@ use crate::{
 
 /// Characters of a token, of which there are many more than of most.
 const TOKEN: usize = 12;
+/// What may always be said, however few tokens are allowed: whoever counts otherwise is no runaway.
+const LEAST: usize = 2_000;
 
 /// What is asked for.
 #[derive(Clone, Copy)]
@@ -286,7 +288,7 @@ impl Asking {
 /// What a model says, up to about as many tokens as it was told: one that does not stop is stopped. Ending the reply ends
 /// the call.
 fn bounded(mut reply: Reply, tokens: u32) -> Reply {
-    let mut left = usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(TOKEN);
+    let mut left = usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(TOKEN).max(LEAST);
     let pieces = stream! {
         while let Some(piece) = reply.next().await {
             let Ok(Piece::Text(words)) = &piece else {
@@ -323,9 +325,9 @@ mod tests {
     #[tokio::test]
     async fn a_model_that_does_not_stop_is_stopped() {
         let endless = futures_util::stream::repeat(Ok(Piece::Text("30 gün ".to_owned()))).boxed();
-        let pieces: Vec<Piece> = bounded(endless, 10).filter_map(|piece| async { piece.ok() }).collect().await;
+        let pieces: Vec<Piece> = bounded(endless, 500).filter_map(|piece| async { piece.ok() }).collect().await;
         let words = |piece: &Piece| if let Piece::Text(words) = piece { words.chars().count() } else { 0 };
-        assert_eq!(pieces.iter().map(words).sum::<usize>(), 10 * TOKEN);
+        assert_eq!(pieces.iter().map(words).sum::<usize>(), 500 * TOKEN);
         assert!(matches!(pieces.last(), Some(Piece::Done { finish: Finish::Length, .. })));
     }
 }

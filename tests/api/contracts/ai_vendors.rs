@@ -211,7 +211,7 @@ async fn an_answer_that_was_cut_is_never_a_short_success() {
 async fn a_connection_that_breaks_truncates_the_answer() {
     for vendor in ALL {
         let server = vendor.start().await;
-        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("a")).wait().reset());
+        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("Tamam")).wait().reset());
         let mut reply = vendor.model(&server, KEY, patience()).reply(prompt());
         assert!(reply.next().await.unwrap().is_ok());
         server.go();
@@ -224,7 +224,7 @@ async fn a_connection_that_breaks_truncates_the_answer() {
 async fn dropping_the_answer_hangs_up_at_the_vendor() {
     for vendor in ALL {
         let server = vendor.start().await;
-        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("a")).wait());
+        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("Tamam")).wait());
         let mut reply = vendor.model(&server, KEY, patience()).reply(prompt());
         assert!(reply.next().await.unwrap().is_ok());
         drop(reply);
@@ -352,7 +352,7 @@ async fn silence_is_waited_for_only_so_long() {
         assert!(matches!(ended, Err(ModelError::Retry { cause: Cause::Silent, .. })), "{vendor:?}: {ended:?}");
         assert_eq!(server.requests().len(), 1);
         let hasty = vendor.model(&server, KEY, Patience { gap: short, ..patience() });
-        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("a")).wait());
+        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("Tamam")).wait());
         let (text, ended) = read(hasty.reply(prompt())).await;
         assert_eq!(text, "a");
         assert!(matches!(ended, Err(ModelError::Truncated { cause: Cause::Silent, .. })), "{vendor:?}: {ended:?}");
