@@ -352,7 +352,7 @@ async fn silence_is_waited_for_only_so_long() {
         assert!(matches!(ended, Err(ModelError::Retry { cause: Cause::Silent, .. })), "{vendor:?}: {ended:?}");
         assert_eq!(server.requests().len(), 1);
         let hasty = vendor.model(&server, KEY, Patience { gap: short, ..patience() });
-        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("Tamam")).wait());
+        server.plays(vendor.begun().raw(vendor.opening() + &vendor.word("a")).wait());
         let (text, ended) = read(hasty.reply(prompt())).await;
         assert_eq!(text, "a");
         assert!(matches!(ended, Err(ModelError::Truncated { cause: Cause::Silent, .. })), "{vendor:?}: {ended:?}");
