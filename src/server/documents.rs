@@ -145,10 +145,12 @@ impl Documents {
         let unfit = |errors: &DiagnosticList| problems(errors, config.introspection);
         let typed = ast.to_executable(&self.types).map_err(|invalid| unfit(&invalid.errors))?;
         let (mut literals, mut ids) = inputs::check_literals(&self.types, &typed);
-        let place = typed.operations.iter().next().and_then(|operation| operation.location());
-        let source = place.and_then(|span| typed.sources.get(&span.file_id()));
-        let positions = Positions::of(source.map_or("", |source| source.source_text()));
-        ids.place(|byte| positions.at(byte));
+        if !ids.is_empty() {
+            let place = typed.operations.iter().next().and_then(|operation| operation.location());
+            let source = place.and_then(|span| typed.sources.get(&span.file_id()));
+            let positions = Positions::of(source.map_or("", |source| source.source_text()));
+            ids.place(|byte| positions.at(byte));
+        }
         if literals.is_empty() {
             literals.extend(overlap::check(&self.types, &typed).map_err(ours)?);
         }

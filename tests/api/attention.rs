@@ -48,6 +48,12 @@ impl Place {
         self.app.change(&person.token, document, conversation, more).await
     }
 
+    /// An agent says how available they are.
+    async fn says(&self, agent: &Person, state: &str) {
+        let set = "mutation A($i: SetPresenceInput!) { setPresence(input: $i) { agent { id } } }";
+        self.app.run(Some(&agent.token), set, json!({ "i": { "siteId": self.site.id, "state": state } })).await;
+    }
+
     /// A visitor whose question the assistant has answered.
     async fn answered(&self) -> (Visitor, String) {
         let visitor = self.app.visitor(&self.site).await;
@@ -233,8 +239,7 @@ async fn who_asks_for_a_person_while_theirs_is_away_gets_another() {
         let _desk = app.dashboard(site, &agent).await;
         place.change(&agent, TAKE, &conversation, json!({})).await;
         app.say(&agent.token, &conversation, "Merhaba.").await;
-        let set = "mutation A($i: SetPresenceInput!) { setPresence(input: $i) { agent { id } } }";
-        app.run(Some(&agent.token), set, json!({ "i": { "siteId": site.id, "state": state } })).await;
+        place.says(&agent, state).await;
         app.ask_for_person(&visitor, &conversation).await;
         if leaves {
             app.until_place(site, &conversation, 1).await;
@@ -257,14 +262,10 @@ async fn who_was_away_gets_their_visitor_back() {
     let _desk = app.dashboard(site, &agent).await;
     place.change(&agent, TAKE, &conversation, json!({})).await;
     app.say(&agent.token, &conversation, "Merhaba.").await;
-    let set = "mutation A($i: SetPresenceInput!) { setPresence(input: $i) { agent { id } } }";
-    let say = async |state: &str| {
-        app.run(Some(&agent.token), set, json!({ "i": { "siteId": site.id, "state": state } })).await;
-    };
-    say("AWAY").await;
+    place.says(&agent, "AWAY").await;
     app.ask_for_person(&visitor, &conversation).await;
     app.until_place(site, &conversation, 1).await;
-    say("AVAILABLE").await;
+    place.says(&agent, "AVAILABLE").await;
     assert_eq!(app.until_assigned(site, &conversation).await, agent.id);
 }
 

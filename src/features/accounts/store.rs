@@ -109,8 +109,7 @@ pub(super) async fn lock_sessions(db: &Db<'_>, user: UserId, now: DateTime<Utc>)
     Ok(())
 }
 
-/// Writes what others see of a person; what is `None` stays.
-/// The same, locked until the transaction ends.
+/// Somebody, locked until the transaction ends.
 pub(super) async fn find_for_update(db: &Db<'_>, id: UserId) -> Result<user::Model> {
     for_update(user::Entity::find_by_id(id)).one(db).await?.ok_or_else(|| Error::not_found("person"))
 }

@@ -189,15 +189,9 @@ async fn find(
     // What was not understood is looked up again, for it to be said in other words.
     let before = model::asked_before(history).filter(|_| is_complaint);
     // Who writes is told by the server, whoever answers what is asked beside it.
-    let beside = match meaning {
-        Meaning::RobotAndQuestion if !for_agent => understanding::beside_who_writes(&question),
-        Meaning::RobotAndQuestion
-        | Meaning::Question
-        | Meaning::Person
-        | Meaning::Robot
-        | Meaning::Complaint(_)
-        | Meaning::Unknown
-        | Meaning::SmallTalk(_) => vec![],
+    let beside = match meaning == Meaning::RobotAndQuestion && !for_agent {
+        true => understanding::beside_who_writes(&question),
+        false => vec![],
     };
     let asked: Vec<&str> = match beside.is_empty() {
         true => understanding::questions(before.as_ref().unwrap_or(&question)),

@@ -69,12 +69,11 @@ pub(super) struct Usage {
 /// Why an assistant may not speak in a conversation, if it may not.
 pub(super) fn silenced(conversation: &conversation::Model) -> Option<FailureReason> {
     if conversations::assistant_speaks(conversation) {
-        return None;
-    }
-    match conversation.attention {
-        Attention::Assistant => None,
-        Attention::Waiting | Attention::Person => Some(FailureReason::HumanTookOver),
-        Attention::Closed => Some(FailureReason::ConversationClosed),
+        None
+    } else if conversation.attention == Attention::Closed {
+        Some(FailureReason::ConversationClosed)
+    } else {
+        Some(FailureReason::HumanTookOver)
     }
 }
 

@@ -71,14 +71,14 @@ pub(super) async fn run(
         let (created, updated) = (imported.created, imported.updated);
         tx.record(site, owner.id(), &CalendarFact::HolidaysImported { created, updated })?;
     }
-    once.tell(&tx, &Told::new(&imported)).await?;
+    once.tell(&tx, &KeptImport::new(&imported)).await?;
     tx.commit().await?;
     Ok(imported)
 }
 
 /// What came of an import, kept for a repetition.
 #[derive(Serialize, Deserialize)]
-struct Told {
+struct KeptImport {
     days: Vec<SpecialDayId>,
     created: usize,
     updated: usize,
@@ -86,7 +86,7 @@ struct Told {
     problems: Vec<Problem>,
 }
 
-impl Told {
+impl KeptImport {
     fn new(imported: &Imported) -> Self {
         let Imported { days, created, updated, unchanged, problems } = imported;
         let days = days.iter().map(|day| day.id).collect();
@@ -96,7 +96,7 @@ impl Told {
 
 /// What came of the same import before, with those of its days that are there yet.
 async fn again(tx: &Tx, owner: Owner, once: &Once) -> Result<Imported> {
-    let Told { days, created, updated, unchanged, problems } = once.told(&tx.db()).await?;
+    let KeptImport { days, created, updated, unchanged, problems } = once.told(&tx.db()).await?;
     let there = store::special_days(&tx.db(), &[owner.id()]).await?;
     let mut there: HashMap<SpecialDayId, special_day::Model> = there.into_iter().map(|day| (day.id, day)).collect();
     let days = days.iter().filter_map(|id| there.remove(id)).collect();

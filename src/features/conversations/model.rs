@@ -217,7 +217,7 @@ pub(crate) fn is_farewell(body: &str) -> bool {
 }
 
 /// Words that ask for a person and for nothing else.
-pub(crate) fn is_wish(body: &str) -> bool {
+pub(crate) fn only_asks_for_a_person(body: &str) -> bool {
     let asks = |part: &str| understand(part).kind == Kind::Question && !understanding::asks_for_a_person(part);
     let mut parts = body.split_inclusive(['.', '?', '!', '\n']).filter(|part| !part.trim().is_empty());
     understanding::asks_for_a_person(body) && !parts.any(asks)

@@ -124,9 +124,10 @@ pub(super) fn without_department(demand: Demand) -> Demand {
     Demand { department: None, strict: false, ..demand }
 }
 
-/// A visitor wrote the message `seq` to a conversation that nobody answers yet, or what they wrote gets no answer after all. True when no assistant is to answer it: a
-/// person is to, where people answer first and one is free, and where no assistant may speak; and nobody may in an emergency.
-/// While the site is closed, and where it offers no people, who cannot be answered is told so once.
+/// A visitor wrote the message `seq` to a conversation that nobody answers yet, or what they wrote gets no answer after
+/// all. True when no assistant is to answer it: a person is to, where people answer first and one is free, and where no
+/// assistant may speak; and nobody may in an emergency. While the site is closed, and where it offers no people, who cannot
+/// be answered is told so once.
 ///
 /// Whoever comes to a message first decides; the others, however much later, do the same.
 pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId, seq: Option<i64>) -> Result<bool> {
@@ -188,9 +189,9 @@ pub(crate) async fn welcome_in(tx: &mut Tx, id: ConversationId, seq: Option<i64>
 
 /// The assistant that may answer in a conversation now, if one may.
 pub(super) async fn speaker(tx: &Tx, conversation: &conversation::Model) -> Result<Option<assistant::Model>> {
-    let now = tx.cx().clock.now();
-    let speaker = assistant(tx, conversation).await?.filter(assistants::may_answer);
-    Ok(if is_silenced(&tx.db(), conversation.site_id, now).await? { None } else { speaker })
+    let Some(speaker) = assistant(tx, conversation).await?.filter(assistants::may_answer) else { return Ok(None) };
+    let is_silenced = is_silenced(&tx.db(), conversation.site_id, tx.cx().clock.now()).await?;
+    Ok((!is_silenced).then_some(speaker))
 }
 
 /// True while the assistants of a site answer no visitor: its widget does not offer them, or an emergency silences them.

@@ -3,7 +3,7 @@
 use ::entity::widget_settings::Features;
 
 /// A sentence, and what can be done instead: with both ways, with a message that is left, and with a call back.
-struct Words {
+struct AbsenceWords {
     nobody_free: &'static str,
     closed: &'static str,
     both: &'static str,
@@ -11,7 +11,7 @@ struct Words {
     call: &'static str,
 }
 
-const TURKISH: Words = Words {
+const TURKISH: AbsenceWords = AbsenceWords {
     nobody_free: "Şu anda müsait bir temsilcimiz yok.",
     closed: "Şu anda kapalıyız.",
     both: "Bize mesaj bırakabilir ya da sizi aramamızı isteyebilirsiniz.",
@@ -19,7 +19,7 @@ const TURKISH: Words = Words {
     call: "Sizi aramamızı isteyebilirsiniz.",
 };
 
-const ENGLISH: Words = Words {
+const ENGLISH: AbsenceWords = AbsenceWords {
     nobody_free: "Nobody is free at the moment.",
     closed: "We are closed at the moment.",
     both: "You can leave a message or ask to be called back.",
@@ -27,7 +27,7 @@ const ENGLISH: Words = Words {
     call: "You can ask to be called back.",
 };
 
-const GERMAN: Words = Words {
+const GERMAN: AbsenceWords = AbsenceWords {
     nobody_free: "Im Moment ist leider niemand frei.",
     closed: "Wir haben gerade geschlossen.",
     both: "Sie können eine Nachricht hinterlassen oder um einen Rückruf bitten.",
@@ -35,7 +35,7 @@ const GERMAN: Words = Words {
     call: "Sie können um einen Rückruf bitten.",
 };
 
-fn words(language: &str) -> &'static Words {
+fn words(language: &str) -> &'static AbsenceWords {
     match language.split('-').next() {
         Some("tr") => &TURKISH,
         Some("de") => &GERMAN,
@@ -56,7 +56,7 @@ pub(super) fn closed(language: &str, features: &Features) -> String {
 }
 
 /// Only ways that the site's widget has are named.
-fn instead(why: &str, words: &Words, features: &Features) -> String {
+fn instead(why: &str, words: &AbsenceWords, features: &Features) -> String {
     let way = match (features.tickets, features.callbacks) {
         (true, true) => words.both,
         (true, false) => words.message,

@@ -15,29 +15,29 @@ const MOST: usize = 100;
 /// The ids of a request: where each stands, and what it is.
 #[derive(Clone, Debug, Default)]
 pub(in crate::server) struct Ids {
-    found: Vec<Found>,
-    uses: Vec<Use>,
+    found: Vec<GivenId>,
+    uses: Vec<VariableUse>,
 }
 
 /// An id that was given.
 #[derive(Clone, Debug)]
-struct Found {
+struct GivenId {
     path: String,
     id: String,
     /// In which argument it stands; of variables, in whatever they are used for.
-    argument: Option<Place>,
+    argument: Option<ArgumentPlace>,
 }
 
 /// A variable within an argument.
 #[derive(Clone, Debug)]
-struct Use {
+struct VariableUse {
     variable: String,
-    argument: Option<Place>,
+    argument: Option<ArgumentPlace>,
 }
 
 /// Where an argument's value begins.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum ArgumentPlace {
     Byte(usize),
     Position(Pos),
 }
@@ -46,23 +46,28 @@ impl Ids {
     /// Notes an id, and where the argument begins that it belongs to.
     pub(super) fn note(&mut self, path: String, id: &str, argument: Option<usize>) {
         if self.found.len() < MOST {
-            self.found.push(Found { path, id: id.to_owned(), argument: argument.map(Place::Byte) });
+            self.found.push(GivenId { path, id: id.to_owned(), argument: argument.map(ArgumentPlace::Byte) });
         }
     }
 
     /// Notes a variable within an argument.
     pub(super) fn note_use(&mut self, variable: &str, argument: Option<usize>) {
         if self.uses.len() < MOST {
-            self.uses.push(Use { variable: variable.to_owned(), argument: argument.map(Place::Byte) });
+            self.uses.push(VariableUse { variable: variable.to_owned(), argument: argument.map(ArgumentPlace::Byte) });
         }
+    }
+
+    /// True where the request has none.
+    pub(in crate::server) fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.uses.is_empty()
     }
 
     /// Says where all these are as errors say it.
     pub(in crate::server) fn place(&mut self, position: impl Fn(usize) -> Pos) {
         let found = self.found.iter_mut().filter_map(|found| found.argument.as_mut());
         for argument in found.chain(self.uses.iter_mut().filter_map(|used| used.argument.as_mut())) {
-            if let Place::Byte(at) = *argument {
-                *argument = Place::Position(position(at));
+            if let ArgumentPlace::Byte(at) = *argument {
+                *argument = ArgumentPlace::Position(position(at));
             }
         }
     }
@@ -87,8 +92,9 @@ impl Ids {
 
     /// Which of the places of an id an error is about: one in the argument that could not be read, where an id of this kind
     /// does not belong.
-    fn find(&self, given: &str, argument: Option<Pos>) -> Option<&Found> {
-        let is_there = |place: &Option<Place>| matches!(place, Some(Place::Position(at)) if Some(*at) == argument);
+    fn find(&self, given: &str, argument: Option<Pos>) -> Option<&GivenId> {
+        let is_there =
+            |place: &Option<ArgumentPlace>| matches!(place, Some(ArgumentPlace::Position(at)) if Some(*at) == argument);
         let used = self.uses.iter().filter(|used| is_there(&used.argument));
         let used: HashSet<&str> = used.map(|used| used.variable.as_str()).collect();
         let all = || self.found.iter().filter(|found| found.id == given);
@@ -99,7 +105,7 @@ impl Ids {
             })
         };
         let kind = kind_of(given);
-        let belongs = |found: &&Found| kind.as_deref().is_some_and(|kind| name_of(&found.path) == kind);
+        let belongs = |found: &&GivenId| kind.as_deref().is_some_and(|kind| name_of(&found.path) == kind);
         within().find(|found| !belongs(found)).or_else(|| within().next()).or_else(|| all().next())
     }
 }

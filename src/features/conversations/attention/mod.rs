@@ -92,7 +92,7 @@ async fn write_in(
     if before == after && department.is_none_or(|department| department == row.department_id) {
         return Ok(None);
     }
-    let (site, id) = (row.site_id, row.id);
+    let (site, id, by) = (row.site_id, row.id, by(tx, row));
     let earlier = store::attributes(tx, row).await?;
     // Help changes nothing about the place in line.
     if row.attention == Attention::Waiting
@@ -119,7 +119,7 @@ async fn write_in(
         }
         Event::Closed(_) => (row.open_key, row.closed_at) = (None, Some(now)),
         // An agent has read what was asked until now.
-        Event::Resumed(QueueOutcome::Assistant) | Event::Helped(true) if by(tx, row).is_staff() => {
+        Event::Resumed(QueueOutcome::Assistant) | Event::Helped(true) if by.is_staff() => {
             row.resumed_seq = row.last_seq;
         }
         Event::Requested { .. }
@@ -132,12 +132,12 @@ async fn write_in(
     }
     store::save_attention(&tx.db(), row).await?;
     let later = Attributes { tags: earlier.tags.clone(), ..Attributes::of(row, vec![]) };
-    for fact in facts(&before, event, &after, earlier, later, by(tx, row).is_staff()) {
+    for fact in facts(&before, event, &after, earlier, later, by.is_staff()) {
         tx.record_by(actor.clone(), site, id.0, &fact)?;
     }
-    let mut told = told(&before, event, &after, by(tx, row), has_assistant(tx, row, &after).await?);
+    let mut told = told(&before, event, &after, by, has_assistant(tx, row, &after).await?);
     let is_left_open = row.last_message_author == Some(AuthorKind::Visitor) && row.resumed_seq == row.last_seq;
-    if is_left_open && !before.assistant_speaks() && after.assistant_speaks() && by(tx, row).is_staff() {
+    if is_left_open && !before.assistant_speaks() && after.assistant_speaks() && by.is_staff() {
         told.push(Told::AskAgain);
     }
     // Where nothing was ever said, nothing is to be read.

@@ -14,7 +14,7 @@ use super::{
     attention::change_in,
     facts::ConversationFact,
     messages, model,
-    state::{self, Event, State},
+    state::{Event, State},
     store as conversations,
 };
 use crate::kernel::{Ctx, Error, ErrorReason, Permission, Result, error::ErrorCode, text};
@@ -59,11 +59,11 @@ async fn rate(
     store::put(&tx.db(), row).await?;
     tx.record(conversation.site_id, conversation.id.0, &ConversationFact::AnswerRated { message: id, helpful })?;
     // What helped whoever waits is what they waited for; how well an agent is doing without is another matter.
-    let since = State::of(&conversation).unanswered_since().filter(|_| state::waits(&conversation));
-    let has_helped = helpful && since.is_some_and(|since| message.created_at > since);
-    let conversation = match has_helped {
-        true => change_in(&mut tx, conversation, Event::Resumed(QueueOutcome::Assistant), cx.actor.id()).await?,
-        false => conversation,
+    let conversation = match State::of(&conversation) {
+        State::Waiting { since, .. } if helpful && message.created_at > since => {
+            change_in(&mut tx, conversation, Event::Resumed(QueueOutcome::Assistant), cx.actor.id()).await?
+        }
+        State::Assistant { .. } | State::Waiting { .. } | State::Person { .. } | State::Closed { .. } => conversation,
     };
     tx.commit().await?;
     Ok((message, conversation))

@@ -113,7 +113,7 @@ pub(crate) async fn history(
     // Whoever asked for a person and waited has been heard: what they ask besides is still to be answered.
     let answered = rows.iter().rposition(|row| row.author_kind != AuthorKind::Visitor).map_or(0, |last| last + 1);
     let said = rows.split_off(answered);
-    rows.extend(said.into_iter().filter(|row| row.seq > waited || !model::is_wish(&row.body)));
+    rows.extend(said.into_iter().filter(|row| row.seq > waited || !model::only_asks_for_a_person(&row.body)));
     Ok(rows)
 }
 

@@ -23,12 +23,26 @@ pub(crate) async fn left_open(
     limit: u64,
 ) -> Result<Vec<ConversationId>> {
     use conversation::{Attention, Column, QueueOutcome};
+    let which = Condition::all()
+        .add(Column::Attention.eq(Attention::Assistant))
+        .add(Column::LastActivity.gte(since.timestamp_micros()))
+        .add(Column::QueueOutcome.eq(QueueOutcome::SiteClosed))
+        .add(Column::LastMessageAuthor.eq(AuthorKind::Visitor));
+    next_of(db, site, which, after, limit).await
+}
+
+/// The next conversations of a site that fit, by id.
+async fn next_of(
+    db: &Db<'_>,
+    site: SiteId,
+    which: Condition,
+    after: Option<ConversationId>,
+    limit: u64,
+) -> Result<Vec<ConversationId>> {
+    use conversation::Column;
     let rows = conversation::Entity::find()
         .filter(Column::SiteId.eq(site))
-        .filter(Column::Attention.eq(Attention::Assistant))
-        .filter(Column::LastActivity.gte(since.timestamp_micros()))
-        .filter(Column::QueueOutcome.eq(QueueOutcome::SiteClosed))
-        .filter(Column::LastMessageAuthor.eq(AuthorKind::Visitor))
+        .filter(which)
         .filter(Condition::all().add_option(after.map(|after| Column::Id.gt(after))))
         .order_by_asc(Column::Id)
         .limit(limit)
@@ -48,16 +62,10 @@ pub(crate) async fn talking(
 ) -> Result<Vec<ConversationId>> {
     use conversation::{Attention, Column};
     let recent = Column::Attention.eq(Attention::Assistant).and(Column::LastActivity.gte(since.timestamp_micros()));
-    let rows = conversation::Entity::find()
-        .filter(Column::SiteId.eq(site))
-        .filter(Column::LastMessageId.is_not_null())
-        .filter(Column::Attention.eq(Attention::Person).or(recent))
-        .filter(Condition::all().add_option(after.map(|after| Column::Id.gt(after))))
-        .order_by_asc(Column::Id)
-        .limit(limit)
-        .select_only()
-        .column(Column::Id);
-    Ok(rows.into_tuple().all(db).await?)
+    let which = Condition::all()
+        .add(Column::LastMessageId.is_not_null())
+        .add(Column::Attention.eq(Attention::Person).or(recent));
+    next_of(db, site, which, after, limit).await
 }
 
 /// How many open conversations some people have on a site.
