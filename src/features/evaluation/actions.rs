@@ -70,7 +70,7 @@ pub(super) async fn set_gate(
     let mut tx = cx.begin().await?;
     // Locked, so that the version stays what it is also where nobody has said anything yet.
     sites::find_for_update(&tx.db(), &reach, assistant.site_id).await?;
-    let before = store::gate_row(&tx.db(), &assistant).await?;
+    let before = store::gate(&tx.db(), &assistant).await?;
     versions::check(before.version, expected)?;
     if before.gate == gate {
         return Ok(before);

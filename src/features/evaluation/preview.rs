@@ -55,7 +55,7 @@ pub(super) async fn preview(cx: &Ctx, id: ArticleId) -> Result<Preview> {
     let article = article.ok_or_else(|| Error::not_found("article"))?;
     let mut asked = vec![];
     for assistant in assistants::of_site(&cx.db(), article.site_id).await? {
-        if store::gate(&cx.db(), assistant.id).await? == Gate::Warn {
+        if store::gate(&cx.db(), &assistant).await?.gate == Gate::Warn {
             let golden = store::all_golden(&cx.db(), assistant.id, Some(ASKED)).await?;
             asked.extend(golden.into_iter().map(|golden| (assistant.clone(), golden)));
         }

@@ -193,13 +193,7 @@ pub(super) async fn count_outcomes(db: &Db<'_>, run: EvaluationId, passed: Optio
 }
 
 /// Whether an assistant's questions are asked before an article is published: unless somebody said no.
-pub(super) async fn gate(db: &Db<'_>, assistant: AssistantId) -> Result<Gate> {
-    let row = evaluation_gate::Entity::find_by_id(assistant).one(db).await?;
-    Ok(row.map_or(Gate::Warn, |row| row.gate))
-}
-
-/// What somebody said of it, or what counts where nobody did.
-pub(super) async fn gate_row(db: &Db<'_>, assistant: &assistant::Model) -> Result<evaluation_gate::Model> {
+pub(super) async fn gate(db: &Db<'_>, assistant: &assistant::Model) -> Result<evaluation_gate::Model> {
     let row = evaluation_gate::Entity::find_by_id(assistant.id).one(db).await?;
     let (assistant_id, site_id) = (assistant.id, assistant.site_id);
     Ok(row.unwrap_or(evaluation_gate::Model { assistant_id, site_id, gate: Gate::Warn, version: 0 }))

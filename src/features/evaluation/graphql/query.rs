@@ -94,7 +94,7 @@ impl EvaluationQuery {
     ) -> Result<Gate> {
         let cx = ctx.cx();
         let assistant = assistant_of(cx, assistant_id).await?;
-        store::gate(&cx.db(), assistant.id).await
+        Ok(store::gate(&cx.db(), &assistant).await?.gate)
     }
 
     /// How an assistant is measured by its golden questions. For the admins of its site.
@@ -105,7 +105,7 @@ impl EvaluationQuery {
     ) -> Result<EvaluationSettings> {
         let cx = ctx.cx();
         let assistant = assistant_of(cx, assistant_id).await?;
-        Ok(store::gate_row(&cx.db(), &assistant).await?.into())
+        Ok(store::gate(&cx.db(), &assistant).await?.into())
     }
 
     /// What publishing an article as it is now would do to the golden questions of the site's assistants. Tried on a
